@@ -1,0 +1,5 @@
+import { readEnvironment } from '../config.ts'
+import { fail } from './fail.ts'
+import { showOneLife } from './one-life.ts'
+
+showOneLife(readEnvironment(), console.log).then(well => { process.exitCode = well ? 0 : 1 }).catch(fail)

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { readCallbackConfig } from '../../plugins/callback.ts'
+import wecomStream from '../../plugins/index.ts'
+import { readStreamsConfig } from '../../plugins/streams.ts'
+import { readConfig } from '../config.ts'
+import type { Env } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { chosenName } from '../sources/registry.ts'
+import { serverSettings } from './settings.ts'
+import type { ServerConfig } from './settings.ts'
+
+export interface BotServer {
+  app: FastifyInstance
+  server: ServerConfig
+  credentials: { token: string, encodingAESKey: string, receiveId: string }
+  /** Whether the credentials were made up for this run. */
+  throwAway: boolean
+  path: string
+  /** The name of the source that answers. */
+  source: string
+}
+
+const SLOW_CLIENT_MS = 10_000
+
+/** A server with the bot and nothing else, in the settings that a WeCom callback wants. Not listening yet. */
+export async function createBotServer (env: Env): Promise<BotServer> {
+  const throwAway = env['WECOM_TOKEN'] === undefined && env['WECOM_ENCODING_AES_KEY'] === undefined
+  const all = throwAway ? { ...env, ...throwAwayCredentials() } : env
+  const server = readConfig<ServerConfig>(serverSettings, { options: {}, env: all, furtherOptions: [] })
+  const callback = readCallbackConfig({}, all)
+  const streams = readStreamsConfig({}, all)
+  const faults = [...server.faults, ...callback.faults, ...streams.faults]
+  if (faults.length > 0) throw new ConfigError(faults)
+
+  const app = Fastify({
+    logger: { level: server.config.LOG_LEVEL },
+    // Node looks for slow clients only every 30 s unless told otherwise.
+    requestTimeout: SLOW_CLIENT_MS,
+    http: { headersTimeout: SLOW_CLIENT_MS, connectionsCheckingInterval: 1000 },
+    // While replies end during shutdown, WeCom still has to be able to fetch them.
+    return503OnClosing: false
+  })
+  await app.register(wecomStream, { env: all, logLevel: 'warn' })
+  const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = callback.config
+  return {
+    app,
+    server: server.config,
+    credentials: { token, encodingAESKey, receiveId },
+    throwAway,
+    path: callback.config.WECOM_CALLBACK_PATH,
+    source: chosenName({ ...streams.config })
+  }
+}
+
+const throwAwayCredentials = (): Env => ({
+  WECOM_TOKEN: randomBytes(12).toString('hex'),
+  WECOM_ENCODING_AES_KEY: randomBytes(32).toString('base64').slice(0, 43)
+})

@@ -1,0 +1,5 @@
+import { readEnvironment } from '../config.ts'
+import { fail } from './fail.ts'
+import { serve } from './serve.ts'
+
+serve({ env: readEnvironment(), print: console.log, signals: process }).catch(fail)

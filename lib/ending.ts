@@ -1,0 +1,42 @@
+import type { FailureClass } from './errors.ts'
+import { SourceError } from './errors.ts'
+import type { Notice } from './stores/store.ts'
+import type { EndStatus } from './stream-state.ts'
+import type { LateReason } from './watchdog.ts'
+
+/** Why a stream ended. The first reason counts, whatever its source does afterwards. */
+export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'FAILED' | LateReason
+
+interface Ending {
+  status: EndStatus
+  class?: FailureClass
+  notice?: Notice
+}
+
+const ENDINGS: Record<Exclude<EndReason, 'FAILED'>, Ending> = {
+  END: { status: 'done' },
+  LENGTH: { status: 'done', notice: 'LENGTH' },
+  TOO_LARGE: { status: 'done', notice: 'TOO_LARGE' },
+  STOP: { status: 'done', notice: 'STOPPED' },
+  SHUTDOWN: { status: 'error', class: 'BROKEN' },
+  DEADLINE: { status: 'error', class: 'TIMEOUT' },
+  FIRST_TOKEN: { status: 'error', class: 'TIMEOUT' },
+  IDLE: { status: 'error', class: 'TIMEOUT' }
+}
+
+export function endingOf (reason: EndReason, error: unknown): Ending {
+  if (reason !== 'FAILED') return ENDINGS[reason]
+  return { status: 'error', class: error instanceof SourceError ? error.class : 'INTERNAL' }
+}
+
+/** How loud each class is in the log: an error is something that the operator has to mend. */
+export const FAILURE_LEVELS: Record<FailureClass, 'info' | 'warn' | 'error'> = {
+  AUTH: 'error',
+  QUOTA: 'error',
+  BUSY: 'warn',
+  BAD_REQUEST: 'error',
+  FILTERED: 'info',
+  TIMEOUT: 'warn',
+  BROKEN: 'warn',
+  INTERNAL: 'error'
+}

@@ -1,0 +1,35 @@
+import type { Clock } from './clock.ts'
+
+/** WeCom asks about once a second; who has not asked by then has given up. */
+const PATIENCE_MS = 3000
+
+/** Knows which ended streams still have their last frame to be fetched, for a server that would like to go. */
+export class LastFrames {
+  readonly #clock: Clock
+  readonly #awaited = new Map<string, () => void>()
+  #wake = (): void => {}
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The stream has ended, and WeCom will ask for it once more. */
+  await (id: string): void {
+    this.#awaited.set(id, this.#clock.setTimeout(() => this.fetched(id), PATIENCE_MS, { background: true }))
+  }
+
+  fetched (id: string): void {
+    this.#awaited.get(id)?.()
+    this.#awaited.delete(id)
+    if (this.#awaited.size === 0) this.#wake()
+  }
+
+  /** Resolves when none is awaited, a few seconds after the last end at the latest. */
+  async allFetched (): Promise<void> {
+    while (this.#awaited.size > 0) await new Promise<void>(resolve => { this.#wake = resolve })
+  }
+
+  close (): void {
+    for (const id of [...this.#awaited.keys()]) this.fetched(id)
+  }
+}

@@ -1,0 +1,92 @@
+import type { Frames } from './frames.ts'
+import { createId, hashOf } from './ids.ts'
+import type { Logger } from './logger.ts'
+import { chatOf, promptOf, stringAt, turnOf } from './messages.ts'
+import type { Message } from './messages.ts'
+import { describeError } from './redact.ts'
+import type { Source } from './sources/source.ts'
+import type { Chat, Notice, StreamRecord } from './stores/store.ts'
+import { isTerminal } from './stream-state.ts'
+import type { Opening, Streams } from './streams.ts'
+
+export interface ReceiveOptions {
+  streams: Streams
+  frames: Frames
+  log: Logger
+  /** Keeps the messages and streams of this bot apart from those of another in the same app. */
+  scope: string
+  botName: string
+  source: string | Source | undefined
+  showReasoning: boolean
+  /** How long the first answer waits for text, in milliseconds. */
+  firstReplyGraceMs: number
+}
+
+/** Joins messages and streams. Gives the plaintext of the reply; undefined is the empty reply. */
+export type Receive = (message: Message) => Promise<string | undefined>
+
+export function createReceive (options: ReceiveOptions): Receive {
+  const { streams, frames, log, scope, botName, source, showReasoning, firstReplyGraceMs } = options
+
+  return async message => {
+    switch (message.msgtype) {
+      case 'event':
+        log.debug({ eventtype: stringAt(message, 'event', 'eventtype') }, 'event received')
+        return undefined
+      case 'stream': return await refresh(message)
+      default: return await answer(message)
+    }
+  }
+
+  /** A refresh only reads (document 100719). */
+  async function refresh (message: Message): Promise<string | undefined> {
+    const id = stringAt(message, 'stream', 'id') ?? ''
+    try {
+      const record = await streams.read(id)
+      return show(id, belongsTo(record, message, scope) ? record : undefined)
+    } catch (error) {
+      log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
+      return undefined
+    }
+  }
+
+  async function answer (message: Message): Promise<string> {
+    try {
+      const prompt = promptOf(message, botName)
+      const { id, runnable } = await streams.open(openingFor(message, prompt))
+      if (runnable) streams.run(id, { ...turnOf(message), prompt: prompt as string, ...(source && { source }) }, showReasoning)
+      await streams.untilEnded(id, firstReplyGraceMs)
+      return show(id, await streams.read(id))
+    } catch (error) {
+      // Any other status than 200 would only make WeCom send the message again.
+      const failure = { code: 'INTERNAL', reference: createId().slice(0, 8) } as const
+      log.error({ ...failure, cause: describeError(error) }, 'a message could not be answered')
+      return frames.failure(createId(), failure)
+    }
+  }
+
+  function show (id: string, record: StreamRecord | undefined): string {
+    if (record !== undefined && isTerminal(record.status)) streams.lastFrameFetched(id)
+    return frames.reply(id, record)
+  }
+
+  function openingFor (message: Message, prompt: string | undefined): Opening {
+    const msgid = stringAt(message, 'msgid') ?? ''
+    const notice: Notice | undefined = prompt === undefined ? 'UNSUPPORTED' : prompt === '' ? 'NO_PROMPT' : undefined
+    return {
+      chat: chatOf(message, scope),
+      ...(msgid !== '' && { claim: hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid) }),
+      ...(notice && { outcome: { status: 'done', notice } })
+    }
+  }
+}
+
+/** A field that the refresh lacks is not compared; one without `chattype` and `chatid` may come from a group, too. */
+function belongsTo (record: StreamRecord | undefined, message: Message, scope: string): boolean {
+  const chat = record?.chat
+  if (chat === undefined) return false
+  const asking = chatOf(message, scope)
+  const fits = (field: keyof Chat): boolean => asking[field] === undefined || asking[field] === chat[field]
+  const maybeGroup = chat.group !== undefined && message['chattype'] !== 'single'
+  return fits('scope') && fits('bot') && fits('group') && (maybeGroup || fits('user'))
+}

@@ -1,0 +1,30 @@
+// Providers echo keys with their middle starred out, so what follows the prefix may be anything.
+const KEY_SHAPES = /\bBearer\s+\S+|\b(?:sk|pk|rk|key|ak)-\S+|\/\/[^/\s@]*@/gi
+const MAX_LENGTH = 200
+
+/** Takes key-shaped text and the given secrets out of a free text, and cuts it short, so that it may be logged. */
+export function redact (text: string, secrets: readonly string[] = []): string {
+  let clean = text
+  for (const secret of secrets) {
+    if (secret.trim() === '') continue
+    // Often a message quotes a whole request, in which the secret stands as a JSON string.
+    for (const form of new Set([secret, JSON.stringify(secret).slice(1, -1)])) clean = clean.replaceAll(form, '[redacted]')
+  }
+  return clean.replace(KEY_SHAPES, '[redacted]').slice(0, MAX_LENGTH)
+}
+
+/** What may be logged of an error whose message may hold anything: its kind, its place, and a redacted message. */
+export function describeError (error: unknown, secrets: readonly string[] = []): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { code } = error as { code?: unknown }
+  const message = String(error.message)
+  // The head of a stack repeats the message, which may hold lines that look like frames.
+  const told = [message, ...secrets]
+  const isFrame = (line: string): boolean => /^\s+at /.test(line) && !told.some(text => text.includes(line.trim()))
+  return {
+    type: error.constructor.name,
+    message: redact(message, secrets),
+    ...(typeof code === 'string' && { code: redact(code, secrets) }),
+    stack: error.stack?.split('\n').filter(isFrame).join('\n')
+  }
+}

@@ -1,0 +1,191 @@
+import { Buffer } from 'node:buffer'
+import type { Clock } from './clock.ts'
+import { endingOf, FAILURE_LEVELS } from './ending.ts'
+import type { EndReason } from './ending.ts'
+import { SourceError } from './errors.ts'
+import type { Logger } from './logger.ts'
+import { pump } from './pump.ts'
+import { describeError } from './redact.ts'
+import { readPiece } from './sources/piece.ts'
+import type { Source, SourceContext, Turn, Usage } from './sources/source.ts'
+import type { StreamStore, Track } from './stores/store.ts'
+import { StreamWriter } from './stream-writer.ts'
+import { headOf } from './utf8.ts'
+import { Watchdog } from './watchdog.ts'
+import type { WatchdogLimits } from './watchdog.ts'
+import { createTextJoiner } from './well-formed.ts'
+import type { TextJoiner } from './well-formed.ts'
+
+export interface RunLimits extends WatchdogLimits {
+  maxContentBytes: number
+}
+
+export interface RunDependencies {
+  store: StreamStore
+  clock: Clock
+  log: Logger
+  createId: () => string
+  limits: RunLimits
+}
+
+export interface Work {
+  source: Source
+  turn: Turn
+  /** Whether thinking is kept for the reader; it counts as progress either way. */
+  keepReasoning: boolean
+}
+
+const EPOCH = 1
+
+/** One stream as the process that owns it sees it, from its opening to its one and only end. */
+export class Run {
+  readonly id: string
+  /** Milliseconds since the Unix epoch. */
+  readonly deadline: number
+  /** Resolves when the end has been stored, or could not be. Never rejects. */
+  readonly ended: Promise<void>
+  readonly #deps: RunDependencies
+  readonly #created: Promise<string>
+  readonly #openedAt: number
+  readonly #writer: StreamWriter
+  readonly #watchdog: Watchdog
+  readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
+  #resolveEnded!: () => void
+  #work: Work | undefined
+  #abort: AbortController | undefined
+  #leave: (() => void) | undefined
+  #finished = false
+  #firstPieceAt: number | undefined
+  #chunks = 0
+  #bytes = 0
+  #usage: Usage | undefined
+
+  /** The deadline counts from now on, the other clocks from `start`. `created` gives the id that the store keeps. */
+  constructor (deps: RunDependencies, id: string, deadline: number, created: Promise<string>) {
+    this.#deps = deps
+    this.#created = created
+    this.id = id
+    this.deadline = deadline
+    this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
+    this.#openedAt = deps.clock.now()
+    this.#writer = new StreamWriter(deps.store, id, EPOCH)
+    this.#watchdog = new Watchdog(deps.clock, deps.limits, deadline, reason => this.finish(reason))
+  }
+
+  get finished (): boolean {
+    return this.#finished
+  }
+
+  start (work: Work): void {
+    this.#work = work
+    this.#abort = new AbortController()
+    this.#watchdog.sourceStarted()
+    const context = this.#context(this.#abort.signal)
+    this.#leave = pump(() => work.source(work.turn, context), yielded => this.#accept(yielded), end => {
+      // It has ended by itself: there is nobody to be told.
+      this.#abort = undefined
+      if ('error' in end) this.finish('FAILED', end.error)
+      else this.finish('END')
+    })
+    // The call of the source may have ended the stream.
+    if (this.#finished) this.#leave()
+  }
+
+  /** Ends the stream; only the first call counts. The source is told and left at once, whether it listens or not. */
+  finish (reason: EndReason, error?: unknown): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#watchdog.stop()
+    this.#leave?.()
+    this.#abort?.abort()
+    this.#storeEnd(reason, error).catch((failure: unknown) => {
+      this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
+    }).finally(this.#resolveEnded)
+  }
+
+  /** For a stream that never came to be, or is another's: nothing is stored or logged. */
+  abandon (): void {
+    this.#finished = true
+    this.#watchdog.stop()
+    this.#resolveEnded()
+  }
+
+  async #storeEnd (reason: EndReason, error: unknown): Promise<void> {
+    if (await this.#created !== this.id) return
+    const { status, class: code, notice } = endingOf(reason, error)
+    const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
+    const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
+    const fields = { streamId: this.id, status, reason, stored, ...this.#measures() }
+    if (failure === undefined) return this.#deps.log.info(fields, 'stream ended')
+    this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
+  }
+
+  #measures (): object {
+    const now = this.#deps.clock.now()
+    return {
+      durationMs: Math.round(now - this.#openedAt),
+      firstPieceMs: this.#firstPieceAt && Math.round(this.#firstPieceAt - this.#openedAt),
+      chunks: this.#chunks,
+      bytes: this.#bytes,
+      usage: this.#usage ?? 'unknown'
+    }
+  }
+
+  #causeOf (error: unknown): object {
+    const { details, cause } = error instanceof SourceError ? error : { cause: error }
+    return {
+      ...(details && { details }),
+      ...(cause !== undefined && { cause: describeError(cause, [this.#work?.turn.prompt ?? '']) })
+    }
+  }
+
+  #context (signal: AbortSignal): SourceContext {
+    const { log } = this.#deps
+    const { id } = this
+    return {
+      signal,
+      // A child logger costs more than the rest of a waiting stream, and most sources never log.
+      get log () { return log.child({ streamId: id }) },
+      untimed: async work => {
+        const release = this.#watchdog.hold()
+        try {
+          return await work
+        } finally {
+          release()
+        }
+      }
+    }
+  }
+
+  /** False ends the reading. */
+  #accept (yielded: unknown): boolean {
+    const piece = readPiece(yielded)
+    switch (piece?.type) {
+      case 'text': return this.#take('content', piece.text, true)
+      case 'reasoning': return this.#take('reasoning', piece.text, this.#work?.keepReasoning === true)
+      case 'end':
+        this.#usage = piece.usage
+        this.finish(piece.reason === 'length' ? 'LENGTH' : 'END')
+        return false
+      default:
+        this.finish('FAILED', new TypeError('a source yields strings and reply parts only'))
+        return false
+    }
+  }
+
+  #take (track: Track, chunk: string, keep: boolean): boolean {
+    if (chunk === '') return true
+    this.#watchdog.progress()
+    this.#firstPieceAt ??= this.#deps.clock.now()
+    this.#chunks++
+    if (!keep) return true
+    const text = this.#joiners[track].push(chunk)
+    const room = this.#deps.limits.maxContentBytes - this.#bytes
+    const fitting = Buffer.byteLength(text) <= room ? text : headOf(text, room)
+    this.#bytes += Buffer.byteLength(fitting)
+    this.#writer.write(track, fitting)
+    if (fitting === text) return true
+    this.finish('TOO_LARGE')
+    return false
+  }
+}

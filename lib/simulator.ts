@@ -1,0 +1,193 @@
+import { randomInt } from 'node:crypto'
+import { type Clock, systemClock } from './clock.ts'
+import { createEnvelope } from './envelope.ts'
+import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
+import { createReplyReader } from './simulator-reply.ts'
+import { ConnectionError, createTransport, type Answer, type Headers, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
+import { sleep } from './sleep.ts'
+import type { Texts } from './texts.ts'
+
+/** Connection failures and time-outs are tried again, other answers are not (document 90930). */
+const MAX_TRIES = 3
+/** URL verification has to be answered within a second (document 101033). */
+const VERIFY_LIMIT_MS = 1000
+
+export interface SimulatorOptions {
+  /** The address of the callback route, or a Fastify instance and the path of its callback. */
+  target: SimulatorTarget
+  token: string
+  encodingAESKey: string
+  /** Default `''`, as for a bot that the company made itself (document 101033). */
+  receiveId?: string
+  /** The `aibotid` of every message; default `simulated-bot`. */
+  bot?: string
+  /** Drives every wait, time-out and timestamp; default the system's. */
+  clock?: Clock
+  /** From an answer to the next refresh, and from a broken connection to the next try; default 1000. */
+  refreshMs?: number
+  /** What is unanswered by then is dropped and tried again at once, 3 tries in all; default 5000. */
+  timeoutMs?: number
+  /** From the user's message to the moment when it is refreshed no more; default 360,000 (document 100719). */
+  giveUpMs?: number
+  /** The bot's own waiting text, where the host has replaced it. */
+  texts?: Pick<Texts, 'waiting'>
+}
+
+/** What to send otherwise than WeCom would. */
+export interface PostOverrides {
+  /** Query fields: a list is sent repeated, undefined leaves the field out. */
+  query?: Record<string, string | readonly string[] | undefined>
+  /** Sent in place of the sealed envelope. */
+  body?: string | Buffer
+  /** Default `application/json`; `false` sends none. */
+  contentType?: string | false
+  /** Signed and sent in place of the clock's seconds. */
+  timestamp?: string | number
+  /** Signed and sent in place of a fresh one. */
+  nonce?: string
+  /** True loses the answer on its way back: to WeCom the connection broke, and it tries again. */
+  lose?: (result: PostResult) => boolean
+  signal?: AbortSignal
+}
+
+export interface PostResult {
+  /** 0 where no try was answered. */
+  statusCode: number
+  headers: Headers
+  /** As it came: the sealed reply. */
+  body: string
+  /** The opened and parsed plaintext; undefined for the empty reply, and for one that does not open. */
+  reply: Record<string, unknown> | undefined
+  /** Of the answered try; of all of them where none was answered. */
+  tookMs: number
+  /** How often it was posted: 1 to 3. */
+  tries: number
+  /** What breaks document 101033 or went unanswered, in sentences. */
+  problems: string[]
+}
+
+export interface VerifyResult {
+  ok: boolean
+  /** 0 where nobody answered. */
+  statusCode: number
+  body: string
+  tookMs: number
+  problems: string[]
+}
+
+/** WeCom as a bot sees it. Nothing of it is left running once a method has settled. */
+export interface Simulator {
+  /** Asks once for the URL verification that precedes the saving of the callback settings (document 101033). */
+  verify (): Promise<VerifyResult>
+  /**
+   * Seals and posts one message; a string is sealed as it stands. Each try is sealed anew. Rejects when the signal is
+   * aborted or an app that is called without a socket fails to boot, and never because of what the bot answers.
+   */
+  post (message: object | string, overrides?: PostOverrides): Promise<PostResult>
+  /**
+   * Holds a conversation as WeCom would (documents 100719 and 101031): posts the message and refreshes it until an
+   * answer has `finish: true`, the time is over, or the signal is aborted; none of these rejects. A string is a text.
+   */
+  send (content: string | SimulatedMessage, options?: SendOptions): Promise<Transcript>
+}
+
+export function createSimulator (options: SimulatorOptions): Simulator {
+  const { target, token, encodingAESKey, receiveId = '', bot = 'simulated-bot', clock = systemClock } = options
+  const { refreshMs = 1000, timeoutMs = 5000, giveUpMs = 360_000, texts } = options
+  const envelope = createEnvelope({ token, encodingAESKey, receiveId })
+  const deliver = createTransport(target)
+  const readReply = createReplyReader(envelope)
+  const late = `no answer within ${timeoutMs} ms`
+
+  const seal = (text: string, nonce = String(randomInt(1e9, 1e10)), timestamp: string | number = Math.floor(clock.now() / 1000)) =>
+    envelope.seal(text, String(timestamp), nonce)
+
+  /** Gives the answer, or the sentence that says why there was none. */
+  function attempt (request: Outgoing, signal?: AbortSignal): Promise<Answer | string> {
+    const cut = new AbortController()
+    const cancel = clock.setTimeout(() => cut.abort(late), timeoutMs)
+    const leave = (): void => cut.abort(signal?.reason)
+    if (signal?.aborted === true) leave()
+    signal?.addEventListener('abort', leave, { once: true })
+    return deliver(request, cut.signal).catch((error: unknown) => {
+      if (error === late) return late
+      if (error instanceof ConnectionError) return error.message
+      throw error
+    }).finally(() => {
+      cancel()
+      signal?.removeEventListener('abort', leave)
+    })
+  }
+
+  async function verify (): Promise<VerifyResult> {
+    const echo = String(randomInt(1e9, 1e10)) + String(randomInt(1e8, 1e9))
+    const { signature, timestamp, nonce, encrypt } = seal(echo)
+    const query = [['msg_signature', signature], ['timestamp', timestamp], ['nonce', nonce], ['echostr', encrypt]] as const
+    const startedAt = clock.now()
+    const answer = await attempt({ method: 'GET', query, headers: {} })
+    const tookMs = clock.now() - startedAt
+    if (typeof answer === 'string') return { ok: false, statusCode: 0, body: '', tookMs, problems: [answer] }
+
+    const { statusCode, body } = answer
+    const problems: string[] = []
+    if (statusCode !== 200) problems.push(`status ${statusCode} instead of 200`)
+    else if (body !== echo) problems.push(`the body is not the plaintext of echostr${difference(body, echo)}`)
+    if (tookMs > VERIFY_LIMIT_MS) problems.push(`answered after ${Math.round(tookMs)} ms, later than ${VERIFY_LIMIT_MS} ms`)
+    return { ok: problems.length === 0, statusCode, body, tookMs, problems }
+  }
+
+  async function post (message: object | string, overrides: PostOverrides = {}): Promise<PostResult> {
+    const { signal, lose } = overrides
+    const text = typeof message === 'string' ? message : JSON.stringify(message)
+    const problems: string[] = []
+    const firstAt = clock.now()
+    let pauseMs = 0
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      if (pauseMs > 0) await sleep(clock, pauseMs, signal)
+      const sealed = seal(text, overrides.nonce, overrides.timestamp)
+      const startedAt = clock.now()
+      const answer = await attempt(envelopeRequest(sealed, overrides), signal)
+      const now = clock.now()
+      if (typeof answer === 'string') {
+        problems.push(`try ${tries} of ${MAX_TRIES}: ${answer}`)
+      } else {
+        const { reply, problems: faults } = readReply(answer, { nonce: sealed.nonce, now })
+        const result = { ...answer, reply, tookMs: now - startedAt, tries, problems: [...problems, ...faults] }
+        if (lose?.(result) !== true) return result
+        problems.push(...faults)
+      }
+      pauseMs = answer === late ? 0 : refreshMs
+    }
+    return { statusCode: 0, headers: {}, body: '', reply: undefined, tookMs: clock.now() - firstAt, tries: MAX_TRIES, problems }
+  }
+
+  return {
+    verify,
+    post,
+    send: (content, sendOptions = {}) => {
+      const message = typeof content === 'string' ? { msgtype: 'text', text: { content } } : content
+      return converse({ post, clock, bot, giveUpMs, texts }, message, { refreshMs, ...sendOptions })
+    }
+  }
+}
+
+function envelopeRequest (
+  { signature, timestamp, nonce, encrypt }: { signature: string, timestamp: string, nonce: string, encrypt: string },
+  { query = {}, body = JSON.stringify({ encrypt }), contentType = 'application/json' }: PostOverrides
+): Outgoing {
+  const fields = Object.entries({ msg_signature: signature, timestamp, nonce, ...query })
+  return {
+    method: 'POST',
+    query: fields.flatMap(([name, value = []]) => [value].flat().map(each => [name, each] as const)),
+    headers: { ...(contentType === false ? {} : { 'content-type': contentType }), 'content-length': String(Buffer.byteLength(body)) },
+    body
+  }
+}
+
+/** Names the usual ways to spoil the answer: a serialiser's quotes, a BOM, a newline. */
+function difference (body: string, echo: string): string {
+  if (body.replace(/^\uFEFF/, '') === echo) return ': it begins with a byte order mark'
+  if (body.trim() === echo) return ': there is white space around it'
+  if (body.trim() === JSON.stringify(echo)) return ': it stands in quotes'
+  return Number(body) === Number(echo) ? ': it went through a JavaScript number' : ''
+}

@@ -1,0 +1,155 @@
+import type { FailureClass, SourceErrorOptions } from '../errors.ts'
+import { SourceError } from '../errors.ts'
+import type { IdentifierFilter } from './identifier.ts'
+import { retryAfterMs } from './retry.ts'
+import type { ProviderFault } from './upstream-error.ts'
+import { UpstreamError } from './upstream-error.ts'
+
+export type Details = NonNullable<SourceErrorOptions['details']>
+
+/** A failure of one attempt. What came from the provider is still unchecked: see `toSourceError`. */
+export interface Failure {
+  class: FailureClass
+  /** The same request may succeed if it is sent again. */
+  retryable: boolean
+  /** How long the provider asks to be left alone. */
+  retryAfterMs: number | undefined
+  status: number | undefined
+  /** Our own word for it, or the system's code of a connection error. */
+  reason: string | undefined
+  requestId: unknown
+  fault: ProviderFault
+}
+
+const CODE_CLASSES: Record<string, FailureClass> = {
+  insufficient_quota: 'QUOTA',
+  content_filter: 'FILTERED',
+  // DashScope's names for the two, both with status 400
+  Arrearage: 'QUOTA',
+  data_inspection_failed: 'FILTERED'
+}
+
+const STATUS_CLASSES: Record<number, FailureClass> = {
+  400: 'BAD_REQUEST',
+  401: 'AUTH',
+  402: 'QUOTA',
+  403: 'AUTH',
+  404: 'BAD_REQUEST',
+  408: 'TIMEOUT',
+  422: 'BAD_REQUEST',
+  429: 'BUSY',
+  503: 'BUSY'
+}
+
+const CONNECTION_CODES: Record<string, { class: FailureClass, retryable: boolean }> = {
+  ECONNREFUSED: { class: 'INTERNAL', retryable: true },
+  EAI_AGAIN: { class: 'INTERNAL', retryable: true },
+  ENOTFOUND: { class: 'INTERNAL', retryable: true },
+  EHOSTUNREACH: { class: 'INTERNAL', retryable: true },
+  ENETUNREACH: { class: 'INTERNAL', retryable: true },
+  ETIMEDOUT: { class: 'TIMEOUT', retryable: true },
+  UND_ERR_CONNECT_TIMEOUT: { class: 'TIMEOUT', retryable: true },
+  ECONNRESET: { class: 'BROKEN', retryable: true },
+  EPIPE: { class: 'BROKEN', retryable: true },
+  UND_ERR_SOCKET: { class: 'BROKEN', retryable: true },
+  // These two have waited for minutes already.
+  UND_ERR_HEADERS_TIMEOUT: { class: 'TIMEOUT', retryable: false },
+  UND_ERR_BODY_TIMEOUT: { class: 'TIMEOUT', retryable: false }
+}
+
+/**
+ * Reads whatever an attempt threw: by `status`, `code` and `cause`, since most of it is no error of the SDK and the
+ * names of those that are say nothing.
+ */
+export function readFailure (error: unknown, now: number): Failure {
+  const chain = causes(error)
+  const own = chain.find(link => link instanceof UpstreamError)
+  if (own !== undefined) {
+    const { fault, reason } = own
+    return failure({ class: classOfFault(fault) ?? own.class, reason, fault })
+  }
+  if (error instanceof SyntaxError) return failure({ class: 'BROKEN', reason: 'BAD_JSON' })
+
+  const fields = asFields(error)
+  const { status, requestID: requestId } = fields
+  const fault = { code: fields['code'], type: fields['type'], param: fields['param'] }
+  const byFault = classOfFault(fault)
+
+  if (typeof status === 'number') {
+    return failure({
+      class: byFault ?? STATUS_CLASSES[status] ?? 'INTERNAL',
+      retryable: byFault === undefined && (status === 408 || status === 409 || status === 429 || status >= 500),
+      retryAfterMs: isHeaders(fields['headers']) ? retryAfterMs(fields['headers'], now) : undefined,
+      status,
+      requestId,
+      fault
+    })
+  }
+  if (fields['error'] !== undefined) {
+    return failure({ class: byFault ?? 'BROKEN', reason: 'UPSTREAM_ERROR', requestId, fault })
+  }
+
+  // undici wraps system errors: the innermost code names what happened
+  const code = chain.map(link => asFields(link)['code']).findLast(value => typeof value === 'string')
+  return failure({ class: 'INTERNAL', ...(code !== undefined && { reason: code, ...CONNECTION_CODES[code] }) })
+}
+
+/** What is known of an attempt, whether it failed or not. */
+export interface AttemptFacts {
+  model: string
+  attempt: number
+  chunks: number
+  bytes: number
+  requestId?: string
+  finishReason?: string
+  timeToFirstTokenMs?: number
+  durationMs?: number
+}
+
+/** What the stream gets. The provider's own words stay behind: they can quote the key, or the prompt. */
+export function toSourceError (failure: Failure, facts: AttemptFacts, identifier: IdentifierFilter): SourceError {
+  return new SourceError({
+    class: failure.class,
+    details: logFields(failure, facts, identifier)
+  })
+}
+
+/** The fields that may be logged. */
+export function logFields (failure: Failure, facts: AttemptFacts, identifier: IdentifierFilter): Details {
+  const all = {
+    status: failure.status,
+    reason: failure.reason,
+    code: identifier(failure.fault.code),
+    type: identifier(failure.fault.type),
+    param: identifier(failure.fault.param),
+    ...facts,
+    requestId: identifier(failure.requestId ?? facts.requestId),
+    finishReason: identifier(facts.finishReason)
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function failure (known: Pick<Failure, 'class'> & Partial<Failure>): Failure {
+  return { retryable: false, retryAfterMs: undefined, status: undefined, reason: undefined, requestId: undefined, fault: {}, ...known }
+}
+
+function classOfFault (fault: ProviderFault): FailureClass | undefined {
+  for (const word of [fault.code, fault.type]) {
+    if (typeof word === 'string' && Object.hasOwn(CODE_CLASSES, word)) return CODE_CLASSES[word]
+  }
+  return undefined
+}
+
+function causes (error: unknown): unknown[] {
+  const chain: unknown[] = []
+  for (let link = error; link !== undefined && link !== null && !chain.includes(link); link = asFields(link)['cause']) chain.push(link)
+  return chain
+}
+
+function asFields (value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {}
+}
+
+function isHeaders (value: unknown): value is Headers {
+  return typeof asFields(value)['get'] === 'function'
+}

@@ -1,0 +1,119 @@
+import OpenAI from 'openai'
+import { sleep } from '../sleep.ts'
+import { abortable } from './abortable.ts'
+import { createIdentifierFilter } from './identifier.ts'
+import { createLimiter } from './limiter.ts'
+import { readAnswer } from './openai-answer.ts'
+import type { AttemptFacts } from './openai-failure.ts'
+import { logFields, readFailure, toSourceError } from './openai-failure.ts'
+import type { OpenAIOptions, OpenAISettings } from './openai-options.ts'
+import { readOpenAIOptions } from './openai-options.ts'
+import { retryDelay } from './retry.ts'
+import type { ReplyPart, Source, Turn } from './source.ts'
+import { guardFetch } from './sse-guard.ts'
+
+export type { OpenAIOptions } from './openai-options.ts'
+
+/** The longest timer there is: the guard's limits are the ones that fire, not the SDK's. */
+const NO_SDK_TIMEOUT_MS = 2 ** 31 - 1
+
+/** A source that asks OpenAI, or any server with its chat completions API. */
+export function createOpenAISource (options: OpenAIOptions): Source {
+  const settings = readOpenAIOptions(options)
+  const { clock, random, maxRetries } = settings
+  const limiter = createLimiter({ clock, max: settings.maxConcurrency })
+  const identifier = createIdentifierFilter(settings.apiKey)
+
+  return async function * openai (turn, context) {
+    const { signal, log } = context
+    for (let retries = 0; !signal.aborted; retries++) {
+      const facts: AttemptFacts = { model: settings.model, attempt: retries + 1, chunks: 0, bytes: 0 }
+      const place = limiter.enter(signal)
+      try {
+        await context.untimed(place.entered)
+        yield * ask(settings, turn, signal, facts)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        const now = clock.now()
+        const failure = readFailure(error, now)
+        const delay = retryDelay({ retries, retryAfterMs: failure.retryAfterMs, now, deadline: turn.deadline, random })
+        const isRateLimit = failure.status === 429 && failure.retryable
+        if (isRateLimit && delay !== undefined) limiter.pause(delay)
+        // After the first chunk the user has seen a part of this answer: another one would not fit on to it.
+        if (!failure.retryable || facts.chunks > 0 || retries >= maxRetries || delay === undefined) {
+          throw toSourceError(failure, facts, identifier)
+        }
+        log.warn({ class: failure.class, ...logFields(failure, facts, identifier) }, 'the provider failed before its first chunk, trying again')
+        place.leave()
+        // The limiter's pause is the wait of a rate limit.
+        if (!isRateLimit) await sleep(clock, delay, signal).catch(() => {})
+      } finally {
+        place.leave()
+      }
+    }
+  }
+}
+
+/** One request and its answer. Whichever way it is left, its connection is closed. */
+async function * ask (settings: OpenAISettings, turn: Turn, stop: AbortSignal, facts: AttemptFacts): AsyncGenerator<string | ReplyPart> {
+  stop.throwIfAborted()
+  const { clock, allowMissingFinish } = settings
+  const startedAt = clock.now()
+  const attempt = new AbortController()
+  const onStop = (): void => attempt.abort(stop.reason)
+  stop.addEventListener('abort', onStop)
+  const guard = guardFetch({
+    fetch: settings.fetch,
+    clock,
+    attempt,
+    headersTimeoutMs: settings.requestTimeoutMs,
+    maxBytes: settings.maxResponseBytes
+  })
+  try {
+    const request = createClient(settings, guard.fetch).chat.completions.create(requestBody(settings, turn), {
+      signal: attempt.signal,
+      // The SDK takes headers from the environment too: ours come last.
+      headers: { authorization: `Bearer ${settings.apiKey}` }
+    })
+    // Rejects with the reason of whoever aborted; what the SDK makes of an abort differs from place to place.
+    const events = await abortable(request, attempt.signal)
+    yield * readAnswer(events, { clock, attempt, stop, allowMissingFinish, facts })
+  } finally {
+    stop.removeEventListener('abort', onStop)
+    attempt.abort()
+    Object.assign(facts, guard.seen, { durationMs: Math.round(clock.now() - startedAt) })
+  }
+}
+
+/** A client for one request, because the guard is for one. Null and 'off' keep it from reading the environment. */
+function createClient (settings: OpenAISettings, guardedFetch: typeof fetch): OpenAI {
+  return new OpenAI({
+    apiKey: settings.apiKey,
+    baseURL: settings.baseURL,
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    fetch: guardedFetch,
+    maxRetries: 0,
+    timeout: NO_SDK_TIMEOUT_MS,
+    logLevel: 'off'
+  })
+}
+
+function requestBody (settings: OpenAISettings, turn: Turn): OpenAI.ChatCompletionCreateParamsStreaming {
+  const { model, systemPrompt, systemRole, maxTokens, maxTokensField, temperature, includeUsage, extraBody } = settings
+  return {
+    model,
+    ...(maxTokens !== undefined && { [maxTokensField]: maxTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(includeUsage && { stream_options: { include_usage: true } }),
+    ...extraBody,
+    stream: true,
+    messages: [
+      ...(systemPrompt === '' ? [] : [{ role: systemRole, content: systemPrompt }]),
+      { role: 'user', content: turn.prompt }
+    ]
+  }
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '../clock.ts'
+import type { StreamsConfig } from '../config.ts'
+import type { ConfigFault } from '../errors.ts'
+import { createMockSource } from './mock.ts'
+import type { MockOptions } from './mock.ts'
+import { createOpenAISource } from './openai.ts'
+import type { OpenAIOptions } from './openai.ts'
+import type { Source } from './source.ts'
+
+export interface SourceOptions {
+  /** The source that is asked by default: one of yours, or the name of one. `STREAM_SOURCE`. */
+  source?: string | Source
+  /** Sources of yours by name, besides `mock` and `openai`. */
+  sources?: Record<string, Source>
+  openai?: Partial<OpenAIOptions>
+  mock?: Omit<MockOptions, 'chunkDelayMs'> & { chunkDelayMs?: number }
+}
+
+type Given = Readonly<Record<string, unknown>>
+
+/** The name of the source that settings choose, where it is not given as a function. */
+export function chosenName ({ STREAM_SOURCE: name, OPENAI_API_KEY: key }: Given): string {
+  return typeof name === 'string' ? name : key === undefined ? 'mock' : 'openai'
+}
+
+/** What is wrong with the choice of a source. */
+export function sourceFaults ({ source, sources }: SourceOptions, given: Given): ConfigFault[] {
+  const own = new Map(Object.entries(sources ?? {}))
+  const faults = [...own]
+    .filter(([, candidate]) => typeof candidate !== 'function')
+    .map(([name]) => ({ name: `option sources.${name}`, problem: 'is no function, expected a source' }))
+  if (typeof source === 'function') return faults
+  const setting = source === undefined ? 'STREAM_SOURCE' : 'option source'
+  const name = chosenName(given)
+  const known = new Set(['mock', 'openai', ...own.keys()])
+  if (!known.has(name)) faults.push({ name: setting, problem: `is ${JSON.stringify(name.slice(0, 80))}, expected one of ${[...known].join(', ')}` })
+  if (name === 'openai' && !own.has('openai') && given['OPENAI_API_KEY'] === undefined) {
+    faults.push({ name: 'OPENAI_API_KEY', problem: 'is not set, expected a key, because the source is openai' })
+  }
+  return faults
+}
+
+/** The sources by name, and the one that is asked by default. */
+export function createSources (options: SourceOptions, config: StreamsConfig, clock: Clock): { source: Source, sources: Map<string, Source> } {
+  const sources = new Map<string, Source>([
+    ['mock', createMockSource({ clock, ...options.mock, chunkDelayMs: config.MOCK_CHUNK_DELAY_MS })],
+    ...openaiSource(options, config, clock),
+    ...Object.entries(options.sources ?? {})
+  ])
+  const source = typeof options.source === 'function' ? options.source : sources.get(chosenName({ ...config }))
+  return { source: source as Source, sources }
+}
+
+function openaiSource (options: SourceOptions, config: StreamsConfig, clock: Clock): Array<[string, Source]> {
+  if (config.OPENAI_API_KEY === undefined) return []
+  return [['openai', createOpenAISource({
+    clock,
+    ...options.openai,
+    apiKey: config.OPENAI_API_KEY,
+    baseURL: config.OPENAI_BASE_URL,
+    model: config.OPENAI_MODEL,
+    systemPrompt: config.OPENAI_SYSTEM_PROMPT,
+    systemRole: config.OPENAI_SYSTEM_ROLE,
+    maxTokens: config.OPENAI_MAX_TOKENS,
+    maxTokensField: config.OPENAI_MAX_TOKENS_FIELD,
+    temperature: config.OPENAI_TEMPERATURE,
+    includeUsage: config.OPENAI_INCLUDE_USAGE,
+    allowMissingFinish: config.OPENAI_ALLOW_MISSING_FINISH,
+    maxRetries: config.OPENAI_MAX_RETRIES,
+    requestTimeoutMs: config.OPENAI_REQUEST_TIMEOUT_MS,
+    maxConcurrency: config.OPENAI_MAX_CONCURRENCY,
+    maxResponseBytes: config.OPENAI_MAX_RESPONSE_BYTES
+  })]]
+}

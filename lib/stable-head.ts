@@ -1,0 +1,37 @@
+import { Buffer } from 'node:buffer'
+import { headOf } from './utf8.ts'
+
+/** The stretch before the limit in which a cut looks for the end of a grapheme cluster; a cluster that is longer is cut at the limit. */
+const CUT_ZONE_BYTES = 256
+
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
+
+/**
+ * The head of a growing text that fits into `maxBytes` of UTF-8, cut between grapheme clusters. It only ever grows
+ * with its text: near the limit the last cluster, which may still be growing, is held back.
+ */
+export function stableHead (text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes - CUT_ZONE_BYTES) return text
+  const floor = headOf(text, maxBytes - CUT_ZONE_BYTES).length
+  const ceiling = headOf(text, maxBytes).length
+  const start = clusterStartBefore(text, floor)
+  // The cluster that spans the floor has been shown in part already, so it is the one that is not held back.
+  let cut = ceiling
+  // One code point behind the ceiling tells whether a cluster ends there.
+  for (const { index } of graphemes.segment(text.slice(start, ceiling + 2))) {
+    const boundary = start + index
+    if (boundary > ceiling) break
+    if (boundary >= floor) cut = boundary
+  }
+  return text.slice(0, cut)
+}
+
+// Between two of these stands a boundary for certain, so segmenting, which is slow, can begin there.
+const isPlain = (unit: number): boolean => (unit >= 0x20 && unit <= 0x7e) || (unit >= 0x4e00 && unit <= 0x9fff)
+
+function clusterStartBefore (text: string, index: number): number {
+  for (let i = index; i > 0; i--) {
+    if (isPlain(text.charCodeAt(i)) && isPlain(text.charCodeAt(i - 1))) return i
+  }
+  return 0
+}

@@ -1,0 +1,34 @@
+import { InputError } from './errors.ts'
+import type { StreamRecord } from './stores/store.ts'
+import type { StreamState } from './stream-state.ts'
+import type { Texts } from './texts.ts'
+
+/** A record as the host sees it. `from` is the cursor of an earlier view; `InputError` where it can be none. */
+export function viewOf (record: StreamRecord | undefined, texts: Texts, from?: number): StreamState {
+  if (from !== undefined && (!Number.isSafeInteger(from) || from < 0)) {
+    throw new InputError('from must be the cursor of an earlier state: a whole number, 0 or more')
+  }
+  const content = record?.content ?? ''
+  return {
+    status: record?.status ?? 'missing',
+    content,
+    cursor: content.length,
+    ...(from !== undefined && { delta: content.slice(from) }),
+    ...(record?.failure && { error: { ...record.failure, text: texts.failures[record.failure.code] } })
+  }
+}
+
+/** Records as they come, as the host sees them. To leave it is to leave the records, also while it waits for one. */
+export function viewsOf (records: AsyncGenerator<StreamRecord | undefined, void>, texts: Texts): AsyncIterableIterator<StreamState> {
+  return {
+    async next () {
+      const { done, value } = await records.next()
+      return done === true ? { done, value: undefined } : { done: false, value: viewOf(value, texts) }
+    },
+    async return () {
+      await records.return()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator] () { return this }
+  }
+}

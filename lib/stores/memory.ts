@@ -1,0 +1,166 @@
+import { Buffer } from 'node:buffer'
+import type { Clock } from '../clock.ts'
+import { ClosedError } from '../errors.ts'
+import { canMove, isTerminal } from '../stream-state.ts'
+import type { StoredStatus } from '../stream-state.ts'
+import type { NewStream, Outcome, StreamRecord, StreamStore, Track } from './store.ts'
+
+export interface MemoryStoreOptions {
+  clock: Clock
+  /** How long an ended stream stays readable. */
+  retentionMs: number
+  /** How many ended streams are kept at most, and how many bytes of text they hold together. */
+  maxFinished: number
+  maxFinishedBytes: number
+}
+
+interface Entry extends Record<Track, string> {
+  readonly id: string
+  readonly chat: NewStream['chat']
+  readonly claim: string | undefined
+  status: StoredStatus
+  outcome: Outcome | undefined
+  snapshot: StreamRecord | undefined
+  watchers: Set<() => void> | undefined
+}
+
+interface Ended { entry: Entry, bytes: number, expires: number }
+
+const EPOCH = 1
+
+/** Streams in this process's memory. */
+export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
+  const { clock, retentionMs, maxFinished, maxFinishedBytes } = options
+  const entries = new Map<string, Entry>()
+  const claims = new Map<string, string>()
+  // In the order of ending, so that the oldest is the first to expire and the first to be evicted.
+  const ended = new Map<string, Ended>()
+  let endedBytes = 0
+  let cancelSweep: (() => void) | undefined
+  let closed = false
+
+  function changed (entry: Entry): void {
+    entry.snapshot = undefined
+    for (const ring of entry.watchers ?? []) ring()
+  }
+
+  function finish (entry: Entry, outcome: Outcome): void {
+    entry.status = outcome.status
+    entry.outcome = outcome
+    const bytes = Buffer.byteLength(entry.content) + Buffer.byteLength(entry.reasoning)
+    ended.set(entry.id, { entry, bytes, expires: clock.now() + retentionMs })
+    endedBytes += bytes
+    for (const oldest of ended.values()) {
+      if (ended.size <= maxFinished && endedBytes <= maxFinishedBytes) break
+      forget(oldest)
+    }
+    scheduleSweep()
+  }
+
+  function forget ({ entry, bytes }: Ended): void {
+    ended.delete(entry.id)
+    endedBytes -= bytes
+    entries.delete(entry.id)
+    if (entry.claim !== undefined) claims.delete(entry.claim)
+    changed(entry)
+  }
+
+  function scheduleSweep (): void {
+    const [oldest] = ended.values()
+    if (oldest === undefined || cancelSweep !== undefined) return
+    cancelSweep = clock.setTimeout(sweep, Math.max(0, oldest.expires - clock.now()), { background: true })
+  }
+
+  function sweep (): void {
+    cancelSweep = undefined
+    for (const oldest of ended.values()) {
+      if (oldest.expires > clock.now()) break
+      forget(oldest)
+    }
+    scheduleSweep()
+  }
+
+  function owned (id: string, epoch: number): Entry | undefined {
+    const entry = entries.get(id)
+    return entry === undefined || isTerminal(entry.status) || epoch !== EPOCH ? undefined : entry
+  }
+
+  const snapshot = (entry: Entry): StreamRecord => (entry.snapshot ??= Object.freeze({
+    id: entry.id,
+    status: entry.status,
+    content: entry.content,
+    reasoning: entry.reasoning,
+    chat: entry.chat,
+    failure: entry.outcome?.failure,
+    notice: entry.outcome?.notice
+  }))
+
+  return {
+    async create ({ id, claim, chat, outcome }) {
+      if (closed) throw new ClosedError()
+      const holder = claim === undefined ? undefined : claims.get(claim)
+      if (holder !== undefined) return holder
+      const entry: Entry = {
+        id, chat, claim, status: 'running', content: '', reasoning: '', outcome: undefined, snapshot: undefined, watchers: undefined
+      }
+      entries.set(id, entry)
+      if (claim !== undefined) claims.set(claim, id)
+      if (outcome !== undefined) finish(entry, outcome)
+      return id
+    },
+
+    async append (id, epoch, track, offset, text) {
+      const entry = owned(id, epoch)
+      if (entry === undefined || offset > entry[track].length) return false
+      const standing = entry[track].slice(offset, offset + text.length)
+      if (!text.startsWith(standing)) return false
+      if (standing.length < text.length) {
+        entry[track] += text.slice(standing.length)
+        changed(entry)
+      }
+      return true
+    },
+
+    async end (id, epoch, outcome) {
+      const entry = owned(id, epoch)
+      if (entry === undefined) return false
+      finish(entry, outcome)
+      changed(entry)
+      return true
+    },
+
+    async read (id) {
+      const entry = entries.get(id)
+      return entry === undefined ? undefined : snapshot(entry)
+    },
+
+    async requestStop (id) {
+      const entry = entries.get(id)
+      if (entry === undefined) return undefined
+      if (canMove(entry.status, 'stopping')) {
+        entry.status = 'stopping'
+        changed(entry)
+      }
+      return snapshot(entry)
+    },
+
+    watch (id, listener) {
+      const entry = entries.get(id)
+      if (entry === undefined) return () => {}
+      entry.watchers ??= new Set()
+      entry.watchers.add(listener)
+      return () => { entry.watchers?.delete(listener) }
+    },
+
+    async close () {
+      closed = true
+      cancelSweep?.()
+      const known = [...entries.values()]
+      entries.clear()
+      claims.clear()
+      ended.clear()
+      endedBytes = 0
+      for (const entry of known) changed(entry)
+    }
+  }
+}

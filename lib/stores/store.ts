@@ -1,0 +1,72 @@
+import type { FailureClass } from '../errors.ts'
+import type { EndStatus, StoredStatus } from '../stream-state.ts'
+
+/** The chat a stream may be shown in. `scope` keeps two bots of one app apart. */
+export interface Chat {
+  scope: string
+  bot?: string
+  group?: string
+  user?: string
+}
+
+/** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
+export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING'
+
+export interface Outcome {
+  status: EndStatus
+  failure?: { code: FailureClass, reference: string }
+  notice?: Notice
+}
+
+export interface NewStream {
+  id: string
+  /** Names the message that asks for the stream: of all streams created with one claim, the first is the only one. */
+  claim?: string
+  /** A stream without a chat is never shown through the callback. */
+  chat?: Chat
+  /** Creates a stream that has ended already. */
+  outcome?: Outcome
+}
+
+/** An immutable snapshot. The same object is handed out until something changes. */
+export interface StreamRecord {
+  readonly id: string
+  readonly status: StoredStatus
+  readonly content: string
+  readonly reasoning: string
+  readonly chat: Chat | undefined
+  readonly failure: Outcome['failure']
+  readonly notice: Notice | undefined
+}
+
+/** A stream has two growing texts. */
+export type Track = 'content' | 'reasoning'
+
+/**
+ * Where streams live. A stream has one writer (its owner, told apart by `epoch`) and any number of readers.
+ * An ended stream stays readable for the retention time, within the store's bounds; running ones are never evicted.
+ * Every promise settles within a bounded time: streams end, drain and close behind it.
+ */
+export interface StreamStore {
+  /**
+   * Creates a stream, running and empty, with epoch 1, and gives its id; where a stream with the same claim is kept
+   * already, nothing is created and that stream's id is given. Atomic.
+   */
+  create (stream: NewStream): Promise<string>
+  /**
+   * Adds text behind the first `offset` UTF-16 units of a track. Text that stands there already is left as it is, so a
+   * repeated append is harmless. False, and nothing changed, where the stream is unknown or ended, the epoch is not
+   * the owner's, or the track is shorter than `offset` or differs from the text.
+   */
+  append (id: string, epoch: number, track: Track, offset: number, text: string): Promise<boolean>
+  /** Ends a stream. False, and nothing changed, where it is unknown or ended already, or the epoch is not the owner's. */
+  end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
+  /** Undefined where the stream is unknown, evicted or expired. */
+  read (id: string): Promise<StreamRecord | undefined>
+  /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
+  requestStop (id: string): Promise<StreamRecord | undefined>
+  /** Calls back after each change, until the returned function is called or the stream is gone. */
+  watch (id: string, listener: () => void): () => void
+  /** Drops everything held here; every watcher is called once more. */
+  close (): Promise<void>
+}

@@ -1,0 +1,47 @@
+import type { Outcome, StreamStore, Track } from './stores/store.ts'
+
+/**
+ * Writes a stream's text behind its source: what comes while a write is under way goes out with the next one, in order.
+ * Once a write is refused the stream has another owner, or none, and nothing more is written.
+ */
+export class StreamWriter {
+  readonly #store: StreamStore
+  readonly #id: string
+  readonly #epoch: number
+  readonly #pending: Record<Track, string> = { reasoning: '', content: '' }
+  readonly #written: Record<Track, number> = { reasoning: 0, content: 0 }
+  /** Set as long as text is pending, and for good once a write has failed. */
+  #writing: Promise<boolean> | undefined
+
+  constructor (store: StreamStore, id: string, epoch: number) {
+    this.#store = store
+    this.#id = id
+    this.#epoch = epoch
+  }
+
+  /** Never waits; a failure shows at `end`. */
+  write (track: Track, text: string): void {
+    if (text === '') return
+    this.#pending[track] += text
+    if (this.#writing !== undefined) return
+    this.#writing = this.#writePending()
+    this.#writing.catch(() => {})
+  }
+
+  /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */
+  async end (outcome: Outcome): Promise<boolean> {
+    return await (this.#writing ?? true) && await this.#store.end(this.#id, this.#epoch, outcome)
+  }
+
+  async #writePending (): Promise<boolean> {
+    while (this.#pending.reasoning !== '' || this.#pending.content !== '') {
+      const track = this.#pending.reasoning !== '' ? 'reasoning' : 'content'
+      const text = this.#pending[track]
+      this.#pending[track] = ''
+      if (!await this.#store.append(this.#id, this.#epoch, track, this.#written[track], text)) return false
+      this.#written[track] += text.length
+    }
+    this.#writing = undefined
+    return true
+  }
+}

@@ -1,0 +1,208 @@
+import { BusyError, ClosedError, InputError } from './errors.ts'
+import { followRecord } from './follow.ts'
+import { LastFrames } from './last-frames.ts'
+import { Run } from './run.ts'
+import type { RunDependencies, RunLimits } from './run.ts'
+import type { Source, Turn } from './sources/source.ts'
+import type { Chat, Outcome, StreamRecord } from './stores/store.ts'
+
+/** What a host asks a source. All but `source` is handed to it as its `Turn`. */
+export interface StreamInput extends Omit<Turn, 'deadline'> {
+  /** The source to ask, or the name of one in the option `sources`; by default the configured one. */
+  source?: string | Source
+}
+
+export interface StreamsLimits extends RunLimits {
+  /** Milliseconds from the opening of a stream to its forced end. */
+  deadlineMs: number
+  /** How many sources work at once, and how many streams may wait for one to end. */
+  maxRunning: number
+  maxQueued: number
+  /** How long `drain` waits for running streams, in milliseconds. */
+  shutdownGraceMs: number
+}
+
+export interface StreamsOptions extends Omit<RunDependencies, 'limits'> {
+  limits: StreamsLimits
+  source: Source
+  sources: ReadonlyMap<string, Source>
+}
+
+export interface Opening {
+  /** Names the message that asks for the stream. */
+  claim?: string
+  chat?: Chat
+  /** For a stream that needs no source: it is created as ended. */
+  outcome?: Outcome
+}
+
+export interface Opened {
+  id: string
+  /** True where the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
+  runnable: boolean
+}
+
+export type Streams = ReturnType<typeof createStreams>
+
+/** Streams and the sources that fill them. Knows nothing of messages. */
+export function createStreams (options: StreamsOptions) {
+  const { store, clock, log, createId, limits } = options
+  // Every stream that is open here: preparing, waiting in the queue, or with its source at work.
+  const runs = new Map<string, Run>()
+  const working = new Set<Run>()
+  const queue = new Map<Run, () => void>()
+  const lastFrames = new LastFrames(clock)
+  let draining: Promise<void> | undefined
+
+  const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
+
+  function openRun (id: string, created: Promise<string>): Run {
+    const run = new Run(options, id, clock.now() + limits.deadlineMs, created)
+    runs.set(id, run)
+    run.ended.then(() => release(run))
+    return run
+  }
+
+  function release (run: Run): void {
+    runs.delete(run.id)
+    queue.delete(run)
+    working.delete(run)
+    for (const [next, start] of queue) {
+      if (working.size >= limits.maxRunning) return
+      queue.delete(next)
+      start()
+    }
+  }
+
+  function refusal (): Outcome | undefined {
+    if (draining === undefined && !isFull()) return undefined
+    const failure = { code: 'BUSY', reference: createId().slice(0, 8) } as const
+    return { status: 'error', failure, ...(draining && { notice: 'CLOSING' }) }
+  }
+
+  function resolveSource (source: StreamInput['source']): Source {
+    if (source === undefined) return options.source
+    const found = typeof source === 'string' ? options.sources.get(source) : source
+    if (typeof found === 'function') return found
+    const names = [...options.sources.keys()].join(', ') || 'none'
+    throw new InputError(`source must be a function, or the name of a registered source (${names})`)
+  }
+
+  const streams = {
+    /**
+     * Creates a stream for a message, or finds the one that an earlier delivery of it created. Where there is no room
+     * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
+     */
+    async open ({ outcome = refusal(), ...opening }: Opening): Promise<Opened> {
+      const id = createId()
+      const created = store.create({ id, ...opening, ...(outcome && { outcome }) })
+      const run = outcome === undefined ? openRun(id, created) : undefined
+      const kept = await created.catch((error: unknown) => {
+        run?.abandon()
+        throw error
+      })
+      if (kept !== id) run?.abandon()
+      else if (opening.chat !== undefined) run?.ended.then(() => lastFrames.await(id))
+      if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
+      return { id: kept, runnable: kept === id && run !== undefined }
+    },
+
+    /** Sets the source of an opened stream to work, or lines it up. Nothing happens where the stream has ended meanwhile. */
+    run (id: string, { source, ...turn }: StreamInput, keepReasoning = false): void {
+      const run = runs.get(id)
+      if (run === undefined) return
+      const work = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, keepReasoning }
+      const start = (): void => {
+        // Its end may not be stored yet.
+        if (run.finished) return
+        working.add(run)
+        run.start(work)
+      }
+      if (working.size < limits.maxRunning) start()
+      else queue.set(run, start)
+    },
+
+    /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
+    async start (input: string | StreamInput): Promise<string> {
+      const given = typeof input === 'string' ? { prompt: input } : input
+      if (typeof given?.prompt !== 'string') throw new InputError('startStream takes a prompt, or an object with a prompt, that is a string')
+      const source = resolveSource(given.source)
+      if (draining !== undefined) throw new ClosedError()
+      if (isFull()) throw new BusyError(runs.size)
+      const { id } = await streams.open({})
+      streams.run(id, { ...given, source })
+      return id
+    },
+
+    /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
+    resolveSource,
+
+    read: (id: string): Promise<StreamRecord | undefined> => store.read(id),
+
+    /** Asks a stream to stop; gives what it is now. Unknown and ended streams are left as they are. */
+    async stop (id: string): Promise<StreamRecord | undefined> {
+      const requested = store.requestStop(id)
+      // A store that is slow or away keeps no source at work.
+      runs.get(id)?.finish('STOP')
+      return await requested
+    },
+
+    follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
+
+    /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
+    async untilEnded (id: string, ms: number): Promise<void> {
+      const run = runs.get(id)
+      if (run === undefined || ms === 0) return
+      await new Promise<void>(resolve => {
+        const cancel = clock.setTimeout(resolve, ms)
+        run.ended.then(() => {
+          cancel()
+          resolve()
+        })
+      })
+    },
+
+    /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
+    drain (): Promise<void> {
+      draining ??= (async () => {
+        await new Promise<void>(resolve => {
+          const cancel = clock.setTimeout(resolve, limits.shutdownGraceMs)
+          allEnded().then(() => {
+            cancel()
+            resolve()
+          })
+        })
+        await endAll()
+      })()
+      return draining
+    },
+
+    /** Ends what still runs and closes the store. */
+    async close (): Promise<void> {
+      draining ??= Promise.resolve()
+      await endAll()
+      lastFrames.close()
+      await store.close()
+    },
+
+    /** To be told when WeCom has been given the last frame of a stream. */
+    lastFrameFetched: (id: string): void => lastFrames.fetched(id),
+
+    /** Resolves when WeCom has been given the last frame of every stream, or has had the time to ask for it. */
+    allFetched: (): Promise<void> => lastFrames.allFetched(),
+
+    /** How many streams are open in this process, the waiting ones included. */
+    get size (): number {
+      return runs.size
+    }
+  }
+
+  const allEnded = async (): Promise<void> => { await Promise.all([...runs.values()].map(run => run.ended)) }
+
+  async function endAll (): Promise<void> {
+    for (const run of [...runs.values()]) run.finish('SHUTDOWN')
+    await allEnded()
+  }
+
+  return streams
+}

@@ -1,0 +1,135 @@
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
+import { readPost, readVerification } from '../lib/callback-request.ts'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { configOf, readConfig } from '../lib/config.ts'
+import type { CallbackConfig, ConfigReading, Env } from '../lib/config.ts'
+import { createEnvelope } from '../lib/envelope.ts'
+import { ConfigError, RefusalError } from '../lib/errors.ts'
+import { createFrames } from '../lib/frames.ts'
+import { parseMessage } from '../lib/messages.ts'
+import { createReceive } from '../lib/receive.ts'
+import { createRefusals } from '../lib/refusals.ts'
+import { callbackFurtherOptions, callbackSettings } from '../lib/settings.ts'
+import type { Source } from '../lib/sources/source.ts'
+import type { Streams } from '../lib/streams.ts'
+import { loadTexts, textFaults } from '../lib/texts.ts'
+import type { TextOverrides } from '../lib/texts.ts'
+import { kStreams } from './streams.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** True on the callback routes: a hook of the host can leave them out. */
+    wecom?: boolean
+  }
+}
+
+export interface CallbackPluginOptions {
+  /** `Token` of the bot. `WECOM_TOKEN`. */
+  token?: string
+  /** `EncodingAESKey` of the bot. `WECOM_ENCODING_AES_KEY`. */
+  encodingAESKey?: string
+  /** Default empty, as it is for a bot that the company made itself. `WECOM_RECEIVE_ID`. */
+  receiveId?: string
+  /** Default `/wecom/callback`. `WECOM_CALLBACK_PATH`. */
+  path?: string
+  /** The bot's display name, to take its mention off what is said in groups. `WECOM_BOT_NAME`. */
+  botName?: string
+  /** The source of this bot, or the name of one; default: that of the streams. */
+  source?: string | Source
+  /** Milliseconds that the first answer waits for text; 0 answers at once. `STREAM_FIRST_REPLY_GRACE_MS`. */
+  firstReplyGraceMs?: number
+  /** Whether the thinking of a model is shown. `STREAM_REASONING`. */
+  reasoning?: 'hide' | 'show'
+  /** How old or early a callback may be, in milliseconds. `WECOM_TIMESTAMP_WINDOW_MS`. */
+  timestampWindowMs?: number
+  /** `WECOM_BODY_LIMIT_BYTES` */
+  bodyLimitBytes?: number
+  /** Sentences of yours in place of ours. */
+  texts?: TextOverrides
+  /** Goes before the path, as with any plugin. */
+  prefix?: string
+  /** Of the requests of this route; WeCom sends about one a second for every open reply. */
+  logLevel?: LogLevel
+  /** Variables to read what is not among the options from. Default: none; the composed plugin reads the environment. */
+  env?: Env
+  /** The time, for tests. */
+  clock?: Clock
+}
+
+/** The settings of this half with all their faults. */
+export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
+  readConfig<CallbackConfig>(callbackSettings, { options, env, furtherOptions: callbackFurtherOptions }, () => textFaults(options.texts))
+
+async function callbackPlugin (fastify: FastifyInstance, options: CallbackPluginOptions): Promise<void> {
+  const config = configOf(readCallbackConfig(options, options.env ?? {}))
+  const streams = fastify[kStreams]
+  const clock = options.clock ?? systemClock
+  const path = config.WECOM_CALLBACK_PATH
+  const envelope = createEnvelope({
+    token: config.WECOM_TOKEN,
+    encodingAESKey: config.WECOM_ENCODING_AES_KEY,
+    receiveId: config.WECOM_RECEIVE_ID
+  })
+  const receive = createReceive({
+    streams,
+    frames: createFrames(loadTexts(options.texts)),
+    log: fastify.log,
+    scope: fastify.prefix + path,
+    botName: config.WECOM_BOT_NAME,
+    source: sourceOf(options, streams),
+    showReasoning: config.STREAM_REASONING === 'show',
+    firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
+  })
+  const refuse = createRefusals(fastify.log, clock)
+  const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
+
+  // All of this concerns this route alone: nothing of the host's is seen or changed by it.
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  fastify.setErrorHandler(async (error, _request, reply) => {
+    const refusal = refuse(asRefusal(error))
+    return await reply.code(refusal.statusCode).type('application/json').send(refusal.body)
+  })
+
+  const shared = { config: { wecom: true }, bodyLimit: config.WECOM_BODY_LIMIT_BYTES }
+
+  // URL verification: the bare text within 1 s, nothing around it (document 101033).
+  fastify.get(path, { ...shared, exposeHeadRoute: false }, async (request, reply) => {
+    const echo = envelope.open(readVerification(request.raw.url as string), freshness())
+    return await reply.type('text/plain').send(echo)
+  })
+
+  fastify.post(path, shared, async (request, reply) => {
+    const sealed = readPost(request.raw.url as string, request.body as Buffer | undefined)
+    const answer = await receive(parseMessage(envelope.open(sealed, freshness())))
+    if (answer === undefined) return await reply.send('')
+    const { encrypt, signature, timestamp, nonce } = envelope.seal(answer, String(Math.floor(clock.now() / 1000)), sealed.nonce)
+    return await reply.type('application/json')
+      .send(JSON.stringify({ encrypt, msgsignature: signature, timestamp: Number(timestamp), nonce }))
+  })
+}
+
+function sourceOf ({ source }: CallbackPluginOptions, streams: Streams): Source | undefined {
+  try {
+    return source === undefined ? undefined : streams.resolveSource(source)
+  } catch (error) {
+    throw new ConfigError([{ name: 'option source', problem: (error as Error).message }])
+  }
+}
+
+/** What Fastify says of a body that it could not read is a refusal; anything else is for the host's own error handler. */
+function asRefusal (error: unknown): RefusalError {
+  if (error instanceof RefusalError) return error
+  const { code, message } = error as { code?: unknown, message?: string }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RefusalError('WECOM_ERR_BODY_TOO_LARGE', 'the body is larger than WECOM_BODY_LIMIT_BYTES')
+  if (typeof code === 'string' && code.startsWith('FST_ERR_CTP_')) return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
+  throw error
+}
+
+/** The callback route of one bot on the streams of the app. Registered once for each bot. */
+const callback: FastifyPluginAsync<CallbackPluginOptions> = fp(callbackPlugin, {
+  name: 'wecom-callback', fastify: '5.x', encapsulate: true, dependencies: ['wecom-streams']
+})
+export default callback

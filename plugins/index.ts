@@ -1,0 +1,73 @@
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { Clock } from '../lib/clock.ts'
+import { readEnvironment } from '../lib/config.ts'
+import type { Env } from '../lib/config.ts'
+import { BusyError, ClosedError, ConfigError, InputError, SourceError } from '../lib/errors.ts'
+import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import { callbackSettings } from '../lib/settings.ts'
+import { createMockSource } from '../lib/sources/mock.ts'
+import type { MockOptions } from '../lib/sources/mock.ts'
+import { createOpenAISource } from '../lib/sources/openai.ts'
+import type { OpenAIOptions } from '../lib/sources/openai.ts'
+import type { SourceOptions } from '../lib/sources/registry.ts'
+import type { ReplyPart, Source, SourceContext, Turn, Usage } from '../lib/sources/source.ts'
+import { StreamStatus } from '../lib/stream-state.ts'
+import type { StreamFailure, StreamState } from '../lib/stream-state.ts'
+import type { StreamInput } from '../lib/streams.ts'
+import type { TextOverrides, Texts } from '../lib/texts.ts'
+import callback, { readCallbackConfig } from './callback.ts'
+import type { CallbackPluginOptions } from './callback.ts'
+import streams, { readStreamsConfig } from './streams.ts'
+import type { StreamsPluginOptions } from './streams.ts'
+
+export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackPluginOptions, keyof StreamsPluginOptions> {
+  /** Variables to read in place of `process.env` and the file `.env`. */
+  env?: Env
+}
+
+const CALLBACK_OPTIONS = new Set([...Object.values(callbackSettings).map(({ option }) => option), 'prefix', 'logLevel', 'logSerializers'])
+const SHARED_OPTIONS = new Set(['texts', 'clock'])
+
+const pick = (options: object, belongs: (name: string) => boolean): object =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => belongs(name)))
+
+async function wecomStream (fastify: FastifyInstance, options: WecomStreamOptions): Promise<void> {
+  const env = options.env ?? readEnvironment()
+  const callbackOptions = pick(options, name => CALLBACK_OPTIONS.has(name))
+  // What both halves take is looked at once, and what neither knows: the streams refuse it.
+  const streamsOptions = pick(options, name => !CALLBACK_OPTIONS.has(name))
+  const faults = [...readCallbackConfig(callbackOptions, env).faults, ...readStreamsConfig(streamsOptions, env).faults]
+  if (faults.length > 0) throw new ConfigError(faults)
+  await fastify.register(streams, { ...streamsOptions, env })
+  await fastify.register(callback, { ...callbackOptions, ...pick(options, name => SHARED_OPTIONS.has(name)), env })
+}
+
+const named = {
+  streams,
+  callback,
+  createMockSource,
+  createOpenAISource,
+  StreamStatus,
+  ConfigError,
+  InputError,
+  BusyError,
+  ClosedError,
+  SourceError
+}
+
+/** A WeCom AI bot for the app: its streams, its methods and its callback route. Reads the environment and `.env`. */
+const plugin: FastifyPluginAsync<WecomStreamOptions> & typeof named =
+  Object.assign(fp(wecomStream, { name: 'fastify-wecom-stream', fastify: '5.x' }), named)
+
+export default plugin
+// `require()` gives this very function, which is why it carries the named exports too.
+export { plugin as 'module.exports' }
+export {
+  streams, callback, createMockSource, createOpenAISource, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
+}
+export type {
+  CallbackPluginOptions, Clock, ConfigFault, Env, FailureClass, Logger, MockOptions, OpenAIOptions, ReplyPart, Source, SourceContext,
+  SourceErrorOptions, SourceOptions, StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TextOverrides, Texts, Turn, Usage
+}

@@ -1,0 +1,136 @@
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { systemClock } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
+import { configOf, readConfig } from '../lib/config.ts'
+import type { ConfigReading, Env, StreamsConfig } from '../lib/config.ts'
+import { createId } from '../lib/ids.ts'
+import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
+import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
+import type { SourceOptions } from '../lib/sources/registry.ts'
+import { viewOf, viewsOf } from '../lib/state-view.ts'
+import { createMemoryStore } from '../lib/stores/memory.ts'
+import { createStreams } from '../lib/streams.ts'
+import type { StreamInput, Streams } from '../lib/streams.ts'
+import type { StreamState } from '../lib/stream-state.ts'
+import { loadTexts, textFaults } from '../lib/texts.ts'
+import type { TextOverrides } from '../lib/texts.ts'
+
+export interface StreamsPluginOptions extends SourceOptions {
+  /** Milliseconds from the user's message to the forced end of its stream. `STREAM_DEADLINE_MS`. */
+  deadlineMs?: number
+  /** Milliseconds that a source may take to its first piece, thinking included. `STREAM_FIRST_TOKEN_TIMEOUT_MS`. */
+  firstTokenTimeoutMs?: number
+  /** Milliseconds that a source may be silent after its first piece. `STREAM_IDLE_TIMEOUT_MS`. */
+  idleTimeoutMs?: number
+  /** Milliseconds that running streams are given at shutdown. `STREAM_SHUTDOWN_GRACE_MS`. */
+  shutdownGraceMs?: number
+  /** Milliseconds that an ended stream stays readable. `STREAM_RETENTION_MS`. */
+  retentionMs?: number
+  /** `STREAM_MAX_RUNNING` */
+  maxRunning?: number
+  /** `STREAM_MAX_QUEUED` */
+  maxQueued?: number
+  /** `STREAM_MAX_FINISHED` */
+  maxFinished?: number
+  /** `STREAM_MAX_FINISHED_BYTES` */
+  maxFinishedBytes?: number
+  /** `STREAM_MAX_CONTENT_BYTES` */
+  maxContentBytes?: number
+  /** Sentences of yours in place of ours. */
+  texts?: TextOverrides
+  /** Variables to read what is not among the options from. Default: none; the composed plugin reads the environment. */
+  env?: Env
+  /** The time, for tests. */
+  clock?: Clock
+}
+
+/** Where the callback plugin finds the streams of its app. */
+export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams')
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Creates a stream and starts its source in the background. Gives its id: 32 lower-case hex digits. Rejects with
+     * `WECOM_ERR_BUSY`, `WECOM_ERR_CLOSED`, or `WECOM_ERR_INPUT` for an input or a source that cannot be.
+     */
+    startStream (input: string | StreamInput): Promise<string>
+    /**
+     * What a stream is now; an unknown or forgotten id gives the status `missing`. With `from`, the cursor of an earlier
+     * state, also the `delta` since then. Rejects with `WECOM_ERR_INPUT` where `from` can be no cursor.
+     */
+    getStreamState (id: string, options?: { from?: number }): Promise<StreamState>
+    /**
+     * Asks a stream to stop and gives its state at once, normally `stopping`; it then ends as `done` with the text it
+     * had. Unknown and ended streams are left as they are.
+     */
+    stopStream (id: string): Promise<StreamState>
+    /**
+     * States as they change, the newest only for a slow reader; ends with the terminal one, or when the signal is
+     * aborted. An unknown id gives one state, `missing`.
+     */
+    followStream (id: string, options?: { signal?: AbortSignal }): AsyncIterable<StreamState>
+    /**
+     * Takes no new stream; resolves when the running ones have ended, by force after `shutdownGraceMs`, and WeCom has
+     * fetched how, for which it has three seconds. To be called before `close()`.
+     */
+    drainStreams (): Promise<void>
+    [kStreams]: Streams
+  }
+}
+
+/** The settings of this half with all their faults. */
+export const readStreamsConfig = (options: StreamsPluginOptions, env: Env): ConfigReading<StreamsConfig> =>
+  readConfig<StreamsConfig>(streamsSettings, { options: namedSource(options), env, furtherOptions: streamsFurtherOptions }, given =>
+    [...sourceFaults(options, given), ...textFaults(options.texts)])
+
+// A source that is a function is no setting.
+const namedSource = (options: StreamsPluginOptions): object =>
+  typeof options.source === 'function' ? { ...options, source: undefined } : options
+
+async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOptions): Promise<void> {
+  const config = configOf(readStreamsConfig(options, options.env ?? {}))
+  const texts = loadTexts(options.texts)
+  const clock = options.clock ?? systemClock
+  const streams = createStreams({
+    ...createSources(options, config, clock),
+    store: createMemoryStore({
+      clock,
+      retentionMs: config.STREAM_RETENTION_MS,
+      maxFinished: config.STREAM_MAX_FINISHED,
+      maxFinishedBytes: config.STREAM_MAX_FINISHED_BYTES
+    }),
+    clock,
+    log: fastify.log,
+    createId,
+    limits: {
+      deadlineMs: config.STREAM_DEADLINE_MS,
+      firstTokenTimeoutMs: config.STREAM_FIRST_TOKEN_TIMEOUT_MS,
+      idleTimeoutMs: config.STREAM_IDLE_TIMEOUT_MS,
+      shutdownGraceMs: config.STREAM_SHUTDOWN_GRACE_MS,
+      maxContentBytes: config.STREAM_MAX_CONTENT_BYTES,
+      maxRunning: config.STREAM_MAX_RUNNING,
+      maxQueued: config.STREAM_MAX_QUEUED
+    }
+  })
+
+  fastify.log.info({ source: typeof options.source === 'function' ? 'of the host' : chosenName({ ...config }) }, 'streams are ready')
+
+  fastify.decorate(kStreams, streams)
+  fastify.decorate('startStream', input => streams.start(input))
+  fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))
+  fastify.decorate('stopStream', async id => viewOf(await streams.stop(id), texts))
+  fastify.decorate('followStream', (id, { signal } = {}) => viewsOf(streams.follow(id, signal), texts))
+  fastify.decorate('drainStreams', async () => {
+    await streams.drain()
+    if (config.STREAM_SHUTDOWN_GRACE_MS > 0) await streams.allFetched()
+  })
+
+  // The last moment at which this server may still answer a refresh (where the host has set return503OnClosing: false).
+  fastify.addHook('preClose', () => streams.drain())
+  fastify.addHook('onClose', () => streams.close())
+}
+
+/** The streams and the methods of the app, without a callback. */
+const streams: FastifyPluginAsync<StreamsPluginOptions> = fp(streamsPlugin, { name: 'wecom-streams', fastify: '5.x' })
+export default streams

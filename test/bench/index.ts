@@ -1,0 +1,95 @@
+// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [latency] [heap] [intake]
+//
+// The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
+// measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
+// machine say little about another; the ratios to the floor do.
+import { writeFileSync } from 'node:fs'
+import { benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
+import type { Heap, IntakeSpeed, Latencies, Refreshes } from './parts.ts'
+import { chosenParts, flags, machine, settings } from './settings.ts'
+import type { Comparison, Percentiles } from './statistics.ts'
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en-US')
+const fraction = (value: number): string => value.toFixed(2)
+
+function printTable (title: string, head: readonly string[], rows: ReadonlyArray<readonly string[]>): void {
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  console.log(`\n${title}`)
+  for (const line of lines) {
+    console.log('  ' + line.map((cell, column) => column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)).join('  '))
+  }
+}
+
+const COMPARISON_HEAD = ['plugin/s', 'floor/s', 'ratio', 'plugin CPU µs', 'floor CPU µs', 'CPU ratio']
+const comparisonCells = ({ plugin, floor, ratio, cpuRatio }: Comparison): string[] =>
+  [whole(plugin.perSecond), whole(floor.perSecond), fraction(ratio), whole(plugin.cpuMicros), whole(floor.cpuMicros), fraction(cpuRatio)]
+
+const percentileCells = ({ p50, p90, p99, max }: Percentiles): string[] => [p50, p90, p99, max].map(fraction)
+
+async function benchAllRefreshes (): Promise<Refreshes[]> {
+  const all: Refreshes[] = []
+  for (const bytes of settings.sizes) {
+    for (const text of ['still', 'changing'] as const) all.push(await benchRefreshes(bytes, text))
+  }
+  printTable(`Refreshes per second, ${settings.refreshedStreams} running streams`, ['content', ...COMPARISON_HEAD],
+    all.map(({ bytes, text, shownBytes, ...comparison }) => [`${whole(bytes)} B, ${text}${shownBytes < bytes * 0.95 ? `, cut to ${whole(shownBytes)} B` : ''}`, ...comparisonCells(comparison)]))
+  return all
+}
+
+async function benchAllMessages (): Promise<Comparison> {
+  const messages = await benchMessages()
+  printTable('New messages per second, first-reply grace 0', ['', ...COMPARISON_HEAD], [['messages', ...comparisonCells(messages)]])
+  return messages
+}
+
+async function benchAllLatency (): Promise<Latencies> {
+  const { streams, refreshesPerSecond, messagesPerSecond, chunkEveryMs } = settings.latency
+  const latency = await benchLatency()
+  printTable(`Latency in ms: ${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes and ${messagesPerSecond} messages per second`,
+    ['', 'p50', 'p90', 'p99', 'max'],
+    [['refreshes', ...percentileCells(latency.refreshes)], ['first answers', ...percentileCells(latency.firstAnswers)]])
+  return latency
+}
+
+async function benchAllHeap (): Promise<Heap> {
+  const heap = await benchHeap()
+  printTable(`Heap of a running stream without text, ${whole(heap.streams)} streams waiting for the mock`, ['', 'bytes'], [['per stream', whole(heap.bytesPerStream)]])
+  return heap
+}
+
+async function benchAllIntake (): Promise<IntakeSpeed> {
+  const intake = await benchIntake()
+  printTable(`Chunks per second from a source that never waits, up to ${whole(settings.intakeBytes)} B`, ['', 'chunks/s'],
+    [['with a follower', whole(intake.followed)], ['read at the end', whole(intake.unread)], ['a bare loop', whole(intake.bare)], ['ratio', fraction(intake.ratio)]])
+  return intake
+}
+
+const parts = {
+  refreshes: benchAllRefreshes,
+  messages: benchAllMessages,
+  latency: benchAllLatency,
+  heap: benchAllHeap,
+  intake: benchAllIntake
+}
+
+/** More digits would be noise. */
+const rounded = (_key: string, value: unknown): unknown => typeof value === 'number' ? Number(value.toFixed(3)) : value
+
+const unknown = chosenParts.filter(name => !Object.hasOwn(parts, name))
+if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}: the parts are ${Object.keys(parts).join(', ')}`)
+
+setTimeout(() => {
+  console.error('the bench has hung')
+  process.exit(1)
+}, settings.limitMs).unref()
+
+console.log(`Node ${machine.node}, ${machine.platform}, ${machine.cores} cores (${machine.cpu}); medians of ${settings.rounds} rounds${settings.quick ? ', a quick run' : ''}`)
+const report: Record<string, unknown> = { machine, settings }
+for (const [name, bench] of Object.entries(parts)) {
+  if (chosenParts.length === 0 || chosenParts.includes(name)) report[name] = await bench()
+}
+
+const json = JSON.stringify(report, rounded)
+console.log(`\n${json}`)
+if (flags.json !== undefined) writeFileSync(flags.json, json + '\n')

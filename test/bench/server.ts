@@ -1,0 +1,85 @@
+// A server of the bench in a process of its own, and what its parent may ask it.
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { importBuilt } from './built.ts'
+import { buildFloor } from './floor.ts'
+import type { Shown } from './floor.ts'
+import { measureIntake } from './intake.ts'
+import type { Intake } from './intake.ts'
+import { credentials, path } from './settings.ts'
+import { createBenchSource } from './source.ts'
+
+/** `plugin` has the source of the bench, `mock` the package's own, which waits. */
+export type Kind = 'floor' | 'plugin' | 'mock'
+
+/** What a server does for its parent. */
+export interface Actions {
+  port (): number
+  /** Microseconds of processor time since the start. */
+  cpu (): number
+  /** Bytes of live heap. */
+  heap (): Promise<number>
+  /** Of the floor: what it shows from now on. */
+  show (shown: Shown): void
+  /** Of the plugin: how many pieces its source has yielded behind the first ones. */
+  pieces (): number
+  /** Of the plugin: ends all streams. */
+  end (): void
+  /** Chunks per second from a source to its reader. */
+  intake (bytes: number): Promise<Intake>
+}
+
+export type Action = keyof Actions
+
+async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Partial<Actions> }> {
+  if (kind === 'floor') {
+    const { app, show } = buildFloor()
+    return { app, actions: { show } }
+  }
+  const { default: wecomStream } = await importBuilt()
+  const app = Fastify({ logger: false })
+  const { source, asked, end, pieces } = createBenchSource()
+  await app.register(wecomStream, {
+    ...credentials,
+    path,
+    env: {},
+    firstReplyGraceMs: 0,
+    maxRunning: 100_000,
+    // What has ended long ago shall not weigh on what is measured now.
+    maxFinished: 1000,
+    ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })
+  })
+  // Not a hook of Fastify's: that would cost the plugin what it does not cost the floor.
+  if (kind === 'plugin') app.server.on('request', asked)
+  return { app, actions: { end, pieces, intake: bytes => measureIntake(app, bytes) } }
+}
+
+async function heap (): Promise<number> {
+  // What weak references and finalisers hold on to goes with the second collection.
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc?.()
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  return process.memoryUsage().heapUsed
+}
+
+function cpu (): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+const { app, actions } = await build(process.argv[2] as Kind)
+await app.listen({ host: '127.0.0.1', port: 0 })
+const all = { ...actions, cpu, heap, port: () => (app.server.address() as AddressInfo).port } as Record<string, (given: unknown) => unknown>
+
+process.on('message', async ({ action, given }: { action: Action, given: unknown }) => {
+  try {
+    process.send?.({ result: await all[action]?.(given) })
+  } catch (error) {
+    process.send?.({ error: String(error) })
+  }
+})
+// However the parent ends, so does this.
+process.on('disconnect', () => process.exit())
+process.send?.({ result: 'up' })

@@ -1,0 +1,56 @@
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+
+/** What was asked for on the command line. */
+export const { values: flags, positionals: chosenParts } = parseArgs({
+  options: { quick: { type: 'boolean', default: process.env['BENCH_QUICK'] === '1' }, json: { type: 'string' } },
+  allowPositionals: true
+})
+const { quick } = flags
+
+/** How much is measured. A quick run only shows that the bench works; its figures say little. */
+export const settings = {
+  quick,
+  rounds: quick ? 2 : 7,
+  /** A round is cut into slices, in which plugin and floor take turns: what else the machine does then hits both alike. */
+  slices: quick ? 4 : 10,
+  sliceMs: 100,
+  /** Requests under way at once where the server is driven as hard as it goes. */
+  connections: 32,
+  sizes: [200, 2000, 20_000],
+  refreshedStreams: 1000,
+  messagesPerSlice: quick ? 200 : 400,
+  latency: {
+    streams: 1000,
+    bytes: 2000,
+    chunkEveryMs: 100,
+    refreshesPerSecond: 1000,
+    messagesPerSecond: 50,
+    connections: 64,
+    warmUpMs: 250,
+    measureMs: quick ? 1000 : 3000
+  },
+  heapStreams: quick ? 2000 : 10_000,
+  intakeBytes: 1024 * 1024,
+  /** The whole bench ends after this time, whatever hangs. */
+  limitMs: 15 * 60_000
+}
+
+export const machine = { node: process.version, platform: `${process.platform}-${process.arch}`, cores: cpus().length, cpu: cpus()[0]?.model.trim() ?? 'unknown' }
+
+/** Made up for the bench. */
+export const credentials = {
+  token: 'BenchToken',
+  encodingAESKey: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ',
+  receiveId: ''
+}
+
+export const path = '/wecom/callback'
+
+const PHRASE = '流式回复 shows an answer while it is being written: 一段一段地 grow，直到 finish. '
+
+/** Prose in two scripts that takes this many bytes of UTF-8 (or one or two less). */
+export function textOf (bytes: number): string {
+  const long = Buffer.from(PHRASE.repeat(Math.ceil(bytes / PHRASE.length)))
+  return long.subarray(0, bytes).toString().replace(/\uFFFD+$/, '')
+}

@@ -1,0 +1,227 @@
+import { randomInt } from 'node:crypto'
+import t from 'tap'
+import { FAILURE_CLASSES, SourceError } from '../../lib/errors.ts'
+import { checkFrames } from '../../lib/frame-check.ts'
+import { createFrames } from '../../lib/frames.ts'
+import { createId } from '../../lib/ids.ts'
+import { createReceive } from '../../lib/receive.ts'
+import type { Source } from '../../lib/sources/source.ts'
+import { createMemoryStore } from '../../lib/stores/memory.ts'
+import { createStreams } from '../../lib/streams.ts'
+import { loadTexts } from '../../lib/texts.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import type { ManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { settle } from '../fixtures/sources.ts'
+
+const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
+const seed = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31))
+
+const texts = loadTexts()
+const DEADLINE_MS = 20_000
+const WINDOW_MS = 30_000
+
+/** mulberry32: a stream of numbers from 0 to below 1 for each run, so that one run can be replayed. */
+function createRandom (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const TEXT = [
+  'word ', 'Hello', ', ', '.\n\n', '你好，', '世界。', '\r\n', ' ', '\n', '```js\n', '\n```\n', '~~~\n', '- item\n', '> ', '`x`', '**bold**', '|a|b|\n',
+  '😀', '👨‍👩‍👧‍👦', '🇩🇪', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'e\u0301', 'Z̸̨̛̛͓̗', 'क्षि', 'กำ', '각', '\u200b', '\u2800', '\u0000', '\u2028', '<b>', '&amp;', '"\\', '{bytes}', '$&'
+]
+
+interface Step {
+  delayMs: number
+  piece: unknown
+}
+
+interface Script {
+  steps: Step[]
+  end: 'returns' | 'stop' | 'length' | 'fails' | 'fails by class' | 'yields nonsense' | 'never ends' | 'ignores its signal'
+  grace: number
+  showsThinking: boolean
+  waits: number[]
+  repeats: number
+}
+
+function createScript (random: () => number): Script {
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const pick = <T>(choices: readonly T[]): T => choices[below(choices.length)] as T
+  const some = (count: number): string => Array.from({ length: count }, () => pick(TEXT)).join('')
+  // Near the limit of a frame, and beyond the limit of a stream, often enough.
+  const size = pick([10, 30, 30, 60, 400, 3000])
+
+  /** Cut anywhere, between the halves of a character, too. */
+  const chunks = (text: string): string[] => {
+    const cut: string[] = []
+    for (let at = 0; at < text.length;) {
+      const length = 1 + below(1 + Math.ceil(text.length / 8))
+      cut.push(text.slice(at, at + length))
+      at += length
+    }
+    return cut
+  }
+
+  const thinking = random() < 0.3 ? chunks(some(size)).map(text => ({ type: 'reasoning', text })) : []
+  const text = random() < 0.9 ? chunks((random() < 0.3 ? 'p'.repeat(18_000 + below(600)) : '') + some(size)) : []
+  const pieces: unknown[] = random() < 0.2 ? [...text, ...thinking] : [...thinking, ...text]
+  return {
+    steps: pieces.map(piece => ({ delayMs: pick([0, 0, 0, 10, 300, 1000]), piece })),
+    end: pick(['returns', 'returns', 'returns', 'stop', 'length', 'fails', 'fails by class', 'yields nonsense', 'never ends', 'ignores its signal']),
+    grace: pick([0, 0, 200, 1000]),
+    showsThinking: random() < 0.7,
+    waits: Array.from({ length: 40 }, () => pick([0, 1, 100, 500, 1000, 2500, 7000])),
+    repeats: pick([1, 1, 1, 2, 3])
+  }
+}
+
+const sourceOf = ({ steps, end }: Script, clock: ManualClock, random: () => number): Source => async function * (_turn, { signal }) {
+  const wait = (ms: number): Promise<void> => new Promise((resolve, reject) => {
+    const cancel = clock.setTimeout(resolve, ms)
+    if (end !== 'ignores its signal') {
+      signal.addEventListener('abort', () => {
+        cancel()
+        reject(signal.reason)
+      }, { once: true })
+    }
+  })
+  for (const { delayMs, piece } of steps) {
+    if (delayMs > 0) await wait(delayMs)
+    yield piece as string
+  }
+  switch (end) {
+    case 'returns':
+    case 'ignores its signal': return
+    case 'stop': yield { type: 'end', reason: 'stop' }
+      break
+    case 'length': yield { type: 'end', reason: 'length' }
+      break
+    case 'fails': throw new Error('on purpose')
+    case 'fails by class': throw new SourceError({ class: FAILURE_CLASSES[Math.floor(random() * FAILURE_CLASSES.length)] as 'BUSY' })
+    case 'yields nonsense': yield 5 as unknown as string
+      break
+    case 'never ends': await wait(10 * WINDOW_MS)
+  }
+}
+
+interface Run {
+  problems: string[]
+  ending: string
+  frames: number
+}
+
+async function play (random: () => number): Promise<Run> {
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const script = createScript(random)
+  const clock = createManualClock()
+  const store = createMemoryStore({ clock, retentionMs: 900_000, maxFinished: 100, maxFinishedBytes: 1e8 })
+  let asked = 0
+  const source: Source = (turn, context) => {
+    asked++
+    return sourceOf(script, clock, random)(turn, context)
+  }
+  const streams = createStreams({
+    store,
+    clock,
+    log: createLog(),
+    createId,
+    source,
+    sources: new Map(),
+    limits: { deadlineMs: DEADLINE_MS, firstTokenTimeoutMs: 5000, idleTimeoutMs: 4000, maxContentBytes: 30_000, maxRunning: 5, maxQueued: 5, shutdownGraceMs: 0 }
+  })
+  const receive = createReceive({
+    streams, frames: createFrames(texts), log: createLog(), scope: 's', botName: '', source: undefined, showReasoning: script.showsThinking, firstReplyGraceMs: script.grace
+  })
+
+  const chat = { aibotid: 'b', chattype: 'single', from: { userid: 'u' } }
+  const problems: string[] = []
+  /** What WeCom has seen: in the order in which it was answered. */
+  const frames: Array<{ stream: { id: string, finish: boolean, content: string } }> = []
+  const answers: Array<Promise<void>> = []
+  const ask = (body: object): Promise<void> => {
+    const lost = random() < 0.1
+    const answer = receive({ msgtype: '', ...chat, ...body }).then(reply => {
+      if (reply === undefined) problems.push('the empty reply')
+      else if (!lost || frames.length === 0) frames.push(JSON.parse(reply))
+    })
+    answers.push(answer)
+    return answer
+  }
+
+  const message = { msgtype: 'text', msgid: 'm', text: { content: 'hi' } }
+  for (let n = 0; n < script.repeats; n++) ask(message).catch(() => {})
+  const first = Promise.race(answers)
+  for (let waited = 0; waited <= script.grace && frames.length === 0; waited += 100) {
+    await settle()
+    await clock.advance(100)
+  }
+  await first
+  const id = frames[0]?.stream.id as string
+
+  let passed = 0
+  const stopAt = random() < 0.2 ? below(DEADLINE_MS) : Infinity
+  let stopped = false
+  for (const wait of script.waits) {
+    await clock.advance(wait)
+    passed += wait
+    if (passed >= stopAt && !stopped) {
+      stopped = true
+      await streams.stop(id)
+    }
+    // At once, several at a time, or the message once more.
+    const refresh = { msgtype: 'stream', msgid: `r${passed}`, stream: { id } }
+    const asks = Array.from({ length: 1 + (random() < 0.2 ? below(3) : 0) }, () => ask(random() < 0.05 && script.grace === 0 ? message : refresh))
+    await Promise.all(asks)
+    if (frames.at(-1)?.stream.finish === true && random() < 0.4) break
+    if (passed > WINDOW_MS) break
+  }
+  await clock.advance(DEADLINE_MS)
+  await Promise.all(answers)
+  await ask({ msgtype: 'stream', msgid: 'last', stream: { id } })
+  await ask(script.grace === 0 ? message : { msgtype: 'stream', msgid: 'last', stream: { id } })
+
+  const record = await store.read(id)
+  const last = frames.at(-1)?.stream
+  problems.push(...checkFrames(frames, { texts }))
+  if (asked !== 1) problems.push(`the source was asked ${asked} times`)
+  if (last?.finish !== true) problems.push('it never finished')
+  if (streams.size !== 0) problems.push('a stream is left')
+  const body = last?.content.replace(/^<think>[^]*?<\/think>\n\n/, '') ?? ''
+  const cut = /（内容过长，还有 (\d+) 字节未显示）/.exec(body)
+  if (cut === null && !body.startsWith(record?.content ?? '')) problems.push('the end has not the whole text')
+  if (cut !== null) {
+    const shown = body.slice(0, cut.index).replace(/\n\n$/, '')
+    const content = record?.content ?? ''
+    // What looks like a closer may be of the source.
+    const heads = [shown, shown.replace(/\n[`~]{3,}$/, '')].filter(head => content.startsWith(head))
+    if (!heads.some(head => Buffer.byteLength(head) + Number(cut[1]) === Buffer.byteLength(content))) problems.push('the notice of the cut is wrong')
+  }
+  await streams.close()
+  if (script.end !== 'ignores its signal' && clock.pending > 0) problems.push(`${clock.pending} timers are left`)
+  return { problems, ending: [record?.status, record?.notice ?? record?.failure?.code, cut && 'cut'].filter(Boolean).join(' '), frames: frames.length }
+}
+
+t.test(`${runs} conversations (FUZZ_SEED=${seed})`, { timeout: 600_000 }, async t => {
+  t.comment(`FUZZ_SEED=${seed} FUZZ_RUNS=${runs}`)
+  const endings: Record<string, number> = {}
+  let frames = 0
+  for (let run = 0; run < runs; run++) {
+    const result = await play(createRandom(seed + run))
+    endings[result.ending] = (endings[result.ending] ?? 0) + 1
+    frames += result.frames
+    // One conversation is replayed with FUZZ_RUNS=1 and this seed.
+    if (result.problems.length > 0) t.fail(`FUZZ_SEED=${seed + run}: ${result.problems.join('; ')}`)
+  }
+  t.comment(`${frames} frames`, JSON.stringify(endings))
+  for (const ending of ['done', 'done LENGTH', 'done STOPPED', 'done TOO_LARGE cut', 'error TIMEOUT', 'error INTERNAL', 'error FILTERED', 'done cut', 'error INTERNAL cut']) {
+    if (runs >= 1000) t.ok(endings[ending], `${ending} happened`)
+  }
+  t.pass(`${runs} conversations`)
+})

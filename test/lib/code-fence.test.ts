@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { fenceCloser, MAX_CLOSER_BYTES } from '../../lib/code-fence.ts'
+import { isFenceOpen } from '../../lib/frame-check-markdown.ts'
+
+const TEXTS: ReadonlyArray<[text: string, closer: string, why: string]> = [
+  ['', '', 'nothing'],
+  ['plain text\nof two lines', '', 'no fence'],
+  ['`code` and ``more``', '', 'inline code'],
+  ['```', '\n```', 'a fence alone'],
+  ['```js\nlet a', '\n```', 'a fence with a language'],
+  ['~~~\ncode', '\n~~~', 'tildes'],
+  ['````md\n```js\ncode\n```', '\n````', 'a longer fence holds shorter ones'],
+  ['```js\ncode\n```', '', 'a closed fence'],
+  ['```js\ncode\n```\n', '', 'a closed fence and a newline'],
+  ['```js\ncode\n````', '', 'a longer fence closes'],
+  ['````\ncode\n```', '\n````', 'a shorter one does not'],
+  ['```\ncode\n~~~', '\n```', 'nor does one of the other kind'],
+  ['```\ncode\n``` js', '\n```', 'nor does one with text behind it'],
+  ['```\ncode\n``` \t', '', 'white space may stand behind it'],
+  ['```\na\n```\n```\nb', '\n```', 'the second of two is open'],
+  ['a ```\nb', '', 'a fence begins a line'],
+  ['``` inline ``` code', '', 'backticks behind the fence make it inline code'],
+  ['~~~ a ` b', '\n~~~', 'tildes may have backticks behind them'],
+  ['~~~ a ~~~ b', '\n~~~', 'and tildes'],
+  ['   ```\ncode', '\n```', 'an indented fence'],
+  ['\t```\ncode', '\n```', 'a fence behind a tab'],
+  ['> ```\n> code', '\n```', 'a quoted fence'],
+  ['> ```\n> code\n> ```', '', 'a quoted fence, closed'],
+  ['- ```js\n  code', '\n```', 'a fence in a list'],
+  ['1. ```js\n   code\n   ```\n\ntext', '', 'a fence in a list, closed without its marker'],
+  ['1. - > ```\n', '\n```', 'a fence in a quote in lists'],
+  ['1) ```\n', '\n```', 'a list with brackets'],
+  ['-```\n', '', 'a marker needs a space'],
+  ['a\r```\r\ncode', '\n```', 'carriage returns end lines'],
+  ['```\rcode\r```\r', '', 'and close fences'],
+  ['a\u2028```\nb', '', 'a line separator of Unicode does not begin a line'],
+  ['`'.repeat(512) + '\ncode', '\n' + '`'.repeat(512), 'the longest fence'],
+  ['`'.repeat(513) + '\ncode', '', 'a longer run is decoration'],
+  ['~'.repeat(513) + '\ncode', '', 'of either kind'],
+  ['```\ncode\n' + '`'.repeat(513), '\n```', 'and closes nothing']
+]
+
+t.test('an open fence is closed, and nothing else', async t => {
+  for (const [text, closer, why] of TEXTS) {
+    t.equal(fenceCloser(text), closer, why)
+    t.equal(fenceCloser(text + fenceCloser(text)), '', `${why}, with its closer`)
+  }
+})
+
+t.test('the longest closer is as long as the constant says', async t => {
+  t.equal(fenceCloser('~'.repeat(512)).length, MAX_CLOSER_BYTES)
+})
+
+t.test('any text is closed by its closer, as another reader of Markdown sees it', async t => {
+  const piece = fc.constantFrom('```', '````', '~~~', '`', '~', '\n', '\r\n', '\r', '\u2028', ' ', '    ', '\t', '> ', '- ', '1. ', 'js', 'a', '代码', '😀')
+  t.doesNotThrow(() => fc.assert(fc.property(fc.array(piece, { maxLength: 24 }).map(pieces => pieces.join('')), text => {
+    const closed = text + fenceCloser(text)
+    return fenceCloser(closed) === '' && !isFenceOpen(closed)
+  }), { numRuns: 3000, includeErrorInReport: true }))
+})
+
+t.test('no text makes the search slow', async t => {
+  for (const [name, text] of Object.entries({
+    spaces: ' '.repeat(20_000),
+    quotes: '> '.repeat(10_000),
+    markers: '- '.repeat(10_000),
+    wideMarkers: ('-' + ' '.repeat(99)).repeat(200),
+    numbers: '1) '.repeat(6_000),
+    returns: '\r'.repeat(20_000),
+    ticks: '`'.repeat(20_000)
+  })) {
+    const startedAt = performance.now()
+    fenceCloser('```\n' + text)
+    t.ok(performance.now() - startedAt < 100, name)
+  }
+})

@@ -1,0 +1,156 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { configOf, readConfig, readEnvironment } from '../../lib/config.ts'
+import type { CallbackConfig, ConfigReading, CrossCheck, Env, StreamsConfig } from '../../lib/config.ts'
+import { ConfigError } from '../../lib/errors.ts'
+import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/settings.ts'
+
+const TOKEN = 'tok-5e2d7c11a9'
+const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
+const needed = { WECOM_TOKEN: TOKEN, WECOM_ENCODING_AES_KEY: KEY }
+
+const callback = (env: Env, options: object = {}): ConfigReading<CallbackConfig> =>
+  readConfig<CallbackConfig>(callbackSettings, { options, env, furtherOptions: callbackFurtherOptions })
+
+const streams = (env: Env, options: object = {}, crossCheck?: CrossCheck): ConfigReading<StreamsConfig> =>
+  readConfig<StreamsConfig>(streamsSettings, { options, env, furtherOptions: streamsFurtherOptions }, crossCheck)
+
+const names = ({ faults }: { faults: Array<{ name: string }> }): string[] => faults.map(({ name }) => name)
+
+t.test('settings come from the environment, in their types', async t => {
+  const { config, faults } = streams({ STREAM_DEADLINE_MS: '1000', OPENAI_TEMPERATURE: '0.5', OPENAI_INCLUDE_USAGE: 'false', STREAM_SOURCE: 'mock' })
+  t.same(faults, [])
+  t.match(config, { STREAM_DEADLINE_MS: 1000, OPENAI_TEMPERATURE: 0.5, OPENAI_INCLUDE_USAGE: false, STREAM_SOURCE: 'mock', STREAM_MAX_RUNNING: 500 })
+})
+
+t.test('options beat the environment', async t => {
+  t.equal(callback({ ...needed, WECOM_TOKEN: 'theirs' }, { token: 'mine' }).config.WECOM_TOKEN, 'mine')
+  t.equal(streams({ OPENAI_MODEL: 'theirs' }, { openai: { model: 'mine' } }).config.OPENAI_MODEL, 'mine')
+  t.equal(streams({ MOCK_CHUNK_DELAY_MS: '7' }, { mock: { chunkDelayMs: 0 } }).config.MOCK_CHUNK_DELAY_MS, 0)
+  t.same(names(callback({ ...needed, WECOM_CALLBACK_PATH: 'bad' }, { path: '/good' })), [], 'a variable that is not used may be wrong')
+})
+
+t.test('an option that is undefined or blank leaves it to the environment', async t => {
+  for (const token of [undefined, '', '  ', '\n']) t.equal(callback(needed, { token }).config.WECOM_TOKEN, TOKEN)
+  t.equal(streams({ OPENAI_MODEL: 'theirs' }, { openai: undefined }).config.OPENAI_MODEL, 'theirs')
+  t.equal(streams({ OPENAI_MODEL: 'theirs' }, { openai: {} }).config.OPENAI_MODEL, 'theirs')
+})
+
+t.test('a blank variable counts as unset', async t => {
+  const blank = { ...needed, WECOM_CALLBACK_PATH: '', WECOM_BOT_NAME: ' ', STREAM_FIRST_REPLY_GRACE_MS: '\t', STREAM_REASONING: ' ' }
+  t.match(callback(blank), { faults: [], config: { WECOM_CALLBACK_PATH: '/wecom/callback', WECOM_BOT_NAME: '', STREAM_FIRST_REPLY_GRACE_MS: 200, STREAM_REASONING: 'hide' } })
+  t.same(names(callback({ WECOM_TOKEN: ' ', WECOM_ENCODING_AES_KEY: '' })), ['WECOM_TOKEN', 'WECOM_ENCODING_AES_KEY'])
+  t.notOk('OPENAI_API_KEY' in streams({ OPENAI_API_KEY: '  ' }).config)
+})
+
+t.test('what is needed and not there is told with what it should be', async t => {
+  t.same(callback({}).faults, [
+    { name: 'WECOM_TOKEN', problem: 'is not set, nor is option token, expected the Token of the bot in the WeCom admin console' },
+    { name: 'WECOM_ENCODING_AES_KEY', problem: 'is not set, nor is option encodingAESKey, expected the EncodingAESKey of the bot: 43 characters of the base64 alphabet' }
+  ])
+})
+
+t.test('all faults come at once, in the order of the settings, each once', async t => {
+  const faults = names(streams({
+    OPENAI_MODEL: 'm', STREAM_DEADLINE_MS: 'Infinity', STREAM_MAX_RUNNING: '-1', OPENAI_BASE_URL: 'x', OPENAI_INCLUDE_USAGE: 'maybe'
+  }, { idleTimeoutMs: 1.5, nonsense: 1, mock: { chunks: 5, chunk: 5 }, openai: { maxRetries: 99, modle: 'x' } }, () => [{ name: 'last', problem: 'is wrong' }]))
+  t.same(faults, [
+    'STREAM_DEADLINE_MS', 'option idleTimeoutMs', 'STREAM_MAX_RUNNING', 'OPENAI_BASE_URL', 'OPENAI_INCLUDE_USAGE', 'option openai.maxRetries',
+    'option nonsense', 'option mock.chunk', 'option openai.modle', 'option mock.chunks', 'last'
+  ])
+})
+
+t.test('the check between settings sees what was given, and no default', async t => {
+  let seen: unknown
+  streams({ OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: '5' }, { maxRunning: 6 }, given => {
+    seen = given
+    return []
+  })
+  t.same(seen, { OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: 6 })
+})
+
+t.test('an option that nobody knows is refused, at the top and in a group', async t => {
+  t.same(callback(needed, { tokn: 'x' }).faults, [{ name: 'option tokn', problem: 'is unknown, expected one that the README lists' }])
+  t.same(names(callback(needed, { WECOM_TOKEN: 'x', deadlineMs: 5 })), ['option WECOM_TOKEN', 'option deadlineMs'])
+  t.same(names(streams({}, { openai: { key: 'x', timeout: undefined }, 'openai.model': 'x' })), ['option openai.key', 'option openai.timeout', 'option openai.model'])
+  for (const bad of ['x', 5, null, ['x'], true]) t.match(streams({}, { openai: bad }).faults, [{ name: 'option openai', problem: /^is of type \w+, expected an object$/ }])
+})
+
+t.test('values of the environment that are no text are read all the same', async t => {
+  const env = { STREAM_MAX_RUNNING: 5, OPENAI_INCLUDE_USAGE: false } as unknown as Env
+  t.match(streams(env), { faults: [], config: { STREAM_MAX_RUNNING: 5, OPENAI_INCLUDE_USAGE: false } })
+})
+
+t.test('one error tells all faults, a line each', async t => {
+  t.throws(() => configOf(callback({ ...needed, WECOM_CALLBACK_PATH: 'wecom', STREAM_FIRST_REPLY_GRACE_MS: '1e999' })), {
+    code: 'WECOM_ERR_CONFIG',
+    name: 'ConfigError',
+    message: [
+      'fastify-wecom-stream is not configured correctly:',
+      '- WECOM_CALLBACK_PATH: is "wecom", expected a path that begins with a slash, without spaces, query, parameters or wildcards',
+      '- STREAM_FIRST_REPLY_GRACE_MS: is "1e999", expected a whole number of milliseconds from 0 to 3000'
+    ].join('\n'),
+    faults: [{ name: 'WECOM_CALLBACK_PATH' }, { name: 'STREAM_FIRST_REPLY_GRACE_MS' }]
+  })
+  t.equal(configOf(callback(needed)).WECOM_TOKEN, TOKEN)
+})
+
+t.test('no error holds a secret, whatever is wrong with it', async t => {
+  const secret = 'sk-live-4b1d'
+  const texts = ['WECOM_TOKEN', 'WECOM_ENCODING_AES_KEY', 'WECOM_RECEIVE_ID', 'WECOM_BOT_NAME', 'OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OPENAI_SYSTEM_PROMPT', 'OPENAI_MODEL']
+  for (const bad of [secret, `${secret}\n`, ` ${secret}`, `${secret} ${secret}`, `https://user:${secret}@host/v1`, `https://host/v1?key=${secret}`, `${secret}密`, secret.repeat(20)]) {
+    const env = Object.fromEntries(texts.map(name => [name, bad]))
+    const options = {
+      token: [bad], encodingAESKey: { bad }, receiveId: [bad], botName: () => bad, source: { bad }, texts: [bad], [`${'option'}`]: bad
+    }
+    const inOptions = { openai: { apiKey: [bad], baseURL: { bad }, model: [bad], systemPrompt: [bad], fetch: bad, extraBody: bad }, mock: bad, sources: bad }
+    const readings = [callback(env), streams(env), callback({}, options), streams({}, inOptions), streams({}, { openai: bad, mock: [bad] })]
+    const faults = readings.flatMap(reading => reading.faults)
+    t.ok(faults.length > 10)
+    const error = new ConfigError(faults)
+    t.notOk(JSON.stringify([error.message, error.stack, error.faults, String(error.cause)]).includes('4b1d'))
+  }
+})
+
+t.test('the environment is read from a file, which process.env beats', async t => {
+  const dir = t.testdir({
+    '.env': [
+      '# a comment', 'WECOM_TOKEN="from the file"', 'export WECOM_BOT_NAME=Robot', 'WECOM_RECEIVE_ID=file', 'STREAM_SOURCE=', "OPENAI_SYSTEM_PROMPT='two\nlines'", 'OPENAI_MODEL=$HOME'
+    ].join('\n')
+  })
+  const before = { ...process.env }
+  t.teardown(() => {
+    for (const name of ['WECOM_RECEIVE_ID', 'WECOM_TOKEN', 'STREAM_SOURCE']) delete process.env[name]
+  })
+  process.env['WECOM_RECEIVE_ID'] = 'process'
+  process.env['WECOM_TOKEN'] = '  '
+  process.env['STREAM_SOURCE'] = 'mock'
+
+  const env = readEnvironment(join(dir, '.env'))
+  t.match(env, {
+    WECOM_TOKEN: 'from the file', WECOM_BOT_NAME: 'Robot', WECOM_RECEIVE_ID: 'process', STREAM_SOURCE: 'mock', OPENAI_SYSTEM_PROMPT: 'two\nlines', OPENAI_MODEL: '$HOME'
+  })
+  t.equal(env['PATH'], process.env['PATH'])
+  t.same({ ...process.env }, { ...before, WECOM_RECEIVE_ID: 'process', WECOM_TOKEN: '  ', STREAM_SOURCE: 'mock' }, 'process.env is as it was')
+
+  configOf(callback({ ...env, ...needed }))
+  t.notOk('WECOM_BOT_NAME' in process.env)
+})
+
+t.test('a file that is not there is no fault, one that cannot be read is', async t => {
+  const dir = t.testdir({})
+  t.same(readEnvironment(join(dir, '.env')), readEnvironment(join(dir, 'other')))
+  mkdirSync(join(dir, 'folder'))
+  t.throws(() => readEnvironment(join(dir, 'folder')), { code: 'EISDIR' })
+})
+
+t.test('the file is `.env` in the working directory, read at every call', async t => {
+  const dir = t.testdir({})
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
+  process.chdir(dir)
+  t.equal(readEnvironment()['WECOM_BOT_NAME'], undefined)
+  writeFileSync('.env', 'WECOM_BOT_NAME=Robot')
+  t.equal(readEnvironment()['WECOM_BOT_NAME'], 'Robot')
+})

@@ -1,0 +1,560 @@
+import t from 'tap'
+import type { EndReason } from '../../lib/ending.ts'
+import { SourceError } from '../../lib/errors.ts'
+import { Run } from '../../lib/run.ts'
+import type { RunLimits } from '../../lib/run.ts'
+import type { Source } from '../../lib/sources/source.ts'
+import { createMemoryStore } from '../../lib/stores/memory.ts'
+import type { StreamStore } from '../../lib/stores/store.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { closing, createHandSource, endless, returning, settle, silent, throwing, yielding } from '../fixtures/sources.ts'
+
+const HIGH = '\ud83d'
+const LOW = '\ude00'
+const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
+
+interface Given {
+  limits?: Partial<RunLimits>
+  created?: (created: Promise<string>) => Promise<string>
+  wrap?: (store: StreamStore) => Partial<StreamStore>
+}
+
+/** An opened stream `s` with its deadline after 1000 ms. */
+function open ({ limits = {}, created = promise => promise, wrap = () => ({}) }: Given = {}) {
+  const clock = createManualClock()
+  const log = createLog()
+  // On a clock of its own, so that all timers of `clock` are the stream's.
+  const memory = createMemoryStore({ clock: createManualClock(), retentionMs: 60_000, maxFinished: 10, maxFinishedBytes: 1_000_000 })
+  const store: StreamStore = { ...memory, ...wrap(memory) }
+  const deps = {
+    store,
+    clock,
+    log,
+    createId: () => 'ab12cd34ef56',
+    limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
+  }
+  const run = new Run(deps, 's', clock.now() + 1000, created(memory.create({ id: 's' })))
+  const start = (source: Source, keepReasoning = false): void =>
+    run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, keepReasoning })
+  /** What is stored, when everything that can go on has gone on. */
+  const stored = async (): Promise<object> => {
+    await settle()
+    const { status, content, reasoning, failure, notice } = { ...await store.read('s') }
+    return { status, content, ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
+  }
+  return { clock, log, store, run, start, stored }
+}
+
+/** The same with a source driven by hand, set to work. */
+function startHand (given?: Given, keepReasoning?: boolean) {
+  const opened = open(given)
+  const hand = createHandSource()
+  opened.start(hand.source, keepReasoning)
+  return { ...opened, call: hand.call() }
+}
+
+const failure = (code: string): object => ({ code, reference: 'ab12cd34' })
+
+t.test('a source gets its turn and a signal, and its text is stored as it comes', async t => {
+  const { call, run, stored, clock } = startHand()
+  t.strictSame(call.turn, { prompt: 'my prompt', deadline: clock.now() + 1000 })
+  t.equal(call.context.signal.aborted, false)
+  t.strictSame(await stored(), { status: 'running', content: '' })
+  await call.push('Hel')
+  t.strictSame(await stored(), { status: 'running', content: 'Hel' })
+  await call.push('lo')
+  t.strictSame(await stored(), { status: 'running', content: 'Hello' })
+  t.equal(run.finished, false)
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: 'Hello' })
+  t.equal(run.finished, true)
+  await run.ended
+  t.equal(clock.pending, 0)
+  t.equal(call.closes, 0)
+})
+
+t.test('a source that yields nothing is done without text', async t => {
+  for (const source of [yielding(), yielding('', '')]) {
+    const { start, stored, clock } = open()
+    start(source)
+    t.strictSame(await stored(), { status: 'done', content: '' })
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('an end part ends the stream, and nothing is read after it', async t => {
+  for (const [reason, notice] of [['stop', {}], ['length', { notice: 'LENGTH' }]] as const) {
+    const { call, stored, log, clock } = startHand()
+    await call.push('a')
+    await call.push({ type: 'end', reason, usage: { inputTokens: 3 } })
+    t.strictSame(await stored(), { status: 'done', content: 'a', ...notice })
+    t.equal(call.asked, 2)
+    t.equal(call.closes, 1)
+    t.match(log.lines, [{ level: 'info', fields: { usage: { inputTokens: 3 } } }])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a source that fails keeps its text, and is told by its class', async t => {
+  for (const [error, code] of [[new Error('x'), 'INTERNAL'], ['x', 'INTERNAL'], [undefined, 'INTERNAL'], [new SourceError({ class: 'QUOTA' }), 'QUOTA']] as const) {
+    const { start, stored, clock } = open()
+    start(throwing(error, 'a'))
+    t.strictSame(await stored(), { status: 'error', content: 'a', failure: failure(code) })
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a source that is none, or yields what is no piece, has failed', async t => {
+  const sources = [
+    () => { throw new Error('x') },
+    returning(undefined),
+    (async () => { throw new Error('x') }) as unknown as Source,
+    yielding(7),
+    yielding(null),
+    yielding({ type: 'text', text: 'x' }),
+    yielding({ get type () { throw new Error('x') } })
+  ]
+  for (const source of sources) {
+    const { start, stored, log, clock } = open()
+    start(source)
+    t.strictSame(await stored(), { status: 'error', content: '', failure: failure('INTERNAL') })
+    t.match(log.lines, [{ level: 'error', fields: { class: 'INTERNAL', cause: { message: /x|async iterable|strings and reply parts only/ } } }])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a source whose piece cannot even be read is closed', async t => {
+  let closes = 0
+  const { start, stored } = open()
+  start(closing(() => { closes++ }, { get type () { throw new Error('x') } }))
+  t.match(await stored(), { status: 'error' })
+  t.equal(closes, 1)
+})
+
+t.test('chunks may be cut anywhere: pairs are joined, lone surrogates are left out', async t => {
+  for (const [chunks, contents, end] of [
+    [[`a${HIGH}`, `${LOW}b`], ['a', 'a😀b'], 'a😀b'],
+    [[HIGH, LOW, 'x'], ['', '😀', '😀x'], '😀x'],
+    [[`a${LOW}`, `${HIGH}b`, HIGH], ['a', 'ab', 'ab'], 'ab'],
+    [[HIGH, HIGH, `${LOW}!`], ['', '', '😀!'], '😀!']
+  ] as const) {
+    const { call, stored } = startHand()
+    for (const [index, chunk] of chunks.entries()) {
+      await call.push(chunk)
+      t.strictSame(await stored(), { status: 'running', content: contents[index] })
+    }
+    await call.end()
+    t.strictSame(await stored(), { status: 'done', content: end })
+  }
+})
+
+t.test('thinking is kept for the reader where it is wanted, apart from the text', async t => {
+  for (const keep of [true, false]) {
+    const { call, stored } = startHand({}, keep)
+    await call.push({ type: 'reasoning', text: `hm${HIGH}` })
+    await call.push('a')
+    await call.push({ type: 'reasoning', text: LOW })
+    await call.end()
+    t.strictSame(await stored(), { status: 'done', content: 'a', ...(keep && { reasoning: 'hm😀' }) })
+  }
+})
+
+t.test('the content cap lets through exactly its bytes, cut between code points, with a notice', async t => {
+  for (const [maxContentBytes, chunks, content, tooLarge] of [
+    [5, ['abcde'], 'abcde', false],
+    [5, ['abc', 'de', ''], 'abcde', false],
+    [5, ['abcdef'], 'abcde', true],
+    [5, ['abcde', 'f'], 'abcde', true],
+    [5, ['a😀'], 'a😀', false],
+    [5, ['ab😀'], 'ab', true],
+    [5, [`ab${HIGH}`, LOW], 'ab', true],
+    [5, [`a${HIGH}`, LOW], 'a😀', false],
+    [5, ['限流'], '限', true],
+    [5, ['限ab', HIGH], '限ab', false],
+    [5, ['限ab', LOW], '限ab', false],
+    [1, ['限'], '', true]
+  ] as const) {
+    const { call, stored, clock } = startHand({ limits: { maxContentBytes } })
+    for (const chunk of chunks) await call.push(chunk)
+    if (!tooLarge) await call.end()
+    t.strictSame(await stored(), { status: 'done', content, ...(tooLarge && { notice: 'TOO_LARGE' }) }, `${chunks} in ${maxContentBytes} bytes`)
+    t.equal(call.closes, tooLarge ? 1 : 0)
+    t.equal(call.context.signal.aborted, tooLarge)
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('thinking that is kept counts towards the cap, other thinking does not', async t => {
+  for (const keep of [true, false]) {
+    const { call, stored } = startHand({ limits: { maxContentBytes: 5 } }, keep)
+    await call.push({ type: 'reasoning', text: 'hmhm' })
+    await call.push('abc')
+    if (!keep) await call.end()
+    t.strictSame(await stored(), keep
+      ? { status: 'done', content: 'a', reasoning: 'hmhm', notice: 'TOO_LARGE' }
+      : { status: 'done', content: 'abc' })
+  }
+})
+
+t.test('the three clocks end a stream to the millisecond, keep its text and abort its source', async t => {
+  for (const [reason, before, left] of [
+    ['FIRST_TOKEN', [], 300],
+    ['IDLE', ['a'], 200],
+    ['IDLE', [{ type: 'reasoning', text: 'hm' }], 200],
+    ['DEADLINE', Array.from({ length: 9 }, () => 'x'), 100]
+  ] as const) {
+    const { call, stored, clock, log } = startHand()
+    for (const piece of before) {
+      await clock.advance(100)
+      await call.push(piece)
+    }
+    await clock.advance(left - 1)
+    t.match(await stored(), { status: 'running' })
+    await clock.advance(1)
+    const content = before.filter(piece => typeof piece === 'string').join('')
+    t.strictSame(await stored(), { status: 'error', content, failure: failure('TIMEOUT') }, reason)
+    t.match(log.lines, [{ level: 'warn', fields: { reason } }])
+    t.equal(call.context.signal.aborted, true)
+    t.equal(call.closes, 1)
+    await call.push('late')
+    t.match(await stored(), { content })
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('an empty chunk is no progress', async t => {
+  const { call, stored, clock } = startHand()
+  await clock.advance(299)
+  await call.push('')
+  await call.push({ type: 'reasoning', text: '' })
+  await clock.advance(1)
+  t.match(await stored(), { status: 'error' })
+})
+
+t.test('a stream that is not started has its deadline, and no other clock', async t => {
+  const { run, stored, clock } = open()
+  await clock.advance(999)
+  t.equal(run.finished, false)
+  await clock.advance(1)
+  t.strictSame(await stored(), { status: 'error', content: '', failure: failure('TIMEOUT') })
+  t.equal(clock.pending, 0)
+})
+
+t.test('the deadline ends a source that never waits for anything', async t => {
+  const { start, stored, clock, run } = open({ limits: { maxContentBytes: 1_000_000_000 } })
+  start(endless())
+  await settle()
+  await clock.advance(1000)
+  t.match(await stored(), { status: 'error', failure: failure('TIMEOUT') })
+  await run.ended
+  t.equal(clock.pending, 0)
+})
+
+t.test('untimed work stops the clocks but the deadline, and settles as it does', async t => {
+  const { call, clock, stored } = startHand()
+  await clock.advance(299)
+  let found!: (value: string) => void
+  const result = call.context.untimed(new Promise<string>(resolve => { found = resolve }))
+  await clock.advance(500)
+  t.match(await stored(), { status: 'running' })
+  found('x')
+  t.equal(await result, 'x')
+  await clock.advance(200)
+  t.match(await stored(), { status: 'running' }, '999 ms')
+  await clock.advance(1)
+  t.match(await stored(), { status: 'error' })
+  t.equal(clock.pending, 0)
+})
+
+t.test('untimed work that fails lets the clocks go on', async t => {
+  const { call, clock, stored, log } = startHand()
+  await t.rejects(call.context.untimed(Promise.reject(new Error('x'))), { message: 'x' })
+  await clock.advance(299)
+  t.match(await stored(), { status: 'running' })
+  await clock.advance(1)
+  t.match(await stored(), { status: 'error' })
+  t.match(log.lines, [{ fields: { reason: 'FIRST_TOKEN' } }])
+})
+
+t.test('untimed work that overlaps, never settles or outlives its stream is bound by the deadline', async t => {
+  const { call, clock, stored, log } = startHand()
+  let settleShort!: () => void
+  const short = call.context.untimed(new Promise<void>(resolve => { settleShort = resolve }))
+  call.context.untimed(new Promise(() => {}))
+  await clock.advance(100)
+  settleShort()
+  await short
+  await clock.advance(899)
+  t.match(await stored(), { status: 'running' })
+  await clock.advance(1)
+  t.match(log.lines, [{ fields: { reason: 'DEADLINE' } }])
+  await call.context.untimed(Promise.resolve())
+  t.equal(clock.pending, 0)
+})
+
+t.test('of all reasons to end, the first counts, whatever follows', async t => {
+  for (const first of REASONS) {
+    let ends = 0
+    const { call, run, stored, log, clock } = startHand({
+      wrap: store => ({ end: (...args) => { ends++; return store.end(...args) } })
+    })
+    await call.push('a')
+    const error = new SourceError({ class: 'AUTH' })
+    run.finish(first, first === 'FAILED' ? error : undefined)
+    for (const other of REASONS) run.finish(other, error)
+    t.equal(call.context.signal.aborted, true)
+    await settle()
+    for (const other of REASONS) run.finish(other, error)
+    await call.push('late')
+    await call.fail(error)
+    await clock.advance(5000)
+    t.match(await stored(), { content: 'a', ...(first === 'FAILED' && { failure: failure('AUTH') }) })
+    t.equal(ends, 1)
+    t.equal(log.lines.length, 1)
+    t.match(log.lines, [{ fields: { reason: first } }])
+    t.equal(call.closes, 1)
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('whatever races, in whatever order, a stream ends once', async t => {
+  const racers = {
+    STOP: ({ run }: ReturnType<typeof startHand>) => run.finish('STOP'),
+    END: ({ call }: ReturnType<typeof startHand>) => { call.end() },
+    FAILED: ({ call }: ReturnType<typeof startHand>) => { call.fail(new Error('x')) },
+    TOO_LARGE: ({ call }: ReturnType<typeof startHand>) => { call.push('x'.repeat(2000)) },
+    DEADLINE: ({ clock }: ReturnType<typeof startHand>) => { clock.advance(1000) }
+  }
+  const orders = (names: string[]): string[][] => names.length < 2 ? [names] : names.flatMap(name => orders(names.filter(other => other !== name)).map(rest => [name, ...rest]))
+  for (const order of orders(Object.keys(racers))) {
+    for (const waits of [true, false]) {
+      let ends = 0
+      const hand = startHand({
+        limits: { firstTokenTimeoutMs: 10_000 },
+        wrap: store => ({ end: (...args) => { ends++; return store.end(...args) } })
+      })
+      for (const name of order) {
+        racers[name as keyof typeof racers](hand)
+        if (waits) await settle()
+      }
+      await hand.run.ended
+      await settle()
+      if (ends !== 1 || hand.log.lines.length !== 1 || hand.clock.pending !== 0) t.fail(`${order} ended ${ends} times`)
+      if (waits) {
+        const { reason } = hand.log.lines[0]?.fields as { reason: string }
+        if (reason !== order[0]) t.fail(`${order} ended by ${reason}`)
+      }
+    }
+  }
+})
+
+t.test('a stop reaches a silent source at once, and leaves one that does not listen', async t => {
+  const { start, run, stored, clock } = open()
+  start(silent())
+  await settle()
+  run.finish('STOP')
+  t.strictSame(await stored(), { status: 'done', content: '', notice: 'STOPPED' })
+  t.equal(clock.pending, 0)
+
+  const listening = open()
+  let told = false
+  listening.start(async function * (_turn, { signal }) {
+    yield 'a'
+    await new Promise(resolve => signal.addEventListener('abort', resolve))
+    told = true
+    yield 'b'
+  })
+  await settle()
+  listening.run.finish('STOP')
+  t.strictSame(await listening.stored(), { status: 'done', content: 'a', notice: 'STOPPED' })
+  t.ok(told)
+})
+
+t.test('a source that has ended or thrown by itself is not told to stop', async t => {
+  for (const finish of ['end', 'fail'] as const) {
+    const { call, run, stored } = startHand()
+    await call[finish](new Error('x'))
+    t.equal(run.finished, true)
+    run.finish('STOP')
+    await stored()
+    t.equal(call.context.signal.aborted, false)
+    t.equal(call.closes, 0)
+  }
+  for (const piece of [{ type: 'end', reason: 'stop' }, 7]) {
+    const { call } = startHand()
+    await call.push(piece)
+    t.equal(call.context.signal.aborted, true, 'unlike one that could go on')
+  }
+})
+
+t.test('a return() that throws or hangs holds up no end', async t => {
+  for (const close of [() => { throw new Error('x') }, () => new Promise(() => {})]) {
+    const { start, run, stored } = open()
+    start(closing(close))
+    await settle()
+    run.finish('STOP')
+    await run.ended
+    t.strictSame(await stored(), { status: 'done', content: 'x', notice: 'STOPPED' })
+  }
+})
+
+t.test('a source that ends its own stream while it is called is left like any other', async t => {
+  const { start, run, stored, clock } = open()
+  const hand = createHandSource()
+  start((turn, context) => {
+    run.finish('SHUTDOWN')
+    return hand.source(turn, context)
+  })
+  await settle()
+  t.equal(hand.call().asked, 0)
+  t.equal(hand.call().closes, 1)
+  t.equal(hand.call().context.signal.aborted, true)
+  t.strictSame(await stored(), { status: 'error', content: '', failure: failure('BROKEN') })
+  t.equal(clock.pending, 0)
+})
+
+t.test('an abandoned stream stores and logs nothing, and ends', async t => {
+  const { run, stored, log, clock } = open()
+  run.abandon()
+  await run.ended
+  t.equal(run.finished, true)
+  run.finish('STOP')
+  await settle()
+  t.strictSame(await stored(), { status: 'running', content: '' })
+  t.strictSame(log.lines, [])
+  t.equal(clock.pending, 0)
+})
+
+t.test('an end waits for the stream to be created', async t => {
+  let create!: () => void
+  const { run, stored, log } = open({ created: async promise => { await new Promise<void>(resolve => { create = resolve }); return await promise } })
+  run.finish('SHUTDOWN')
+  t.match(await stored(), { status: 'running' })
+  t.strictSame(log.lines, [])
+  create()
+  await run.ended
+  t.match(await stored(), { status: 'error', failure: failure('BROKEN') })
+})
+
+t.test('a stream that turns out to be another\'s after its end stores and logs nothing', async t => {
+  const { run, stored, log } = open({ created: async () => 'another' })
+  run.finish('DEADLINE')
+  await run.ended
+  t.match(await stored(), { status: 'running' })
+  t.strictSame(log.lines, [])
+})
+
+t.test('a store that could not create the stream is told in the log', async t => {
+  const { run, log } = open({ created: async () => { throw new Error('away') } })
+  run.finish('STOP')
+  await run.ended
+  t.match(log.lines, [{ level: 'error', message: 'the end of a stream could not be stored', fields: { streamId: 's', reason: 'STOP', cause: { message: 'away' } } }])
+  t.equal(log.lines.length, 1)
+})
+
+t.test('a store that rejects is told in the log, and the stream ends here all the same', async t => {
+  const reject = async (): Promise<boolean> => { throw new Error('away') }
+  for (const broken of [{ append: reject }, { end: reject }]) {
+    const { start, run, log, clock } = open({ wrap: () => broken })
+    start(yielding('a', 'b'))
+    await run.ended
+    t.match(log.lines, [{ level: 'error', message: 'the end of a stream could not be stored', fields: { streamId: 's', reason: 'END', cause: { type: 'Error', message: 'away' } } }])
+    t.equal(log.lines.length, 1)
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a store that refuses is told in the log as well', async t => {
+  for (const broken of [{ append: async () => false }, { end: async () => false }]) {
+    const { start, run, log, clock } = open({ wrap: () => broken })
+    start(yielding('a', 'b'))
+    await run.ended
+    t.match(log.lines, [{ level: 'info', fields: { stored: false } }])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a store that is slow holds up no chunk', async t => {
+  let append!: () => void
+  const { call, stored } = startHand({
+    wrap: store => ({
+      append: async (...args) => {
+        await new Promise<void>(resolve => { append = resolve })
+        return await store.append(...args)
+      }
+    })
+  })
+  for (const chunk of ['a', 'b', 'c']) await call.push(chunk)
+  t.equal(call.asked, 4)
+  t.match(await stored(), { content: '' })
+  append()
+  t.match(await stored(), { content: 'a' })
+  await call.end()
+  append()
+  t.strictSame(await stored(), { status: 'done', content: 'abc' })
+})
+
+t.test('a stream that ends well leaves one line with its measures', async t => {
+  const { call, clock, log, stored } = startHand()
+  await clock.advance(120)
+  await call.push('限')
+  await clock.advance(30)
+  await call.push({ type: 'reasoning', text: 'not kept' })
+  await call.push('a')
+  await call.end()
+  await stored()
+  t.strictSame(log.lines, [{
+    level: 'info',
+    message: 'stream ended',
+    fields: { streamId: 's', status: 'done', reason: 'END', stored: true, durationMs: 150, firstPieceMs: 120, chunks: 3, bytes: 4, usage: 'unknown' }
+  }])
+})
+
+t.test('a stream that fails leaves one line with its class, its reference and its cause', async t => {
+  const details = { status: 429, reference: 'not ours', chunks: 7 }
+  const cause = new Error('limit reached for my prompt')
+  for (const [error, expected] of [
+    [new SourceError({ class: 'QUOTA', cause, details }), { class: 'QUOTA', details, cause: { message: 'limit reached for [redacted]' } }],
+    [new SourceError({ class: 'FILTERED' }), { class: 'FILTERED', details: {}, cause: undefined }],
+    [new TypeError('cannot answer my prompt with sk-12345678'), { class: 'INTERNAL', cause: { type: 'TypeError', message: 'cannot answer [redacted] with [redacted]' } }],
+    ['my prompt', { class: 'INTERNAL', cause: { type: 'string' } }],
+    [undefined, { class: 'INTERNAL', cause: undefined }]
+  ] as const) {
+    const { start, log, stored } = open()
+    start(throwing(error))
+    await stored()
+    t.equal(log.lines.length, 1)
+    t.match(log.lines, [{ message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected } }])
+    t.notMatch(JSON.stringify(log.lines), /my prompt|sk-12345678/)
+  }
+})
+
+t.test('a stream may fail before it has a source', async t => {
+  const { run, log, stored } = open()
+  run.finish('FAILED', new Error('x'))
+  t.strictSame(await stored(), { status: 'error', content: '', failure: failure('INTERNAL') })
+  t.match(log.lines, [{ fields: { cause: { message: 'x' } } }])
+})
+
+t.test('how loud the line is depends on the class', async t => {
+  for (const [code, level] of [['AUTH', 'error'], ['BUSY', 'warn'], ['FILTERED', 'info']] as const) {
+    const { start, log, stored } = open()
+    start(throwing(new SourceError({ class: code })))
+    await stored()
+    t.equal(log.lines[0]?.level, level)
+  }
+})
+
+t.test('what a source logs is bound to its stream', async t => {
+  const { call, log } = startHand()
+  call.context.log.warn({ attempt: 2 }, 'again')
+  t.strictSame(log.lines, [{ level: 'warn', message: 'again', fields: { streamId: 's', attempt: 2 } }])
+})
+
+t.test('a source that never logs costs no child logger', async t => {
+  const { start, log, stored } = open()
+  log.child = () => { throw new Error('a child was made') }
+  start(yielding('a'))
+  t.match(await stored(), { status: 'done' })
+})

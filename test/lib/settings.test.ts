@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { readConfig } from '../../lib/config.ts'
+import type { CallbackConfig, StreamsConfig } from '../../lib/config.ts'
+import type { ConfigFault } from '../../lib/errors.ts'
+import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/settings.ts'
+import type { FurtherOption, Setting } from '../../lib/settings.ts'
+
+const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
+const needed = { WECOM_TOKEN: 'the-token', WECOM_ENCODING_AES_KEY: KEY }
+const all: Record<string, Setting> = { ...callbackSettings, ...streamsSettings }
+const further: FurtherOption[] = [...callbackFurtherOptions, ...streamsFurtherOptions]
+
+function faultsOf (env: Record<string, string>, options: object = {}): ConfigFault[] {
+  return readConfig(all, { options, env: { ...needed, ...env }, furtherOptions: further }).faults
+}
+
+/** Options with one of them set, as in `openai: { model: 'x' }`. */
+const optionsWith = (path: string, value: unknown): object =>
+  path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object
+
+const ofType = (type: string): string[] => Object.keys(all).filter(name => all[name]?.schema['type'] === type)
+const bound = (name: string, which: 'minimum' | 'maximum'): number => all[name]?.schema[which] as number
+
+const BAD_NUMBERS = ['Infinity', '-Infinity', '1e999', '-1e999', 'NaN', '-1', 'abc', '5s', '1,000', '1_000', '５', 'true', 'null', '[]', '{}', '--5']
+const BAD_TEXTS: Record<string, string[]> = {
+  WECOM_ENCODING_AES_KEY: [
+    KEY.slice(1), KEY + 'A', KEY + '=', KEY.slice(1) + '-', KEY.slice(1) + '_', KEY.slice(1) + '.', KEY.slice(1) + '密', ` ${KEY.slice(1)}`, `${KEY}\n`, 'short'
+  ],
+  WECOM_CALLBACK_PATH: ['wecom', 'wecom/callback', 'https://host/wecom', '/a b', '/a?b=1', '/a#b', '/:id', '/a/*', '/a\n', '\\a'],
+  STREAM_REASONING: ['maybe', 'HIDE', 'show ', 'true'],
+  OPENAI_API_KEY: ['sk-1 2', 'sk-1\n', 'sk-密', 'sk\u0000', 'sk-\u00e9'],
+  OPENAI_BASE_URL: [
+    'api.example.com/v1', '/v1', 'http://', 'https://', 'ftp://host/v1', 'file:///v1', 'javascript:alert(1)', 'http://user@host/v1', 'http://user:pass@host/v1',
+    'http://host/v1?key=1', 'http://host/v1?', 'http://host/v1#a', 'http://host/v1#', 'http://ho st/v1', ' http://host/v1', 'http://host/v1\n', 'http://host:99999/v1'
+  ],
+  OPENAI_SYSTEM_ROLE: ['assistant', 'System'],
+  OPENAI_MAX_TOKENS_FIELD: ['tokens', 'maxTokens']
+}
+
+t.test('no setting is without an option of its own, and none shares it', async t => {
+  const options = Object.values(all).map(({ option }) => option)
+  t.equal(new Set(options).size, options.length)
+  t.same(options.filter(option => further.some(other => other.option === option && option !== 'source')), [])
+})
+
+for (const name of ofType('integer')) {
+  t.test(`${name} is refused unless it is a whole number within its bounds`, async t => {
+    const [min, max] = [bound(name, 'minimum'), bound(name, 'maximum')]
+    for (const bad of [...BAD_NUMBERS, '1.5', `${min}.5`, String(min - 1), String(max + 1), String(BigInt(max) * 10n)]) {
+      const faults = faultsOf({ [name]: bad })
+      t.equal(faults.length, 1, bad)
+      t.match(faults[0], { name, problem: /, expected a whole number.* from \d+ to \d+$/ })
+      t.ok(faults[0]?.problem.startsWith(`is ${JSON.stringify(bad)}, `), 'it says what was wrong')
+    }
+    for (const good of [min, max]) t.same(faultsOf({ [name]: String(good) }), [], String(good))
+  })
+
+  t.test(`${all[name]?.option} as an option is refused unless it is such a number`, async t => {
+    const option = all[name]?.option as string
+    const [min, max] = [bound(name, 'minimum'), bound(name, 'maximum')]
+    for (const bad of [Infinity, -Infinity, NaN, 1.5, min - 1, max + 1, String(min), true, null, [], [min], {}, () => min, 5n]) {
+      const faults = faultsOf({}, optionsWith(option, bad))
+      t.equal(faults.length, 1, String(bad))
+      t.match(faults[0], { name: `option ${option}`, problem: /^is .*, expected a whole number/ })
+    }
+    for (const good of [min, max]) t.same(faultsOf({}, optionsWith(option, good)), [], String(good))
+  })
+}
+
+t.test('times and sizes name their unit', async t => {
+  for (const name of ofType('integer')) {
+    const unit = name.endsWith('_MS') ? 'whole number of milliseconds' : name.endsWith('_BYTES') ? 'whole number of bytes' : 'whole number from'
+    t.match(all[name]?.expected, unit, name)
+    // Node fires a timer of more at once.
+    if (name.endsWith('_MS')) t.ok(bound(name, 'maximum') <= 2 ** 31 - 1, name)
+  }
+})
+
+for (const [name, values] of Object.entries(BAD_TEXTS)) {
+  t.test(`${name} is refused unless it fits`, async t => {
+    const { option, telling } = all[name] as Setting
+    for (const bad of values) {
+      for (const faults of [faultsOf({ [name]: bad }), faultsOf({}, optionsWith(option, bad))]) {
+        t.equal(faults.length, 1, bad)
+        t.match(faults[0]?.problem, /, expected \w/)
+        if (telling) t.ok(faults[0]?.problem.includes(JSON.stringify(bad)), 'it says what was wrong')
+        else t.notOk(faults[0]?.problem.includes(bad), 'it does not tell the value')
+      }
+    }
+  })
+}
+
+t.test('a flag is true or false', async t => {
+  for (const name of ofType('boolean')) {
+    for (const bad of ['yes', '1', '0', 'TRUE', 'False', 'on', 'null']) t.match(faultsOf({ [name]: bad }), [{ name, problem: `is "${bad}", expected true or false` }], name)
+    for (const good of ['true', 'false']) t.same(faultsOf({ [name]: good }), [])
+    const option = all[name]?.option as string
+    for (const bad of ['true', 1, null]) t.match(faultsOf({}, optionsWith(option, bad)), [{ name: `option ${option}` }])
+    t.same(faultsOf({}, optionsWith(option, false)), [])
+  }
+})
+
+t.test('a temperature is a number from 0 to 2', async t => {
+  for (const bad of [...BAD_NUMBERS, '2.1', '-0.1']) t.match(faultsOf({ OPENAI_TEMPERATURE: bad }), [{ name: 'OPENAI_TEMPERATURE', problem: /expected a number from 0 to 2/ }], bad)
+  for (const good of ['0', '0.7', '2']) t.same(faultsOf({ OPENAI_TEMPERATURE: good }), [])
+  for (const bad of ['0.7', NaN, Infinity, null, 2.1]) t.equal(faultsOf({}, { openai: { temperature: bad } }).length, 1, String(bad))
+})
+
+t.test('a text as an option is refused unless it is text', async t => {
+  for (const name of ofType('string')) {
+    const option = all[name]?.option as string
+    for (const bad of [5, true, null, {}, ['x'], Symbol('x')]) {
+      const faults = faultsOf({}, optionsWith(option, bad)).filter(fault => fault.name === `option ${option}`)
+      t.match(faults[0]?.problem, /^is of type (number|boolean|null|object|array|symbol), expected/, `${name}: ${String(bad)}`)
+    }
+  }
+})
+
+t.test('what fits is taken', async t => {
+  for (const path of ['/', '/wecom', '/wecom/callback', '/wecom/', '/企业/微信', '/a-b_c.d~e', '/a%20b']) t.same(faultsOf({ WECOM_CALLBACK_PATH: path }), [], path)
+  for (const url of ['https://api.example.com/v1', 'http://127.0.0.1:11434/v1', 'HTTPS://host', 'http://[::1]:8080/v1/', 'https://host/a/@b/v1']) {
+    t.same(faultsOf({ OPENAI_BASE_URL: url }), [], url)
+  }
+  for (const key of [KEY, 'A'.repeat(42) + '/', '+'.repeat(43)]) t.same(faultsOf({ WECOM_ENCODING_AES_KEY: key }), [], key)
+})
+
+t.test('every further option is refused unless it is of its type', async t => {
+  const bad: Record<string, unknown[]> = {
+    source: [5, null, {}, true],
+    sources: ['x', 5, null, [], () => 'x'],
+    'openai.fetch': ['x', null, {}],
+    'mock.chunks': ['Hello', null, {}],
+    'mock.echo': ['true', null, 1],
+    'mock.failure': ['OOPS', null, {}, 'busy'],
+    texts: ['x', null, [], 5],
+    env: ['x', null, []],
+    clock: ['x', null, () => 0]
+  }
+  for (const [option, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const { faults } = readConfig(option === 'source' ? callbackSettings : all, { options: optionsWith(option, value), env: needed, furtherOptions: further })
+      t.ok(faults.some(fault => fault.name === `option ${option}` && /^is of type \w+, expected \w/.test(fault.problem)), `${option}: ${String(value)}`)
+    }
+  }
+  t.same(faultsOf({}, {
+    sources: {},
+    openai: { extraBody: {}, random: Math.random, fetch, clock: {} },
+    mock: { chunks: [], echo: false, failure: 'BUSY', clock: {} },
+    texts: {},
+    env: {},
+    clock: {},
+    prefix: '/x',
+    logLevel: 'warn',
+    logSerializers: {}
+  }), [])
+  t.same(faultsOf({}, { mock: { failure: new Error('x') } }), [])
+})
+
+t.test('the defaults are those of the protocol', async t => {
+  const callback = readConfig<CallbackConfig>(callbackSettings, { options: {}, env: needed, furtherOptions: [] }).config
+  t.same(callback, {
+    ...needed,
+    WECOM_RECEIVE_ID: '',
+    WECOM_CALLBACK_PATH: '/wecom/callback',
+    WECOM_BOT_NAME: '',
+    WECOM_TIMESTAMP_WINDOW_MS: 300_000,
+    WECOM_BODY_LIMIT_BYTES: 262_144,
+    STREAM_FIRST_REPLY_GRACE_MS: 200,
+    STREAM_REASONING: 'hide'
+  })
+  const streams = readConfig<StreamsConfig>(streamsSettings, { options: {}, env: {}, furtherOptions: [] }).config
+  t.same(streams, {
+    STREAM_DEADLINE_MS: 330_000,
+    STREAM_FIRST_TOKEN_TIMEOUT_MS: 60_000,
+    STREAM_IDLE_TIMEOUT_MS: 45_000,
+    STREAM_SHUTDOWN_GRACE_MS: 10_000,
+    STREAM_RETENTION_MS: 900_000,
+    STREAM_MAX_RUNNING: 500,
+    STREAM_MAX_QUEUED: 500,
+    STREAM_MAX_FINISHED: 20_000,
+    STREAM_MAX_FINISHED_BYTES: 268_435_456,
+    STREAM_MAX_CONTENT_BYTES: 1_048_576,
+    MOCK_CHUNK_DELAY_MS: 500,
+    OPENAI_MODEL: 'gpt-5-mini',
+    OPENAI_SYSTEM_ROLE: 'system',
+    OPENAI_MAX_TOKENS_FIELD: 'max_completion_tokens',
+    OPENAI_INCLUDE_USAGE: true,
+    OPENAI_ALLOW_MISSING_FINISH: false,
+    OPENAI_MAX_RETRIES: 2,
+    OPENAI_REQUEST_TIMEOUT_MS: 60_000,
+    OPENAI_MAX_RESPONSE_BYTES: 4_194_304
+  })
+})
+
+t.test('.env.example names every setting', async t => {
+  const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
+  for (const name of Object.keys(all)) t.match(example, new RegExp(`^#? ?${name}=`, 'm'), name)
+})

@@ -1,0 +1,145 @@
+import t from 'tap'
+import { StreamWriter } from '../../lib/stream-writer.ts'
+import type { StreamStore } from '../../lib/stores/store.ts'
+import { settle } from '../fixtures/sources.ts'
+
+interface Call {
+  call: string
+  answer (stored: boolean): Promise<void>
+  fail (error: Error): Promise<void>
+}
+
+/** A store whose answers the test gives. */
+function createHandStore () {
+  const calls: Call[] = []
+  const asked = (call: string): Promise<boolean> => new Promise((resolve, reject) => {
+    calls.push({
+      call,
+      answer: stored => { resolve(stored); return settle() },
+      fail: error => { reject(error); return settle() }
+    })
+  })
+  const store = {
+    append: (id: string, epoch: number, track: string, offset: number, text: string) => asked(`${id} ${epoch} ${track} ${offset} ${text}`),
+    end: (id: string, epoch: number, { status }: { status: string }) => asked(`${id} ${epoch} ${status}`)
+  } as unknown as StreamStore
+  return { store, log: () => calls.map(({ call }) => call), last: () => calls.at(-1) as Call }
+}
+
+function create () {
+  const hand = createHandStore()
+  return { ...hand, writer: new StreamWriter(hand.store, 's', 3) }
+}
+
+t.test('the first text goes out at once, and what comes meanwhile goes out together behind it', async t => {
+  const { writer, log, last } = create()
+  writer.write('content', 'a')
+  t.strictSame(log(), ['s 3 content 0 a'])
+  for (const text of ['b', '😀', 'c']) writer.write('content', text)
+  await settle()
+  t.equal(log().length, 1, 'one write is under way at a time')
+  await last().answer(true)
+  t.strictSame(log().slice(1), ['s 3 content 1 b😀c'])
+  await last().answer(true)
+  writer.write('content', 'd')
+  t.strictSame(log().slice(2), ['s 3 content 5 d'], 'offsets are UTF-16 units')
+})
+
+t.test('the two tracks have their own offsets, and thinking goes out first', async t => {
+  const { writer, log, last } = create()
+  writer.write('reasoning', 'hm')
+  writer.write('content', 'a')
+  writer.write('reasoning', '!')
+  for (const expected of ['s 3 reasoning 0 hm', 's 3 reasoning 2 !', 's 3 content 0 a']) {
+    t.equal(log().at(-1), expected)
+    await last().answer(true)
+  }
+  t.equal(log().length, 3)
+})
+
+t.test('an empty text is no write, and does not hold up what follows', async t => {
+  const { writer, log, last } = create()
+  writer.write('content', '')
+  await settle()
+  t.strictSame(log(), [])
+  writer.write('content', 'a')
+  t.strictSame(log(), ['s 3 content 0 a'])
+  await last().answer(true)
+  writer.write('reasoning', '')
+  writer.write('content', 'b')
+  t.strictSame(log().slice(1), ['s 3 content 1 b'])
+})
+
+t.test('the end goes out behind all text', async t => {
+  const { writer, log, last } = create()
+  writer.write('content', 'a')
+  writer.write('content', 'b')
+  const ended = writer.end({ status: 'done' })
+  await settle()
+  t.equal(log().length, 1)
+  await last().answer(true)
+  await last().answer(true)
+  t.strictSame(log(), ['s 3 content 0 a', 's 3 content 1 b', 's 3 done'])
+  await last().answer(true)
+  t.equal(await ended, true)
+})
+
+t.test('a stream without text, or with all of it stored, ends at once', async t => {
+  for (const text of ['', 'a']) {
+    const { writer, log, last } = create()
+    writer.write('content', text)
+    if (text !== '') await last().answer(true)
+    const ended = writer.end({ status: 'error' })
+    await settle()
+    t.equal(log().at(-1), 's 3 error')
+    await last().answer(true)
+    t.equal(await ended, true)
+  }
+})
+
+t.test('an end that the store refuses is told as false', async t => {
+  const { writer, last } = create()
+  const ended = writer.end({ status: 'done' })
+  await settle()
+  await last().answer(false)
+  t.equal(await ended, false)
+})
+
+t.test('after a refused write nothing more goes out, the end included', async t => {
+  const { writer, log, last } = create()
+  writer.write('content', 'a')
+  writer.write('content', 'b')
+  await last().answer(false)
+  writer.write('content', 'c')
+  writer.write('reasoning', 'd')
+  t.equal(await writer.end({ status: 'done' }), false)
+  t.strictSame(log(), ['s 3 content 0 a'])
+})
+
+t.test('a write that fails shows at the end, and nowhere else', async t => {
+  const { writer, log, last } = create()
+  const error = new Error('away')
+  writer.write('content', 'a')
+  writer.write('content', 'b')
+  await last().fail(error)
+  writer.write('content', 'c')
+  await settle()
+  await t.rejects(writer.end({ status: 'done' }), error)
+  t.strictSame(log(), ['s 3 content 0 a'])
+})
+
+t.test('an end that fails rejects', async t => {
+  const { writer, last } = create()
+  const ended = t.rejects(writer.end({ status: 'done' }), { message: 'away' })
+  await settle()
+  await last().fail(new Error('away'))
+  await ended
+})
+
+t.test('a store that throws at once is one that fails', async t => {
+  const store = { append: () => { throw new Error('away') } } as unknown as StreamStore
+  const writer = new StreamWriter(store, 's', 1)
+  writer.write('content', 'a')
+  await settle()
+  await t.rejects(writer.end({ status: 'done' }), { message: 'away' })
+})

@@ -1,0 +1,222 @@
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { parse } from 'node:querystring'
+import type { FastifyInstance, FastifyServerOptions, InjectOptions } from 'fastify'
+import t from 'tap'
+import wecomStream, * as named from '../../plugins/index.ts'
+import type { WecomStreamOptions } from '../../plugins/index.ts'
+import { buildApp, createApp, follow, keys, PATH, post, textMessage, verify } from '../fixtures/app.ts'
+import { settle, yielding } from '../fixtures/sources.ts'
+
+/** What a host may have set up for itself. */
+function furnish (app: FastifyInstance, seen: unknown[]): void {
+  app.setErrorHandler(async (error: Error & { validation?: unknown, code?: string }, _request, reply) =>
+    await reply.code(error.validation === undefined ? 500 : 400).send({ host: error.message, code: error.code }))
+  app.setNotFoundHandler(async (request, reply) => await reply.code(404).send({ lost: request.url }))
+  app.addContentTypeParser('application/x-host', { parseAs: 'string' }, (_request, body, done) => { done(null, { host: body }) })
+  app.setValidatorCompiler(() => value => typeof value === 'object' && value !== null && 'bad' in value ? { error: new Error('bad by the host') } : { value })
+  app.setSerializerCompiler(() => data => `serialized ${JSON.stringify(data)}`)
+  app.setReplySerializer(payload => `replied ${JSON.stringify(payload)}`)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-host', 'on-request')
+    if (request.url.startsWith('/host')) seen.push(request.url)
+  })
+  app.addHook('preSerialization', async (_request, _reply, payload) => ({ wrapped: payload }))
+  app.addHook('onSend', async (_request, reply, payload) => {
+    reply.header('x-sent', 'yes')
+    return payload
+  })
+  app.get('/host/plain', async () => ({ plain: true }))
+  app.get('/host/query', async request => request.query)
+  app.get('/host/schema', { schema: { response: { 200: { type: 'object' } } } }, async () => ({ schema: true }))
+  app.post('/host/body', async request => ({ body: request.body }))
+  app.post('/host/checked', { schema: { body: { type: 'object' } } }, async request => ({ body: request.body }))
+  app.get('/host/throws', async () => { throw new Error('on purpose') })
+  app.get('/host/config', { config: { own: 1 } }, async request => ({ config: (request.routeOptions.config as { wecom?: boolean }).wecom ?? 'none' }))
+}
+
+const REQUESTS: InjectOptions[] = [
+  { url: '/host/plain' }, { method: 'HEAD', url: '/host/plain' }, { url: '/host/query?a=1&a=2&b[]=3' }, { url: '/host/schema' }, { url: '/host/throws' },
+  { url: '/host/config' }, { url: '/nowhere' }, { method: 'POST', url: '/nowhere', payload: { a: 1 } },
+  { method: 'POST', url: '/host/body', payload: { a: 1 } },
+  { method: 'POST', url: '/host/body', payload: '{"broken', headers: { 'content-type': 'application/json' } },
+  { method: 'POST', url: '/host/body', payload: '{"__proto__":1}', headers: { 'content-type': 'application/json' } },
+  { method: 'POST', url: '/host/body', payload: 'text', headers: { 'content-type': 'text/plain' } },
+  { method: 'POST', url: '/host/body', payload: 'own', headers: { 'content-type': 'application/x-host' } },
+  { method: 'POST', url: '/host/body', payload: '<xml/>', headers: { 'content-type': 'text/xml' } },
+  { method: 'POST', url: '/host/body', payload: 'x'.repeat(300_000), headers: { 'content-type': 'text/plain' } },
+  { method: 'POST', url: '/host/body', payload: 'x'.repeat(1_100_000), headers: { 'content-type': 'text/plain' } },
+  { method: 'POST', url: '/host/body' },
+  { method: 'POST', url: '/host/checked', payload: { bad: 1 } }, { method: 'POST', url: '/host/checked', payload: { good: 1 } }
+]
+
+const SERVER: FastifyServerOptions = { routerOptions: { querystringParser: text => ({ parsed: 'by the host', ...parse(text) }) }, exposeHeadRoutes: true }
+
+async function behaviourOf (app: FastifyInstance, seen: unknown[]): Promise<unknown> {
+  const answers = []
+  for (const request of REQUESTS) {
+    const { statusCode, headers, body } = await app.inject(request)
+    answers.push({ request, statusCode, headers: { ...headers, date: undefined }, body })
+  }
+  return { answers, seen: [...seen], initial: app.initialConfig, parsers: ['application/json', 'text/plain', 'application/x-host', '*', 'text/xml'].map(type => app.hasContentTypeParser(type)) }
+}
+
+async function hostWith (plugin: 'none' | 'first' | 'last'): Promise<{ app: FastifyInstance, seen: unknown[] }> {
+  const { app } = createApp(t, { ...SERVER, logger: false })
+  const seen: unknown[] = []
+  const options = { ...keys, env: {}, firstReplyGraceMs: 0, shutdownGraceMs: 0, source: yielding('hello') }
+  if (plugin === 'first') await app.register(wecomStream, options)
+  furnish(app, seen)
+  if (plugin === 'last') await app.register(wecomStream, options)
+  await app.ready()
+  return { app, seen }
+}
+
+t.test('all that the host has set up behaves as without the plugin', async t => {
+  const bare = await hostWith('none')
+  const expected = await behaviourOf(bare.app, bare.seen)
+  for (const plugin of ['first', 'last'] as const) {
+    const { app, seen } = await hostWith(plugin)
+    t.same(await behaviourOf(app, seen), expected, `registered ${plugin}`)
+    t.equal((await verify(app, '123')).body, '123', 'and the bot works')
+    const { stream } = await post(app, textMessage('hi'))
+    t.match((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'hello' })
+    t.same(JSON.parse((await post(app, 'x')).body), { error: 'The opened text is no message' }, 'with refusals of its own')
+    seen.length = 0
+    t.same(await behaviourOf(app, seen), expected, 'and the host is as before')
+  }
+})
+
+t.test('the plugin adds one path, in GET and POST, without HEAD', async t => {
+  const { app } = createApp(t)
+  const routes: string[] = []
+  app.addHook('onRoute', ({ method, url, config }) => { routes.push(`${String(method)} ${url} ${(config as { wecom?: boolean }).wecom}`) })
+  await app.register(wecomStream, { ...keys, env: {} })
+  await app.ready()
+  t.same(routes, [`GET ${PATH} true`, `POST ${PATH} true`])
+})
+
+t.test('hooks of the host see that the route is that of WeCom, and may pass it over', async t => {
+  const { app } = createApp(t)
+  app.addHook('onRequest', async (request, reply) => {
+    if ((request.routeOptions.config as { wecom?: boolean }).wecom === true) return
+    return await reply.code(401).send('who are you')
+  })
+  app.get('/host', async () => 'hello')
+  await app.register(wecomStream, { ...keys, env: {}, shutdownGraceMs: 0 })
+  t.equal((await app.inject('/host')).statusCode, 401)
+  t.equal((await verify(app, '123')).statusCode, 200)
+  t.equal((await post(app, textMessage('hi'))).statusCode, 200)
+})
+
+t.test('with nothing but its credentials, the bot answers with the mock', async t => {
+  const { app } = createApp(t)
+  await app.register(wecomStream, { ...keys, env: {}, shutdownGraceMs: 0, mock: { chunkDelayMs: 1 } })
+  const { stream } = await post(app, textMessage('hi'))
+  t.match((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
+})
+
+t.test('the bot is set up by the environment, and by options before it', async t => {
+  const env = {
+    WECOM_TOKEN: keys.token, WECOM_ENCODING_AES_KEY: keys.encodingAESKey, WECOM_CALLBACK_PATH: '/env', WECOM_BOT_NAME: 'Robot', MOCK_CHUNK_DELAY_MS: '0', STREAM_FIRST_REPLY_GRACE_MS: '2000'
+  }
+  const { app } = createApp(t)
+  await app.register(wecomStream, { env })
+  const group = textMessage('@Robot hi', { chattype: 'group', chatid: 'g' })
+  t.match((await post(app, group, { path: '/env' })).stream, { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
+
+  const { app: other } = createApp(t)
+  await other.register(wecomStream, { env, path: '/option', botName: 'Other', mock: { echo: false, chunks: ['mine'] } })
+  t.match((await post(other, group, { path: '/option' })).stream, { finish: true, content: 'mine' })
+})
+
+t.test('without an environment of its own, the plugin reads process.env and .env', async t => {
+  const dir = t.testdir({})
+  const before = process.cwd()
+  t.teardown(() => {
+    process.chdir(before)
+    delete process.env['WECOM_CALLBACK_PATH']
+  })
+  process.chdir(dir)
+  writeFileSync('.env', `WECOM_TOKEN=${keys.token}\nWECOM_ENCODING_AES_KEY=${keys.encodingAESKey}\nWECOM_CALLBACK_PATH=/file\n`)
+  process.env['WECOM_CALLBACK_PATH'] = '/process'
+  const environment = { ...process.env }
+  const { app } = createApp(t)
+  await app.register(wecomStream)
+  t.equal((await verify(app, '123', { path: '/process' })).body, '123')
+  t.same({ ...process.env }, environment)
+})
+
+t.test('all faults of both halves come in one error, each once', async t => {
+  const { app } = createApp(t)
+  const options = { encodingAESKey: 'short', path: 'x', maxRunning: 0, texts: { expired: '' }, clock: 5, nonsense: 1, mock: { chunk: 1 } }
+  const env = { STREAM_SOURCE: 'openai', STREAM_DEADLINE_MS: 'Infinity' }
+  await t.rejects(async () => { await app.register(wecomStream, { ...options, env } as unknown as WecomStreamOptions) }, {
+    code: 'WECOM_ERR_CONFIG',
+    faults: [
+      { name: 'WECOM_TOKEN' }, { name: 'option encodingAESKey' }, { name: 'option path' }, { name: 'STREAM_DEADLINE_MS' }, { name: 'option maxRunning' },
+      { name: 'option nonsense' }, { name: 'option mock.chunk' }, { name: 'option clock' }, { name: 'OPENAI_API_KEY' }, { name: 'option texts.expired' }
+    ]
+  })
+  t.notOk(app.hasDecorator('startStream'), 'and nothing is set up')
+  const error = await createApp(t).app.register(wecomStream, { env: {} }).then(() => undefined, (error: Error) => error)
+  t.equal((error as named.ConfigError).faults.length, 2)
+  t.ok(error instanceof named.ConfigError)
+})
+
+t.test('texts, path prefix and thinking reach the callback', async t => {
+  const source = yielding({ type: 'reasoning', text: 'hm' }, 'so')
+  const { app } = await buildApp(t, { source, prefix: '/bots', reasoning: 'show', firstReplyGraceMs: 2000, texts: { expired: 'gone', unsupported: 'no' } })
+  const sending = { path: `/bots${PATH}` }
+  t.equal((await post(app, textMessage('hi'), sending)).stream.content, '<think>hm</think>\n\nso')
+  t.equal((await post(app, { msgtype: 'image' }, sending)).stream.content, 'no')
+  t.equal((await post(app, { msgtype: 'stream', stream: { id: 'x' } }, sending)).stream.content, 'gone')
+})
+
+t.test('the log level of the route is an option', async t => {
+  const { app, lines } = await buildApp(t, { logLevel: 'error' })
+  await verify(app, '123')
+  t.equal(lines.filter(({ msg }) => msg === 'incoming request').length, 0)
+  const { app: loud, lines: many } = await buildApp(t)
+  await verify(loud, '123')
+  t.equal(many.filter(({ msg }) => msg === 'incoming request').length, 1)
+})
+
+t.test('the plugin can be registered again after its app was closed', async t => {
+  for (let n = 0; n < 2; n++) {
+    const { app } = await buildApp(t)
+    t.equal((await verify(app, '123')).statusCode, 200)
+    await app.close()
+  }
+})
+
+t.test('registered twice in one app, it fails with an error of Fastify', async t => {
+  const { app } = await buildApp(t)
+  await t.rejects(async () => { await app.register(wecomStream, { ...keys, env: {} }) }, { code: 'FST_ERR_DEC_ALREADY_PRESENT' })
+})
+
+t.test('the plugin function carries the named exports, which is what require() gives', async t => {
+  const { default: plugin, 'module.exports': forRequire, ...others } = named
+  t.equal(plugin, forRequire)
+  t.same(Object.keys(others).sort(), [
+    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'createMockSource', 'createOpenAISource', 'streams'
+  ])
+  for (const [name, value] of Object.entries(others)) t.equal((plugin as unknown as Record<string, unknown>)[name], value, name)
+})
+
+t.test('the plugin has a name, and asks for Fastify 5', async t => {
+  const meta = (plugin: unknown): unknown => (plugin as Record<symbol, unknown>)[Symbol.for('plugin-meta')]
+  t.match(meta(wecomStream), { name: 'fastify-wecom-stream', fastify: '5.x' })
+  t.match(meta(named.streams), { name: 'wecom-streams', fastify: '5.x' })
+  t.match(meta(named.callback), { name: 'wecom-callback', fastify: '5.x', dependencies: ['wecom-streams'] })
+  t.match(createRequire(import.meta.url)('../../package.json'), { peerDependencies: { fastify: '^5.0.0' } })
+})
+
+t.test('a stream that is under way is ended when the app closes', async t => {
+  const { app } = await buildApp(t, { mock: { chunkDelayMs: 60_000 } })
+  const id = await app.startStream('hi')
+  await settle()
+  t.equal((await app.getStreamState(id)).status, 'running')
+  await app.close()
+  await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_CLOSED' })
+})

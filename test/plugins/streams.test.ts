@@ -1,0 +1,258 @@
+import t from 'tap'
+import streams from '../../plugins/streams.ts'
+import type { StreamsPluginOptions } from '../../plugins/streams.ts'
+import type { StreamState } from '../../plugins/index.ts'
+import wecomStream from '../../plugins/index.ts'
+import { createApp, keys, post, refreshMessage, textMessage } from '../fixtures/app.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createHandSource, settle, throwing, yielding } from '../fixtures/sources.ts'
+
+const ID = /^[0-9a-f]{32}$/
+
+async function build (options: StreamsPluginOptions = {}) {
+  const built = createApp(t)
+  const hand = createHandSource()
+  await built.app.register(streams, { source: hand.source, shutdownGraceMs: 0, ...options })
+  return { ...built, hand }
+}
+
+t.test('a stream is started, read as it grows, and kept when it is done', async t => {
+  const { app, hand } = await build()
+  const id = await app.startStream('hi')
+  t.match(id, ID)
+  t.same(await app.getStreamState(id), { status: 'running', content: '', cursor: 0 })
+  t.match(hand.call().turn, { prompt: 'hi' })
+  await hand.call().push('Hello')
+  t.same(await app.getStreamState(id), { status: 'running', content: 'Hello', cursor: 5 })
+  await hand.call().end()
+  t.same(await app.getStreamState(id), { status: 'done', content: 'Hello', cursor: 5 })
+})
+
+t.test('a state with a cursor has what came since', async t => {
+  const { app, hand } = await build()
+  const id = await app.startStream('hi')
+  await hand.call().push('Hello')
+  const { cursor } = await app.getStreamState(id)
+  await hand.call().push(' 😀')
+  t.match(await app.getStreamState(id, { from: cursor }), { delta: ' 😀', cursor: 8 })
+  t.match(await app.getStreamState(id, { from: 0 }), { delta: 'Hello 😀' })
+  t.match(await app.getStreamState(id, { from: 99 }), { delta: '' })
+  t.notOk('delta' in await app.getStreamState(id, {}))
+  for (const from of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) await t.rejects(app.getStreamState(id, { from }), { code: 'WECOM_ERR_INPUT' }, String(from))
+})
+
+t.test('an unknown stream is missing', async t => {
+  const { app } = await build()
+  const missing = { status: 'missing', content: '', cursor: 0 }
+  t.same(await app.getStreamState('nobody'), missing)
+  t.same(await app.getStreamState('nobody', { from: 3 }), { ...missing, delta: '' })
+  t.same(await app.stopStream('nobody'), missing)
+  const states: StreamState[] = []
+  for await (const state of app.followStream('nobody')) states.push(state)
+  t.same(states, [missing])
+})
+
+t.test('a stopped stream is stopping at once, and ends done with the text it had', async t => {
+  const { app, hand } = await build()
+  const id = await app.startStream('hi')
+  await hand.call().push('half')
+  t.same(await app.stopStream(id), { status: 'stopping', content: 'half', cursor: 4 })
+  t.equal(hand.call().context.signal.aborted, true)
+  await settle()
+  const done = { status: 'done', content: 'half', cursor: 4 }
+  t.same(await app.getStreamState(id), done)
+  t.same(await app.stopStream(id), done, 'stopping again changes nothing')
+})
+
+t.test('a failed stream tells its class, its sentence and its reference', async t => {
+  const { app, lines } = await build({ source: throwing(new Error('the cause'), 'half'), texts: { failures: { INTERNAL: 'sorry' } } })
+  const id = await app.startStream('hi')
+  await settle()
+  await settle()
+  const state = await app.getStreamState(id)
+  t.match(state, { status: 'error', content: 'half', cursor: 4, error: { code: 'INTERNAL', text: 'sorry', reference: /^[0-9a-f]{8}$/ } })
+  t.equal(lines.filter(line => line['reference'] === state.error?.reference).length, 1)
+})
+
+t.test('a stream is followed to its end, or until one has enough', async t => {
+  const { app, hand } = await build()
+  const id = await app.startStream('hi')
+  const contents: string[] = []
+  const following = (async () => {
+    for await (const { content, status } of app.followStream(id)) contents.push(`${status} ${content}`)
+  })()
+  await settle()
+  await hand.call().push('a')
+  await hand.call().push('b')
+  await hand.call().end()
+  await following
+  t.same(contents, ['running ', 'running a', 'running ab', 'done ab'])
+
+  const other = await app.startStream('hi')
+  const abort = new AbortController()
+  const seen: string[] = []
+  for await (const { status } of app.followStream(other, { signal: abort.signal })) {
+    seen.push(status)
+    abort.abort()
+  }
+  t.same(seen, ['running'])
+})
+
+t.test('a stream may have a source of its own', async t => {
+  const { app, hand } = await build({ sources: { mine: yielding('mine') } })
+  for (const [source, content] of [['mine', 'mine'], [yielding('its own'), 'its own']] as const) {
+    const id = await app.startStream({ prompt: 'hi', source, sender: 'me' })
+    await settle()
+    t.match(await app.getStreamState(id), { status: 'done', content })
+  }
+  t.equal(hand.calls.length, 0)
+  await t.rejects(app.startStream({ prompt: 'hi', source: 'nobody' }), { code: 'WECOM_ERR_INPUT', message: /mock, mine/ })
+  for (const bad of [undefined, null, 5, {}, { prompt: 5 }]) await t.rejects(app.startStream(bad as unknown as string), { code: 'WECOM_ERR_INPUT' })
+})
+
+t.test('the limits of the settings hold', async t => {
+  const clock = createManualClock()
+  const { app, hand } = await build({ clock, maxRunning: 1, maxQueued: 1, deadlineMs: 1000, firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 4, retentionMs: 5000, maxFinished: 2 })
+  const first = await app.startStream('1')
+  const queued = await app.startStream('2')
+  t.equal(hand.calls.length, 1, 'one runs, one waits')
+  await t.rejects(app.startStream('3'), { code: 'WECOM_ERR_BUSY', statusCode: 503 })
+
+  await clock.advance(300)
+  t.match(await app.getStreamState(first), { status: 'error', error: { code: 'TIMEOUT' } }, 'first token')
+  await hand.call().push('ab')
+  await clock.advance(200)
+  t.match(await app.getStreamState(queued), { status: 'error', content: 'ab' }, 'idle')
+
+  const long = await app.startStream('4')
+  await hand.call().push('abcdef')
+  t.match(await app.getStreamState(long), { status: 'done', content: 'abcd' }, 'content')
+  t.match(await app.getStreamState(first), { status: 'missing' }, 'how many are kept')
+
+  const slow = await app.startStream('5')
+  for (let n = 0; n < 6; n++) {
+    await hand.call().push('')
+    await clock.advance(150)
+    if (n === 0) await hand.call().push('a')
+  }
+  t.match(await app.getStreamState(slow), { status: 'error' })
+  await clock.advance(5001)
+  t.match(await app.getStreamState(slow), { status: 'missing' }, 'retention')
+})
+
+t.test('the deadline and the bytes kept are settings', async t => {
+  const clock = createManualClock()
+  const { app, hand } = await build({ clock, deadlineMs: 1000, maxFinishedBytes: 10 })
+  const late = await app.startStream('hi')
+  for (let n = 0; n < 10; n++) {
+    await hand.call().push('x')
+    await clock.advance(100)
+  }
+  t.match(await app.getStreamState(late), { status: 'error', content: 'xxxxxxxxxx', error: { code: 'TIMEOUT' } })
+  const other = await app.startStream('hi')
+  await hand.call().push('y')
+  await hand.call().end()
+  t.match(await app.getStreamState(other), { status: 'done' })
+  t.match(await app.getStreamState(late), { status: 'missing' })
+})
+
+t.test('draining takes no new stream, waits for those under way, and ends them by force after the grace', async t => {
+  const clock = createManualClock()
+  const { app, hand } = await build({ clock, shutdownGraceMs: 1000 })
+  const [first, second] = [await app.startStream('1'), await app.startStream('2')]
+  const drained = app.drainStreams()
+  await t.rejects(app.startStream('3'), { code: 'WECOM_ERR_CLOSED', statusCode: 503 })
+  await hand.call(0).push('whole')
+  await hand.call(0).end()
+  t.match(await app.getStreamState(first), { status: 'done', content: 'whole' }, 'still readable')
+  await hand.call(1).push('half')
+  await clock.advance(999)
+  t.match(await app.getStreamState(second), { status: 'running' })
+  await clock.advance(1)
+  await drained
+  t.match(await app.getStreamState(second), { status: 'error', content: 'half' })
+})
+
+t.test('closing drains, and leaves no timer', async t => {
+  const clock = createManualClock()
+  const { app, hand } = await build({ clock, shutdownGraceMs: 1000 })
+  const id = await app.startStream('1')
+  let closed = false
+  const closing = app.close().then(() => { closed = true })
+  await settle()
+  await hand.call().push('a')
+  t.match(await app.getStreamState(id), { status: 'running', content: 'a' })
+  t.equal(closed, false)
+  await hand.call().end()
+  await closing
+  t.equal(clock.pending, 0)
+  t.match(await app.getStreamState(id), { status: 'missing' })
+})
+
+t.test('all faults of the settings, the source and the texts come in one error', async t => {
+  const { app } = createApp(t)
+  const options = { deadlineMs: 0, openai: { temperature: 3 }, mock: { chunks: 'x' }, sources: { mine: 5 }, source: 'gpt', texts: { expird: 'x' }, token: 'x' }
+  await t.rejects(async () => { await app.register(streams, options as unknown as StreamsPluginOptions) }, {
+    code: 'WECOM_ERR_CONFIG',
+    faults: [
+      { name: 'option deadlineMs' }, { name: 'option openai.temperature' }, { name: 'option token' }, { name: 'option mock.chunks' }, { name: 'option sources.mine' },
+      { name: 'option source' }, { name: 'option texts.expird' }
+    ]
+  })
+})
+
+t.test('the environment is read where it is given, and no other', async t => {
+  process.env['STREAM_MAX_RUNNING'] = 'nonsense'
+  t.teardown(() => delete process.env['STREAM_MAX_RUNNING'])
+  await build()
+  await t.rejects(build({ env: { STREAM_MAX_RUNNING: 'nonsense' } }), { code: 'WECOM_ERR_CONFIG' })
+})
+
+t.test('without settings the mock is asked, by the clock of the system', async t => {
+  const { app } = createApp(t)
+  await app.register(streams, { mock: { chunkDelayMs: 1 } })
+  const id = await app.startStream('hi')
+  const states: StreamState[] = []
+  for await (const state of app.followStream(id)) states.push(state)
+  t.match(states.at(-1), { status: 'done', content: 'Q: hi\nHello world! This is a stream.' })
+})
+
+t.test('a follower can leave while it waits for something to happen', async t => {
+  const { app, hand } = await build()
+  const id = await app.startStream('hi')
+  const states = app.followStream(id)[Symbol.asyncIterator]()
+  t.match(await states.next(), { done: false, value: { status: 'running' } })
+  const waiting = states.next()
+  await settle()
+  await states.return?.()
+  t.match(await waiting, { done: true })
+  t.same(await states.next(), { done: true, value: undefined })
+  await hand.call().end()
+})
+
+t.test('the log says which source is asked', async t => {
+  t.match((await build()).lines, [{ source: 'of the host', msg: 'streams are ready' }])
+  const { app, lines } = createApp(t)
+  await app.register(streams)
+  t.match(lines, [{ source: 'mock' }])
+})
+
+t.test('draining waits until WeCom has fetched how its streams have ended', async t => {
+  const { app } = createApp(t)
+  const clock = createManualClock()
+  const hand = createHandSource()
+  await app.register(wecomStream, { ...keys, env: {}, source: hand.source, clock, firstReplyGraceMs: 0 })
+  const timestamp = String(Math.floor(clock.now() / 1000))
+  const { stream } = await post(app, textMessage('hi'), { timestamp })
+  let drained = false
+  const draining = app.drainStreams().then(() => { drained = true })
+  await hand.call().push('done')
+  await hand.call().end()
+  t.notOk(drained)
+  const last = await post(app, refreshMessage(stream.id), { timestamp })
+  t.match(last.stream, { finish: true, content: 'done' })
+  await draining
+  t.ok(drained)
+  await app.close()
+  t.equal(clock.pending, 0)
+})

@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import wecomStream, { callback, createMockSource, createOpenAISource, SourceError, streams, StreamStatus } from '../../plugins/index.ts'
+import type { ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
+
+// Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
+
+export async function methods (app: FastifyInstance): Promise<void> {
+  const id: string = await app.startStream('hi')
+  await app.startStream({ prompt: 'hi', source: 'mock', sender: 'user', chat: { type: 'group', id: 'g' } })
+  await app.startStream({ prompt: 'hi', source: async function * () { yield 'hello' } })
+  const state: StreamState = await app.getStreamState(id, { from: 0 })
+  const status: 'running' | 'done' | 'stopping' | 'error' | 'missing' = state.status
+  const delta: string | undefined = state.delta
+  const stopped: StreamState = await app.stopStream(id)
+  for await (const { content } of app.followStream(id, { signal: AbortSignal.timeout(1) })) content.toUpperCase()
+  await app.drainStreams()
+  if (status === StreamStatus.DONE && delta === stopped.content) return
+
+  // @ts-expect-error a prompt is text
+  await app.startStream(5)
+  // @ts-expect-error a prompt is needed
+  await app.startStream({ sender: 'user' })
+  // @ts-expect-error the deadline is not the caller's to choose
+  await app.startStream({ prompt: 'hi', deadline: 5 })
+  // @ts-expect-error an id is text
+  await app.getStreamState(5)
+  // @ts-expect-error a cursor is a number
+  await app.getStreamState(id, { from: '0' })
+  // @ts-expect-error a state is awaited
+  app.stopStream(id).content.toUpperCase()
+  // @ts-expect-error a status is one of five
+  if (status === 'finished') return
+  // @ts-expect-error what the user may see of a failure has no cause
+  state.error?.cause.toString()
+}
+
+export async function options (app: FastifyInstance): Promise<void> {
+  await app.register(wecomStream)
+  await app.register(wecomStream, { token: 't', encodingAESKey: 'k', source: 'mock', openai: { model: 'gpt-5-mini' }, mock: { chunkDelayMs: 5 }, texts: { failures: { BUSY: 'full' } } })
+  await app.register(streams, { sources: { mine: createMockSource(), other: createOpenAISource({ apiKey: 'k' }) }, maxRunning: 5 })
+  await app.register(callback, { token: 't', path: '/two', prefix: '/bots', source: 'mine', reasoning: 'show' })
+
+  // @ts-expect-error milliseconds are a number
+  await app.register(wecomStream, { deadlineMs: '5' })
+  // @ts-expect-error there is no such option
+  await app.register(wecomStream, { nonsense: 1 })
+  // @ts-expect-error thinking is hidden or shown
+  await app.register(callback, { reasoning: 'maybe' })
+  // @ts-expect-error the callback half has no limits
+  await app.register(callback, { maxRunning: 5 })
+  // @ts-expect-error the streams half has no credentials
+  await app.register(streams, { token: 't' })
+  // @ts-expect-error there is no such failure
+  const wrong: WecomStreamOptions = { texts: { failures: { OOPS: 'x' } } }
+  if (wrong.texts === undefined) await app.close()
+}
+
+const own: Source = async function * (turn, { signal, log, untimed }) {
+  log.info({ sender: turn.sender }, 'asked')
+  signal.throwIfAborted()
+  yield await untimed(Promise.resolve('text'))
+  yield { type: 'reasoning', text: 'hm' }
+  yield { type: 'end', reason: 'length', usage: { inputTokens: 1 } }
+  throw new SourceError({ class: 'BUSY', cause: new Error('x'), details: { attempt: 1 } })
+}
+
+// @ts-expect-error a source yields text and parts
+const numbers: Source = async function * () { yield 5 }
+// @ts-expect-error a source is asynchronous
+const synchronous: Source = function * () { yield 'x' }
+// @ts-expect-error an answer ends with stop or length
+const part: ReplyPart = { type: 'end', reason: 'bored' }
+// @ts-expect-error there is no such class
+const error = (): SourceError => new SourceError({ class: 'OOPS' })
+// @ts-expect-error a turn has a deadline
+const turn: Turn = { prompt: 'hi' }
+
+t.test('the types say what is allowed', async t => {
+  t.equal([own, numbers, synchronous, part, error, turn].length, 6)
+  t.throws(error, { code: 'WECOM_ERR_INPUT' }, 'and what they forbid is refused without them')
+})
