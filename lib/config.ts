@@ -101,8 +101,7 @@ export function readConfig<C extends object> (
   const wrong = new Set(given.filter(({ typeFits, setting, value }) => !typeFits || (value !== undefined && setting.check?.(value) === false)))
   let config = {}
   try {
-    // env-schema writes to the schema that it is given.
-    config = envSchema({ schema: schemaOf(given), data, env: false })
+    config = envSchema({ schema: schemaOf(settings), data, env: false })
   } catch (error) {
     const variables = wrongVariables(error)
     for (const one of given) if (variables.has(one.variable)) wrong.add(one)
@@ -162,11 +161,20 @@ function optionAt (options: object, path: string): unknown {
   return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], options)
 }
 
-const schemaOf = (given: readonly Given[]): object => ({
-  type: 'object',
-  required: given.filter(({ setting }) => setting.required).map(({ variable }) => variable),
-  properties: Object.fromEntries(given.map(({ variable, setting }) => [variable, { ...setting.schema }]))
-})
+// Compiled anew for each schema object, which takes longer than all the rest.
+const schemas = new WeakMap<object, object>()
+
+function schemaOf (settings: object): object {
+  const entries = Object.entries<Setting>(settings as Record<string, Setting>)
+  const schema = schemas.get(settings) ?? {
+    type: 'object',
+    required: entries.filter(([, setting]) => setting.required).map(([variable]) => variable),
+    // env-schema writes to what it is given.
+    properties: Object.fromEntries(entries.map(([variable, setting]) => [variable, { ...setting.schema }]))
+  }
+  schemas.set(settings, schema)
+  return schema
+}
 
 interface SchemaError { instancePath: string, params: { missingProperty?: string } }
 

@@ -1,6 +1,7 @@
 import { createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { encrypt, getSignature } from '@wecom/crypto'
 import { InputError, RefusalError } from './errors.ts'
+import { random16 } from './ids.ts'
 
 export interface Credentials {
   /** `Token` of the bot's callback settings. */
@@ -51,7 +52,7 @@ export function createEnvelope ({ token, encodingAESKey, receiveId }: Credential
 
   return {
     seal (text, timestamp, nonce) {
-      const sealed = encrypt(encodingAESKey, text, receiveId)
+      const sealed = encrypt(encodingAESKey, text, receiveId, random16())
       return { encrypt: sealed, timestamp, nonce, signature: getSignature(token, timestamp, nonce, sealed) }
     },
 

@@ -37,6 +37,29 @@ export interface Work {
 
 const EPOCH = 1
 
+// One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
+const ENDED = new DOMException('The stream has ended', 'AbortError')
+
+// A class, because a getter in an object literal costs each stream some 400 bytes.
+class Context implements SourceContext {
+  readonly signal: AbortSignal
+  readonly untimed: SourceContext['untimed']
+  readonly #log: Logger
+  readonly #streamId: string
+
+  constructor (signal: AbortSignal, log: Logger, streamId: string, untimed: SourceContext['untimed']) {
+    this.signal = signal
+    this.untimed = untimed
+    this.#log = log
+    this.#streamId = streamId
+  }
+
+  // A child logger costs more than the rest of a waiting stream, and most sources never log.
+  get log (): Logger {
+    return this.#log.child({ streamId: this.#streamId })
+  }
+}
+
 /** One stream as the process that owns it sees it, from its opening to its one and only end. */
 export class Run {
   readonly id: string
@@ -97,7 +120,7 @@ export class Run {
     this.#finished = true
     this.#watchdog.stop()
     this.#leave?.()
-    this.#abort?.abort()
+    this.#abort?.abort(ENDED)
     this.#storeEnd(reason, error).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
     }).finally(this.#resolveEnded)
@@ -140,21 +163,14 @@ export class Run {
   }
 
   #context (signal: AbortSignal): SourceContext {
-    const { log } = this.#deps
-    const { id } = this
-    return {
-      signal,
-      // A child logger costs more than the rest of a waiting stream, and most sources never log.
-      get log () { return log.child({ streamId: id }) },
-      untimed: async work => {
-        const release = this.#watchdog.hold()
-        try {
-          return await work
-        } finally {
-          release()
-        }
+    return new Context(signal, this.#deps.log, this.id, async work => {
+      const release = this.#watchdog.hold()
+      try {
+        return await work
+      } finally {
+        release()
       }
-    }
+    })
   }
 
   /** False ends the reading. */

@@ -15,15 +15,12 @@ export function stableHead (text: string, maxBytes: number): string {
   const floor = headOf(text, maxBytes - CUT_ZONE_BYTES).length
   const ceiling = headOf(text, maxBytes).length
   const start = clusterStartBefore(text, floor)
-  // The cluster that spans the floor has been shown in part already, so it is the one that is not held back.
-  let cut = ceiling
-  // One code point behind the ceiling tells whether a cluster ends there.
-  for (const { index } of graphemes.segment(text.slice(start, ceiling + 2))) {
-    const boundary = start + index
-    if (boundary > ceiling) break
-    if (boundary >= floor) cut = boundary
-  }
-  return text.slice(0, cut)
+  // One code point behind the ceiling tells whether a cluster ends there. Only the cluster at the ceiling is asked for:
+  // to walk over all of them takes a hundred times as long.
+  const zone = text.slice(start, ceiling + 2)
+  const { index } = graphemes.segment(zone).containing(Math.min(ceiling - start, zone.length - 1)) as Intl.SegmentData
+  // A cluster that spans the floor has been shown in part already, so it is the one that is not held back.
+  return text.slice(0, start + index >= floor ? start + index : ceiling)
 }
 
 // Between two of these stands a boundary for certain, so segmenting, which is slow, can begin there.

@@ -61,6 +61,12 @@ t.test('all faults come at once, in the order of the settings, each once', async
   ])
 })
 
+t.test('nothing is read but what is given', async t => {
+  t.teardown(() => delete process.env['STREAM_MAX_RUNNING'])
+  process.env['STREAM_MAX_RUNNING'] = '7'
+  t.equal(streams({}).config.STREAM_MAX_RUNNING, 500)
+})
+
 t.test('the check between settings sees what was given, and no default', async t => {
   let seen: unknown
   streams({ OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: '5' }, { maxRunning: 6 }, given => {

@@ -91,6 +91,11 @@ for (const [name, values] of Object.entries(BAD_TEXTS)) {
   })
 }
 
+t.test('the grace of the first reply stays far from the 5 s that WeCom waits', async t => {
+  t.same(faultsOf({ STREAM_FIRST_REPLY_GRACE_MS: '3000' }), [])
+  t.same(faultsOf({ STREAM_FIRST_REPLY_GRACE_MS: '3001' }).map(({ name }) => name), ['STREAM_FIRST_REPLY_GRACE_MS'])
+})
+
 t.test('a flag is true or false', async t => {
   for (const name of ofType('boolean')) {
     for (const bad of ['yes', '1', '0', 'TRUE', 'False', 'on', 'null']) t.match(faultsOf({ [name]: bad }), [{ name, problem: `is "${bad}", expected true or false` }], name)

@@ -83,6 +83,7 @@ t.test('any text, grown in any steps: heads fit, only grow, and end between clus
       const text = 'p'.repeat(plain) + pieces.join('')
       const points = Array.from(text)
       const small = longestCluster(text) <= ZONE / 2
+      const ends = boundaries(text)
       let shown = ''
       for (let end = plain, n = 0; ; end += steps[n++ % steps.length] as number) {
         const soFar = points.slice(0, end).join('')
@@ -90,9 +91,9 @@ t.test('any text, grown in any steps: heads fit, only grow, and end between clus
         if (bytes(head) > shortMax) throw new Error('too long')
         if (!soFar.startsWith(head)) throw new Error('no head')
         if (!head.startsWith(shown)) throw new Error(`shrunk from ${shown.length} to ${head.length}`)
-        if (small && head !== soFar && !boundaries(text).has(head.length)) throw new Error(`cut through a cluster at ${head.length} of ${soFar.length}`)
+        if (small && head !== soFar && !ends.has(head.length)) throw new Error(`cut through a cluster at ${head.length} of ${soFar.length}`)
         shown = head
         if (end >= points.length) break
       }
-    }), { numRuns: 1500, includeErrorInReport: true }))
+    }), { numRuns: 500, includeErrorInReport: true }))
 })
