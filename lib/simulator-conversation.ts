@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { checkFrames } from './frame-check.ts'
-import type { PostOverrides, PostResult } from './simulator.ts'
+import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { sleep } from './sleep.ts'
 import type { Texts } from './texts.ts'
 

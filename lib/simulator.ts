@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto'
 import { type Clock, systemClock } from './clock.ts'
 import { createEnvelope } from './envelope.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
+import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { createReplyReader } from './simulator-reply.ts'
-import { ConnectionError, createTransport, type Answer, type Headers, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
+import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
 import { sleep } from './sleep.ts'
 import type { Texts } from './texts.ts'
 
@@ -31,39 +32,6 @@ export interface SimulatorOptions {
   giveUpMs?: number
   /** The bot's own waiting text, where the host has replaced it. */
   texts?: Pick<Texts, 'waiting'>
-}
-
-/** What to send otherwise than WeCom would. */
-export interface PostOverrides {
-  /** Query fields: a list is sent repeated, undefined leaves the field out. */
-  query?: Record<string, string | readonly string[] | undefined>
-  /** Sent in place of the sealed envelope. */
-  body?: string | Buffer
-  /** Default `application/json`; `false` sends none. */
-  contentType?: string | false
-  /** Signed and sent in place of the clock's seconds. */
-  timestamp?: string | number
-  /** Signed and sent in place of a fresh one. */
-  nonce?: string
-  /** True loses the answer on its way back: to WeCom the connection broke, and it tries again. */
-  lose?: (result: PostResult) => boolean
-  signal?: AbortSignal
-}
-
-export interface PostResult {
-  /** 0 where no try was answered. */
-  statusCode: number
-  headers: Headers
-  /** As it came: the sealed reply. */
-  body: string
-  /** The opened and parsed plaintext; undefined for the empty reply, and for one that does not open. */
-  reply: Record<string, unknown> | undefined
-  /** Of the answered try; of all of them where none was answered. */
-  tookMs: number
-  /** How often it was posted: 1 to 3. */
-  tries: number
-  /** What breaks document 101033 or went unanswered, in sentences. */
-  problems: string[]
 }
 
 export interface VerifyResult {

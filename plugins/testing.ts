@@ -1,5 +1,6 @@
 export { createSimulator } from '../lib/simulator.ts'
-export type { PostOverrides, PostResult, Simulator, SimulatorOptions, VerifyResult } from '../lib/simulator.ts'
+export type { Simulator, SimulatorOptions, VerifyResult } from '../lib/simulator.ts'
+export type { PostOverrides, PostResult } from '../lib/simulator-post.ts'
 export type { SendOptions, SimulatedMessage, Transcript, TranscriptFrame } from '../lib/simulator-conversation.ts'
 export type { InjectApp, SimulatorTarget } from '../lib/simulator-transport.ts'
 export { checkFrames } from '../lib/frame-check.ts'

@@ -26,3 +26,8 @@ t.test('a head fills its bytes and cuts no code point', async t => {
     t.ok(Buffer.byteLength(head) <= maxBytes)
   }
 })
+
+t.test('a head may be longer than a frame', async t => {
+  const text = '限'.repeat(10_000)
+  for (const bytes of [20_480, 20_481, 20_482, 25_000]) t.equal(headOf(text, bytes).length, Math.floor(bytes / 3), `${bytes} bytes`)
+})

@@ -44,7 +44,9 @@ t.test('it says so where an answer fails', async t => {
 })
 
 t.test('it says so where the bot does not keep to the protocol', async t => {
-  const { well, output } = await live({ MOCK_CHUNK_DELAY_MS: '0', WECOM_BODY_LIMIT_BYTES: '1024', WECOM_RECEIVE_ID: 'x'.repeat(3000) })
+  // No URL may be as long as one that has this sealed in it.
+  const { well, output } = await live({ MOCK_CHUNK_DELAY_MS: '0', WECOM_BODY_LIMIT_BYTES: '1024', WECOM_RECEIVE_ID: 'x'.repeat(20_000) })
   t.notOk(well)
+  t.match(output, /^URL NOT verified$/m)
   t.match(output, /^problem: /m)
 })

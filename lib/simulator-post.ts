@@ -1,0 +1,34 @@
+import type { Headers } from './simulator-transport.ts'
+
+/** What to send otherwise than WeCom would. */
+export interface PostOverrides {
+  /** Query fields: a list is sent repeated, undefined leaves the field out. */
+  query?: Record<string, string | readonly string[] | undefined>
+  /** Sent in place of the sealed envelope. */
+  body?: string | Buffer
+  /** Default `application/json`; `false` sends none. */
+  contentType?: string | false
+  /** Signed and sent in place of the clock's seconds. */
+  timestamp?: string | number
+  /** Signed and sent in place of a fresh one. */
+  nonce?: string
+  /** True loses the answer on its way back: to WeCom the connection broke, and it tries again. */
+  lose?: (result: PostResult) => boolean
+  signal?: AbortSignal
+}
+
+export interface PostResult {
+  /** 0 where no try was answered. */
+  statusCode: number
+  headers: Headers
+  /** As it came: the sealed reply. */
+  body: string
+  /** The opened and parsed plaintext; undefined for the empty reply, and for one that does not open. */
+  reply: Record<string, unknown> | undefined
+  /** Of the answered try; of all of them where none was answered. */
+  tookMs: number
+  /** How often it was posted: 1 to 3. */
+  tries: number
+  /** What breaks document 101033 or went unanswered, in sentences. */
+  problems: string[]
+}
