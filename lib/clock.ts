@@ -9,6 +9,7 @@ export interface Clock {
   setTimeout (callback: () => void, ms: number, options?: { background?: boolean }): () => void
 }
 
+/** For deadlines and waits. */
 export const systemClock: Clock = {
   // Anchored to the wall clock, driven by the monotonic one: a corrected system time moves no deadline.
   now: () => performance.timeOrigin + performance.now(),
@@ -18,3 +19,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   }
 }
+
+/** For what is compared with the clocks of others: follows every correction of the system time. */
+export const wallClock: Clock = { ...systemClock, now: () => Date.now() }

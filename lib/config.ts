@@ -53,9 +53,11 @@ export type Env = Readonly<Record<string, string | undefined>>
 export function readEnvironment (path = '.env'): Env {
   let file: Env = {}
   try {
-    file = parseEnv(readFileSync(path, 'utf8')) as Env
+    // Editors of Windows begin a file with a byte order mark.
+    file = parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) as Env
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') throw new ConfigError([{ name: path, problem: `cannot be read (${code}), expected a file of variables, or none` }])
   }
   return { ...withoutBlanks(file), ...withoutBlanks(process.env) }
 }

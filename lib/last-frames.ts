@@ -1,13 +1,14 @@
 import type { Clock } from './clock.ts'
 
 /** WeCom asks about once a second; who has not asked by then has given up. */
-const PATIENCE_MS = 3000
+export const PATIENCE_MS = 3000
 
 /** Knows which ended streams still have their last frame to be fetched, for a server that would like to go. */
 export class LastFrames {
   readonly #clock: Clock
   readonly #awaited = new Map<string, () => void>()
-  #wake = (): void => {}
+  #empty: Promise<void> | undefined
+  #resolveEmpty = (): void => {}
 
   constructor (clock: Clock) {
     this.#clock = clock
@@ -21,12 +22,18 @@ export class LastFrames {
   fetched (id: string): void {
     this.#awaited.get(id)?.()
     this.#awaited.delete(id)
-    if (this.#awaited.size === 0) this.#wake()
+    if (this.#awaited.size > 0) return
+    this.#resolveEmpty()
+    this.#empty = undefined
   }
 
   /** Resolves when none is awaited, a few seconds after the last end at the latest. */
   async allFetched (): Promise<void> {
-    while (this.#awaited.size > 0) await new Promise<void>(resolve => { this.#wake = resolve })
+    while (this.#awaited.size > 0) {
+      // One for all who wait.
+      this.#empty ??= new Promise<void>(resolve => { this.#resolveEmpty = resolve })
+      await this.#empty
+    }
   }
 
   close (): void {

@@ -87,6 +87,7 @@ function belongsTo (record: StreamRecord | undefined, message: Message, scope: s
   if (chat === undefined) return false
   const asking = chatOf(message, scope)
   const fits = (field: keyof Chat): boolean => asking[field] === undefined || asking[field] === chat[field]
+  if (message['chattype'] === 'group' && chat.user !== undefined) return false
   const maybeGroup = chat.group !== undefined && message['chattype'] !== 'single'
   return fits('scope') && fits('bot') && fits('group') && (maybeGroup || fits('user'))
 }

@@ -16,15 +16,22 @@ export function redact (text: string, secrets: readonly string[] = []): string {
 /** What may be logged of an error whose message may hold anything: its kind, its place, and a redacted message. */
 export function describeError (error: unknown, secrets: readonly string[] = []): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
-  const { code } = error as { code?: unknown }
-  const message = String(error.message)
   // The head of a stack repeats the message, which may hold lines that look like frames.
-  const told = [message, ...secrets]
+  const told = [String(error.message), ...secrets]
   const isFrame = (line: string): boolean => /^\s+at /.test(line) && !told.some(text => text.includes(line.trim()))
   return {
-    type: error.constructor.name,
-    message: redact(message, secrets),
-    ...(typeof code === 'string' && { code: redact(code, secrets) }),
+    ...headline(error, secrets),
+    // It is there that `fetch` says why it failed.
+    ...(error.cause instanceof Error && { cause: headline(error.cause, secrets) }),
     stack: error.stack?.split('\n').filter(isFrame).join('\n')
+  }
+}
+
+function headline (error: Error, secrets: readonly string[]): Record<string, unknown> {
+  const { code } = error as { code?: unknown }
+  return {
+    type: error.constructor.name,
+    message: redact(String(error.message), secrets),
+    ...(typeof code === 'string' && { code: redact(code, secrets) })
   }
 }

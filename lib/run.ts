@@ -190,7 +190,10 @@ export class Run {
   }
 
   #take (track: Track, chunk: string, keep: boolean): boolean {
-    if (chunk === '') return true
+    if (chunk === '') {
+      this.#watchdog.alive()
+      return true
+    }
     this.#watchdog.progress()
     this.#firstPieceAt ??= this.#deps.clock.now()
     this.#chunks++

@@ -76,8 +76,8 @@ export const callbackSettings = {
   },
   WECOM_RECEIVE_ID: text('receiveId', ''),
   WECOM_CALLBACK_PATH: {
-    ...text('path', '/wecom/callback', 'a path that begins with a slash, without spaces, query, parameters or wildcards'),
-    check: value => /^\/[^\s?#:*]*$/.test(String(value)),
+    ...text('path', '/wecom/callback', 'a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards'),
+    check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
     telling: true
   },
   WECOM_BOT_NAME: text('botName', ''),

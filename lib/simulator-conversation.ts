@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import { checkFrames } from './frame-check.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { sleep } from './sleep.ts'
+import { loadTexts } from './texts.ts'
 import type { Texts } from './texts.ts'
 
 /** What a user sends: `msgtype`, its payload, perhaps a `quote` (document 100719). The common fields are added. */
@@ -123,7 +124,8 @@ export async function converse (wecom: Wecom, message: SimulatedMessage, options
     const delivery = { msgid, ...common, response_url: responseUrl, ...message }
     await Promise.allSettled(Array.from({ length: repeat }, () => ask('the message', delivery)))
     // Which of the parallel answers was computed first cannot be told from their arrival.
-    if (repeat > 1) frames.sort((a, b) => Number(a.finish) - Number(b.finish) || a.content.length - b.content.length)
+    const { waiting } = wecom.texts ?? loadTexts()
+    if (repeat > 1) frames.sort((a, b) => growthOf(a, waiting) - growthOf(b, waiting))
     over.signal.throwIfAborted()
 
     const id = idOf(frames)
@@ -201,3 +203,9 @@ function createProblemList (): { add (name: string, problem: string): void, list
 const freshMsgid = (): string => randomBytes(24).toString('base64')
 /** Under a top-level domain that never resolves (RFC 2606): a bot that posts there reaches nobody. */
 const freshResponseUrl = (): string => `https://wecom.invalid/cgi-bin/aibot/response?response_code=${randomBytes(16).toString('hex')}`
+
+/** Orders answers by how far their stream had come: still waiting, with some text, at its end. */
+function growthOf ({ finish, content }: TranscriptFrame, waiting: string): number {
+  if (finish) return Number.MAX_SAFE_INTEGER
+  return content === waiting ? -1 : content.length
+}

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, wallClock } from './clock.ts'
 import { createEnvelope } from './envelope.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
@@ -60,7 +60,7 @@ export interface Simulator {
 }
 
 export function createSimulator (options: SimulatorOptions): Simulator {
-  const { target, token, encodingAESKey, receiveId = '', bot = 'simulated-bot', clock = systemClock } = options
+  const { target, token, encodingAESKey, receiveId = '', bot = 'simulated-bot', clock = wallClock } = options
   const { refreshMs = 1000, timeoutMs = 5000, giveUpMs = 360_000, texts } = options
   const envelope = createEnvelope({ token, encodingAESKey, receiveId })
   const deliver = createTransport(target)

@@ -163,10 +163,10 @@ export function createStreams (options: StreamsOptions) {
     },
 
     /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
-    drain (): Promise<void> {
+    drain (graceMs = limits.shutdownGraceMs): Promise<void> {
       draining ??= (async () => {
         await new Promise<void>(resolve => {
-          const cancel = clock.setTimeout(resolve, limits.shutdownGraceMs)
+          const cancel = clock.setTimeout(resolve, graceMs)
           allEnded().then(() => {
             cancel()
             resolve()

@@ -42,6 +42,11 @@ export class Watchdog {
     this.#arm()
   }
 
+  /** A sign of life that is no progress: it counts for a silence, not for the wait for the first token. */
+  alive (): void {
+    if (this.#spoken) this.progress()
+  }
+
   /** Stops the clocks other than the deadline until the returned function is called; holds may overlap. */
   hold (): () => void {
     let held = true

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
 import { readPost, readVerification } from '../lib/callback-request.ts'
-import { systemClock } from '../lib/clock.ts'
+import { wallClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { configOf, readConfig } from '../lib/config.ts'
 import type { CallbackConfig, ConfigReading, Env } from '../lib/config.ts'
@@ -62,10 +62,13 @@ export interface CallbackPluginOptions {
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
   readConfig<CallbackConfig>(callbackSettings, { options, env, furtherOptions: callbackFurtherOptions }, () => textFaults(options.texts))
 
+/** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
+const isMessage = (text: string): boolean => /^\s*\{/.test(text)
+
 async function callbackPlugin (fastify: FastifyInstance, options: CallbackPluginOptions): Promise<void> {
   const config = configOf(readCallbackConfig(options, options.env ?? {}))
   const streams = fastify[kStreams]
-  const clock = options.clock ?? systemClock
+  const clock = options.clock ?? wallClock
   const path = config.WECOM_CALLBACK_PATH
   const envelope = createEnvelope({
     token: config.WECOM_TOKEN,
@@ -98,6 +101,8 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   // URL verification: the bare text within 1 s, nothing around it (document 101033).
   fastify.get(path, { ...shared, exposeHeadRoute: false }, async (request, reply) => {
     const echo = envelope.open(readVerification(request.raw.url as string), freshness())
+    // The seal of a message fits here, too: who has only seen one go by must not have it opened.
+    if (isMessage(echo)) throw new RefusalError('WECOM_ERR_MESSAGE', 'what is to be echoed is a message')
     return await reply.type('text/plain').send(echo)
   })
 
@@ -124,7 +129,7 @@ function asRefusal (error: unknown): RefusalError {
   if (error instanceof RefusalError) return error
   const { code, message } = error as { code?: unknown, message?: string }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RefusalError('WECOM_ERR_BODY_TOO_LARGE', 'the body is larger than WECOM_BODY_LIMIT_BYTES')
-  if (typeof code === 'string' && code.startsWith('FST_ERR_CTP_')) return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
   throw error
 }
 

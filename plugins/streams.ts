@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import { configOf, readConfig } from '../lib/config.ts'
 import type { ConfigReading, Env, StreamsConfig } from '../lib/config.ts'
 import { createId } from '../lib/ids.ts'
+import { PATIENCE_MS } from '../lib/last-frames.ts'
 import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
@@ -44,6 +45,9 @@ export interface StreamsPluginOptions extends SourceOptions {
   /** The time, for tests. */
   clock?: Clock
 }
+
+const DEFAULT_PLUGIN_TIMEOUT_MS = 10_000
+const MARGIN_MS = 500
 
 /** Where the callback plugin finds the streams of its app. */
 export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams')
@@ -127,7 +131,13 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   })
 
   // The last moment at which this server may still answer a refresh (where the host has set return503OnClosing: false).
-  fastify.addHook('preClose', () => streams.drain())
+  // Fastify rejects a close() that takes longer than its pluginTimeout, 0 being no limit.
+  const { pluginTimeout = DEFAULT_PLUGIN_TIMEOUT_MS } = fastify.initialConfig
+  const roomMs = pluginTimeout === 0 ? Infinity : Math.max(0, pluginTimeout - MARGIN_MS - PATIENCE_MS)
+  fastify.addHook('preClose', async () => {
+    await streams.drain(Math.min(config.STREAM_SHUTDOWN_GRACE_MS, roomMs))
+    if (config.STREAM_SHUTDOWN_GRACE_MS > 0 && roomMs > 0) await streams.allFetched()
+  })
   fastify.addHook('onClose', () => streams.close())
 }
 

@@ -38,6 +38,7 @@ export async function showOneLife (env: Env, print: (text: string) => void): Pro
       }
     })
     await stopping
+    if (stopping === undefined) print('it had ended before it could be stopped')
     print(`status: ${(await app.getStreamState(half.id)).status}`)
 
     const problems = [...verified.problems, ...whole.problems, ...half.problems]

@@ -53,6 +53,8 @@ export async function * readAnswer (events: AsyncIterable<unknown>, options: Ans
         hasText ||= chunk.text.trim() !== ''
         yield chunk.text
       }
+      // Within the answer even a chunk without text shows that the provider is alive.
+      if (chunk.text === '' && chunk.reasoning === '' && hasText && facts.finishReason === undefined) yield ''
     }
   } catch (error) {
     // With the finish reason the answer is whole, whatever then happens to the connection.

@@ -1,4 +1,4 @@
-import type { ReplyPart } from './source.ts'
+import type { ReplyPart, Usage } from './source.ts'
 
 export type Piece = { type: 'text', text: string } | ReplyPart
 
@@ -9,7 +9,19 @@ export function readPiece (yielded: unknown): Piece | undefined {
   const part = yielded as Record<string, unknown>
   switch (part['type']) {
     case 'reasoning': return typeof part['text'] === 'string' ? { type: 'reasoning', text: part['text'] } : undefined
-    case 'end': return part['reason'] === 'stop' || part['reason'] === 'length' ? part as ReplyPart : undefined
+    case 'end': {
+      const { reason, usage } = part
+      return reason === 'stop' || reason === 'length' ? { type: 'end', reason, ...usageOf(usage) } : undefined
+    }
     default: return undefined
   }
+}
+
+/** The numbers alone: it is logged, and an SDK may put anything in there. */
+function usageOf (given: unknown): { usage?: Usage } {
+  const { inputTokens, outputTokens } = (given ?? {}) as Record<string, unknown>
+  const usage: Usage = {}
+  if (typeof inputTokens === 'number') usage.inputTokens = inputTokens
+  if (typeof outputTokens === 'number') usage.outputTokens = outputTokens
+  return Object.keys(usage).length > 0 ? { usage } : {}
 }

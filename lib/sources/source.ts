@@ -40,7 +40,8 @@ export interface SourceContext {
 }
 
 /**
- * Produces the reply to a turn, piece by piece: any async generator will do. It fails by throwing: a `SourceError`
+ * Produces the reply to a turn, piece by piece: any async generator will do. An empty string says that it is alive: the
+ * idle clock begins anew. It fails by throwing: a `SourceError`
  * chooses the sentence that the user sees. Its iterator is always closed (`return()`), unless it has ended by itself.
  */
 export type Source = (turn: Turn, context: SourceContext) => AsyncIterable<string | ReplyPart>

@@ -51,7 +51,8 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
     ended.set(entry.id, { entry, bytes, expires: clock.now() + retentionMs })
     endedBytes += bytes
     for (const oldest of ended.values()) {
-      if (ended.size <= maxFinished && endedBytes <= maxFinishedBytes) break
+      // The one that has just ended has still to be fetched.
+      if (oldest.entry === entry || (ended.size <= maxFinished && endedBytes <= maxFinishedBytes)) break
       forget(oldest)
     }
     scheduleSweep()

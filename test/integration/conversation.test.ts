@@ -1,4 +1,6 @@
+import { promisify } from 'node:util'
 import Fastify from 'fastify'
+import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import wecomStream, { callback, createMockSource, streams } from '../../plugins/index.ts'
@@ -10,8 +12,8 @@ const FIRST = { token: 'first-token', encodingAESKey: 'jWmYm7qr5nMoAUwZRjGtBxmz3
 const SECOND = { token: 'second-token', encodingAESKey: 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR' }
 const REPLY = 'Hello world! This is a stream.'
 
-async function serve (t: Test, options: WecomStreamOptions = {}) {
-  const app = Fastify({ forceCloseConnections: true })
+async function serve (t: Test, options: WecomStreamOptions = {}, server: FastifyServerOptions = {}) {
+  const app = Fastify({ forceCloseConnections: true, ...server })
   t.teardown(() => app.close())
   await app.register(wecomStream, { ...FIRST, env: {}, shutdownGraceMs: 0, mock: { chunkDelayMs: 10 }, ...options })
   const target = await app.listen({ host: '127.0.0.1', port: 0 }) + '/wecom/callback'
@@ -162,9 +164,30 @@ t.test('two bots with two sources live in one app', async t => {
   t.equal((await second.send('hi', { user: 'someone' })).content, 'Q: hi\nsquawk')
 })
 
+t.test('a close lets an answer end, and WeCom fetch how it ended', async t => {
+  // Says its last word when it has been told to close, one refresh after that.
+  let finish = (): void => {}
+  const source: Source = async function * () {
+    yield 'so far'
+    await new Promise<void>(resolve => { finish = resolve })
+    yield ', so good'
+  }
+  const { app, wecom } = await serve(t, { source, shutdownGraceMs: 5000, firstReplyGraceMs: 0 }, { return503OnClosing: false })
+  let closed: Promise<void> | undefined
+  const { finished, content, problems } = await wecom().send('hi', {
+    onFrame: frame => {
+      if (frame.content !== 'so far') return
+      if (closed === undefined) closed = app.close()
+      else finish()
+    }
+  })
+  t.ok(finished)
+  t.equal(content, 'so far, so good')
+  t.strictSame(problems, [])
+  await closed
+})
+
 t.test('after close nothing is left, and a new instance can be made at once', async t => {
-  const resources = (): string[] => process.getActiveResourcesInfo().filter(name => name === 'TCPServerWrap')
-  const before = resources()
   for (let round = 0; round < 3; round++) {
     const silent = createSilentSource()
     const { app, wecom } = await serve(t, { source: silent.source, firstReplyGraceMs: 0 })
@@ -172,6 +195,7 @@ t.test('after close nothing is left, and a new instance can be made at once', as
     await app.close()
     await silent.aborted
     await t.rejects(app.startStream('late'), { code: 'WECOM_ERR_CLOSED' })
+    t.notOk(app.server.listening)
+    t.equal(await promisify(app.server.getConnections.bind(app.server))(), 0)
   }
-  t.strictSame(resources(), before)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../lib/clock.ts'
+import { systemClock, wallClock } from '../../lib/clock.ts'
 
 const keepingAlive = (): number => process.getActiveResourcesInfo().filter(type => type === 'Timeout').length
 
@@ -18,6 +18,13 @@ t.test('it never runs backwards, and a corrected system time does not move it', 
     last = time
   }
   t.ok(systemClock.now() - before < 60_000)
+})
+
+t.test('the clock on the wall follows the system time', async t => {
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  Date.now = () => 5
+  t.equal(wallClock.now(), 5)
 })
 
 t.test('a timer fires once, after its time', async t => {

@@ -94,7 +94,7 @@ t.test('one error tells all faults, a line each', async t => {
     name: 'ConfigError',
     message: [
       'fastify-wecom-stream is not configured correctly:',
-      '- WECOM_CALLBACK_PATH: is "wecom", expected a path that begins with a slash, without spaces, query, parameters or wildcards',
+      '- WECOM_CALLBACK_PATH: is "wecom", expected a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards',
       '- STREAM_FIRST_REPLY_GRACE_MS: is "1e999", expected a whole number of milliseconds from 0 to 3000'
     ].join('\n'),
     faults: [{ name: 'WECOM_CALLBACK_PATH' }, { name: 'STREAM_FIRST_REPLY_GRACE_MS' }]
@@ -148,7 +148,7 @@ t.test('a file that is not there is no fault, one that cannot be read is', async
   const dir = t.testdir({})
   t.same(readEnvironment(join(dir, '.env')), readEnvironment(join(dir, 'other')))
   mkdirSync(join(dir, 'folder'))
-  t.throws(() => readEnvironment(join(dir, 'folder')), { code: 'EISDIR' })
+  t.throws(() => readEnvironment(join(dir, 'folder')), { code: 'WECOM_ERR_CONFIG', faults: [{ problem: /\(EISDIR\)/ }] })
 })
 
 t.test('the file is `.env` in the working directory, read at every call', async t => {

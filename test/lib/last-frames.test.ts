@@ -56,3 +56,12 @@ t.test('an end that comes during the wait is waited for, too', async t => {
   await new Promise(setImmediate)
   t.ok(all.over)
 })
+
+t.test('all who wait are told', async t => {
+  const frames = new LastFrames(createManualClock())
+  frames.await('a')
+  const all = [await watch(frames.allFetched()), await watch(frames.allFetched())]
+  frames.fetched('a')
+  await new Promise(setImmediate)
+  t.strictSame(all, [{ over: true }, { over: true }])
+})

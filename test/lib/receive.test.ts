@@ -174,6 +174,7 @@ t.test('a refresh of another chat is told that the stream is gone', async t => {
   t.equal(await shown(single.id, { from: { userid: 'other' } }), texts.expired, 'another user')
   t.equal(await shown(single.id, { aibotid: 'other' }), texts.expired, 'another bot')
   t.equal(await shown(single.id, { chattype: 'group', chatid: 'g' }), texts.expired, 'the same user in a group')
+  t.equal(await shown(single.id, { chattype: 'group', from: { userid: 'other' } }), texts.expired, 'any group, even one without a name')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g' }), 'secret')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g', from: { userid: 'other' } }), 'secret', 'a group is one chat for all its members')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'other' }), texts.expired, 'another group')

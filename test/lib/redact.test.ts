@@ -70,3 +70,14 @@ t.test('of anything else that is thrown, only the type is told', async t => {
     t.strictSame(describeError(thrown), { type })
   }
 })
+
+t.test('the cause of an error is told, one deep, with its secrets gone', async t => {
+  const inner = Object.assign(new Error('connect ECONNREFUSED with sk-0123456789'), { code: 'ECONNREFUSED' })
+  const outer = new TypeError('fetch failed', { cause: inner })
+  inner.cause = outer
+  t.match(describeError(outer), {
+    type: 'TypeError', message: 'fetch failed', cause: { type: 'Error', code: 'ECONNREFUSED', message: 'connect ECONNREFUSED with [redacted]' }
+  })
+  t.notOk('cause' in (describeError(outer)['cause'] as object))
+  t.notOk('cause' in describeError(new Error('x', { cause: 'text' })))
+})

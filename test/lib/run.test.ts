@@ -232,6 +232,19 @@ t.test('an empty chunk is no progress', async t => {
   t.match(await stored(), { status: 'error' })
 })
 
+t.test('an empty chunk after the first token is a sign of life', async t => {
+  const { call, stored, clock } = startHand()
+  await call.push('a')
+  for (let n = 0; n < 3; n++) {
+    await clock.advance(199)
+    await call.push('')
+  }
+  await clock.advance(199)
+  t.match(await stored(), { status: 'running' })
+  await clock.advance(1)
+  t.match(await stored(), { status: 'error', content: 'a' })
+})
+
 t.test('a stream that is not started has its deadline, and no other clock', async t => {
   const { run, stored, clock } = open()
   await clock.advance(999)

@@ -36,6 +36,22 @@ t.test('a verification is answered with the bare text', async t => {
   }
 })
 
+t.test('a corrected system time is followed at once', async t => {
+  const { app } = await buildApp(t)
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  Date.now = () => now() + 600_000
+  t.match(await verify(app, '123'), { statusCode: 200, body: '123' })
+})
+
+t.test('a verification opens no message and no reply that went by before', async t => {
+  const { app, lines } = await buildApp(t)
+  for (const text of [JSON.stringify(textMessage('private words')), ' {}', '{"msgtype":"stream"']) {
+    t.match(await verify(app, text), { statusCode: 422, body: '{"error":"The opened text is no message"}' }, text)
+  }
+  t.notMatch(JSON.stringify(lines), 'private words')
+})
+
 t.test('a verification takes neither a wrong signature, nor an old time, nor another key', async t => {
   const { app, lines } = await buildApp(t)
   const wrong: Sending[] = [{ query: { msg_signature: '0'.repeat(40) } }, { timestamp: Number(nowSeconds()) - 310 }, { keys: { ...keys, encodingAESKey: OTHER_KEY } }, { keys: { ...keys, receiveId: 'corp' } }]

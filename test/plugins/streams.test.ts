@@ -130,12 +130,14 @@ t.test('the limits of the settings hold', async t => {
   t.match(await app.getStreamState(first), { status: 'missing' }, 'how many are kept')
 
   const slow = await app.startStream('5')
+  await hand.call().push('a')
   for (let n = 0; n < 6; n++) {
     await hand.call().push('')
     await clock.advance(150)
-    if (n === 0) await hand.call().push('a')
   }
-  t.match(await app.getStreamState(slow), { status: 'error' })
+  t.match(await app.getStreamState(slow), { status: 'running' }, 'alive')
+  await clock.advance(100)
+  t.match(await app.getStreamState(slow), { status: 'error', error: { code: 'TIMEOUT' } }, 'the deadline')
   await clock.advance(5001)
   t.match(await app.getStreamState(slow), { status: 'missing' }, 'retention')
 })
@@ -253,6 +255,26 @@ t.test('draining waits until WeCom has fetched how its streams have ended', asyn
   t.match(last.stream, { finish: true, content: 'done' })
   await draining
   t.ok(drained)
+  await app.close()
+  t.equal(clock.pending, 0)
+})
+
+t.test('closing gives up no later than Fastify would, and leaves no timer', async t => {
+  const { app } = createApp(t, { pluginTimeout: 3700 })
+  const source = async function * () { yield 'x'; await new Promise(() => {}) }
+  await app.register(wecomStream, { ...keys, env: {}, source, firstReplyGraceMs: 0 })
+  const id = await app.startStream('hi')
+  const states = app.followStream(id)
+  await app.close()
+  for await (const state of states) t.match(state, { status: 'missing' })
+})
+
+t.test('closing without a fetch leaves no timer', async t => {
+  const { app } = createApp(t)
+  const clock = createManualClock()
+  await app.register(wecomStream, { ...keys, env: {}, source: yielding('x'), clock, firstReplyGraceMs: 0, shutdownGraceMs: 0 })
+  await post(app, textMessage('hi'), { timestamp: String(Math.floor(clock.now() / 1000)) })
+  await settle()
   await app.close()
   t.equal(clock.pending, 0)
 })

@@ -45,7 +45,13 @@ async function read (script: Script, allowMissingFinish?: boolean): Promise<unkn
 
 t.test('parts come in their order, with the last usage', async t => {
   t.strictSame(await read([null, thought('hm'), text('a'), { choices: [{ delta: { content: 'b', reasoning: 'c' } }] }, spent(1, 1), finish('stop'), spent(3, 2)]), [
-    { type: 'reasoning', text: 'hm' }, 'a', { type: 'reasoning', text: 'c' }, 'b', { ...END, usage: { inputTokens: 3, outputTokens: 2 } }
+    { type: 'reasoning', text: 'hm' }, 'a', { type: 'reasoning', text: 'c' }, 'b', '', { ...END, usage: { inputTokens: 3, outputTokens: 2 } }
+  ])
+})
+
+t.test('within the answer a chunk without text is told as a sign of life, before and after it is not', async t => {
+  t.strictSame(await read([spent(1, 1), tool, text('a'), tool, spent(1, 2), text('b'), finish('stop'), spent(1, 3)]), [
+    'a', '', '', 'b', { ...END, usage: { inputTokens: 1, outputTokens: 3 } }
   ])
 })
 

@@ -213,7 +213,7 @@ t.test('streams that are not like the textbook', async t => {
     ['refusal', sse(chunk({ refusal: 'no' }), finish('stop')), ['no', END]],
     ['length', sse(chunk('a'), finish('length')), ['a', { ...END, reason: 'length' }]],
     ['usage in every chunk', sse(event({ choices: [{ delta: { content: 'a' } }], usage: { prompt_tokens: 1, completion_tokens: 1 } }), usage(1, 2), finish('stop')),
-      ['a', { ...END, usage: { inputTokens: 1, outputTokens: 2 } }]]
+      ['a', '', { ...END, usage: { inputTokens: 1, outputTokens: 2 } }]]
   ] as Array<[string, Script, unknown[]]>) {
     const provider = await provide(t, script)
     const { parts: actual, error } = await build(provider).run()

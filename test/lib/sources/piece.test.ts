@@ -19,3 +19,10 @@ t.test('anything else is no piece', async t => {
     { type: 'text', text: 'a' }, { type: 'reasoning' }, { type: 'reasoning', text: 7 }, { type: 'end' }, { type: 'end', reason: 'error' }, { type: 'oops' }
   ]) t.equal(readPiece(yielded), undefined)
 })
+
+t.test('of the usage nothing but its numbers is read', async t => {
+  const end = (usage: unknown) => readPiece({ type: 'end', reason: 'stop', usage })
+  t.strictSame(end({ inputTokens: 1, outputTokens: 2, raw: 'a prompt' }), { type: 'end', reason: 'stop', usage: { inputTokens: 1, outputTokens: 2 } })
+  t.strictSame(end({ inputTokens: '1', outputTokens: 2 }), { type: 'end', reason: 'stop', usage: { outputTokens: 2 } })
+  for (const usage of [{}, null, undefined, 'text', { inputTokens: 'a prompt' }]) t.strictSame(end(usage), { type: 'end', reason: 'stop' })
+})
