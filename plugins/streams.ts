@@ -46,7 +46,6 @@ export interface StreamsPluginOptions extends SourceOptions {
   clock?: Clock
 }
 
-const DEFAULT_PLUGIN_TIMEOUT_MS = 10_000
 const MARGIN_MS = 500
 
 /** Where the callback plugin finds the streams of its app. */
@@ -132,8 +131,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
 
   // The last moment at which this server may still answer a refresh (where the host has set return503OnClosing: false).
   // Fastify rejects a close() that takes longer than its pluginTimeout, 0 being no limit.
-  const { pluginTimeout = DEFAULT_PLUGIN_TIMEOUT_MS } = fastify.initialConfig
-  const roomMs = pluginTimeout === 0 ? Infinity : Math.max(0, pluginTimeout - MARGIN_MS - PATIENCE_MS)
+  const roomMs = Math.max(0, (fastify.initialConfig.pluginTimeout || Infinity) - MARGIN_MS - PATIENCE_MS)
   fastify.addHook('preClose', async () => {
     await streams.drain(Math.min(config.STREAM_SHUTDOWN_GRACE_MS, roomMs))
     if (config.STREAM_SHUTDOWN_GRACE_MS > 0 && roomMs > 0) await streams.allFetched()

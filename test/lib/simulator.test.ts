@@ -518,6 +518,8 @@ t.test('a conversation', async t => {
     t.same(bot.messages.map(({ msgid }) => msgid === 'm'), [true, true, true, false])
     t.same(transcript.frames.map(({ content }) => content), ['a', 'ab', 'abc', 'abcd'], 'sorted by growth')
     t.same(transcript.problems, [])
+    const waiting = createBot(t, { answer: (_message, n) => stream(['', 'a', '<think></think>', 'ab'][n] as string, n === 3) })
+    t.match(await simulate(waiting).send('hi', { repeat: 2 }), { content: 'ab', problems: { length: 0 } }, 'who still waits comes first')
     const finished = createBot(t, { answer: (_message, n) => n === 1 ? stream('x', true) : stream('xyz'.slice(0, 1)) })
     t.match(await simulate(finished).send('hi', { repeat: 2 }), { finished: true, problems: { length: 0 }, content: 'x' })
   })

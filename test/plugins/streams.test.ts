@@ -269,6 +269,20 @@ t.test('closing gives up no later than Fastify would, and leaves no timer', asyn
   for await (const state of states) t.match(state, { status: 'missing' })
 })
 
+t.test('closing takes its whole grace where Fastify sets no limit', async t => {
+  const { app } = createApp(t, { pluginTimeout: 0 })
+  const clock = createManualClock()
+  await app.register(wecomStream, { ...keys, env: {}, source: async function * () { await new Promise(() => {}) }, clock, shutdownGraceMs: 20_000 })
+  await app.startStream('hi')
+  let closed = false
+  const closing = app.close().then(() => { closed = true })
+  await settle()
+  await clock.advance(19_999)
+  t.notOk(closed)
+  await clock.advance(1)
+  await closing
+})
+
 t.test('closing without a fetch leaves no timer', async t => {
   const { app } = createApp(t)
   const clock = createManualClock()
