@@ -5,6 +5,7 @@ import { ConfigError } from './errors.ts'
 import type { ConfigFault } from './errors.ts'
 import { isObject } from './settings.ts'
 import type { FurtherOption, Setting } from './settings.ts'
+import type { Language } from './texts.ts'
 
 export interface CallbackConfig {
   WECOM_TOKEN: string
@@ -15,7 +16,13 @@ export interface CallbackConfig {
   WECOM_TIMESTAMP_WINDOW_MS: number
   WECOM_BODY_LIMIT_BYTES: number
   STREAM_FIRST_REPLY_GRACE_MS: number
-  STREAM_REASONING: 'hide' | 'show'
+  STREAM_REASONING: 'hide' | 'show' | 'placeholder'
+  WECOM_LANGUAGE: Language
+  WECOM_CONVERSATION_SCOPE: 'member' | 'chat' | 'none'
+  WECOM_PARALLEL_TURNS: boolean
+  WECOM_MEDIA_MAX_BYTES: number
+  WECOM_MEDIA_TIMEOUT_MS: number
+  WECOM_MEDIA_ALLOW_PRIVATE: boolean
 }
 
 export interface StreamsConfig {
@@ -30,6 +37,10 @@ export interface StreamsConfig {
   STREAM_MAX_FINISHED: number
   STREAM_MAX_FINISHED_BYTES: number
   STREAM_MAX_CONTENT_BYTES: number
+  WECOM_LANGUAGE: Language
+  STREAM_HISTORY_TURNS: number
+  STREAM_HISTORY_BYTES: number
+  STREAM_HISTORY_IDLE_MS: number
   MOCK_CHUNK_DELAY_MS: number
   OPENAI_API_KEY?: string
   OPENAI_BASE_URL?: string
@@ -44,6 +55,8 @@ export interface StreamsConfig {
   OPENAI_MAX_RETRIES: number
   OPENAI_REQUEST_TIMEOUT_MS: number
   OPENAI_MAX_CONCURRENCY?: number
+  OPENAI_PDF_AS_FILE: boolean
+  OPENAI_MAX_FILE_TEXT_BYTES: number
   OPENAI_MAX_RESPONSE_BYTES: number
 }
 

@@ -8,9 +8,12 @@ const MAX_CONTENT_BYTES = 20480
 const MAX_QUOTE = 18
 
 export interface CheckFramesOptions {
-  /** The bot's own waiting text, where the host has replaced it: what is shown in its place is not taken for a shrunk answer. */
-  texts?: Pick<Texts, 'waiting'>
+  /** The bot's own placeholders, where the host has replaced them: what is shown in their place is not taken for a shrunk answer. */
+  texts?: Placeholders
 }
+
+/** The sentences that stand where an answer will. */
+export type Placeholders = Partial<Pick<Texts, 'waiting' | 'queued' | 'thinking'>>
 
 interface Frame {
   n: number
@@ -32,11 +35,12 @@ type Rule = (frame: Frame, earlier: readonly Frame[]) => string | undefined
  * (documents 100719 and 101031) and by what its user may see: one id, text that only grows, a visible end that stays.
  * Gives a sentence for every breach, with the number of the frame (from 1) and offsets in UTF-16 units.
  */
-export function checkFrames (frames: readonly unknown[], { texts = loadTexts() }: CheckFramesOptions = {}): string[] {
+export function checkFrames (frames: readonly unknown[], { texts = {} }: CheckFramesOptions = {}): string[] {
+  const placeholders = placeholdersOf(texts)
   const problems: string[] = []
   const earlier: Frame[] = []
   for (const [index, value] of frames.entries()) {
-    const frame = read(value, index + 1, texts.waiting)
+    const frame = read(value, index + 1, placeholders)
     const found = typeof frame === 'string' ? [frame] : RULES.map(rule => rule(frame, earlier)).filter(problem => problem !== undefined)
     if (typeof frame !== 'string') earlier.push(frame)
     problems.push(...found.map(problem => `frame ${index + 1}: ${problem}`))
@@ -44,7 +48,11 @@ export function checkFrames (frames: readonly unknown[], { texts = loadTexts() }
   return problems
 }
 
-function read (value: unknown, n: number, waitingText: string): Frame | string {
+/** What a bot may show while it has nothing to show yet: the texts of the host, or ours of either language. */
+export const placeholdersOf = (texts: Placeholders): ReadonlySet<string> => new Set(
+  (['waiting', 'queued', 'thinking'] as const).flatMap(name => [texts[name] ?? [loadTexts()[name], loadTexts({}, 'en')[name]]].flat()))
+
+function read (value: unknown, n: number, placeholders: ReadonlySet<string>): Frame | string {
   if (!isObject(value)) return 'it is not an object'
   if (value['msgtype'] !== 'stream') return 'msgtype is not stream'
   const stream = value['stream']
@@ -54,7 +62,7 @@ function read (value: unknown, n: number, waitingText: string): Frame | string {
   if (typeof finish !== 'boolean') return 'stream.finish is not a boolean'
   if (typeof content !== 'string') return 'stream.content is not a string'
 
-  const waiting = content === waitingText
+  const waiting = placeholders.has(content)
   const [, thinking = '', body = ''] = /^<think>([^]*?)(?:<\/think>([^]*)|$)/.exec(content) ?? ['', '', content]
   // Line breaks between the thinking and the text belong to neither.
   return { n, id, finish, content, items, thinking, text: waiting ? '' : body.replace(/^[\r\n]+/, ''), waiting }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { fenceCloser, MAX_CLOSER_BYTES } from './code-fence.ts'
 import { stableHead } from './stable-head.ts'
-import type { Notice, Outcome, StreamRecord } from './stores/store.ts'
+import type { Notes, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import { isTerminal } from './stream-state.ts'
 import { isVisible } from './texts.ts'
 import type { Texts } from './texts.ts'
@@ -9,8 +9,8 @@ import type { Texts } from './texts.ts'
 /** `stream.content` in bytes of UTF-8 (document 101031). */
 export const MAX_FRAME_BYTES = 20480
 
-/** Room kept behind a cut text for what closes and explains it: the fence, the cut notice, and one more sentence. */
-const TAIL_BYTES = 2048
+/** Room kept behind a cut text for what closes and explains it: the fence, and five sentences at most. */
+const TAIL_BYTES = 2560
 
 const THINK_TAG = /<(\/?)think>/gi
 const thinkBlock = (thinking: string): string => `<think>${thinking}</think>\n\n`
@@ -32,23 +32,34 @@ export function createFrames (texts: Texts): Frames {
   const sentence = ({ code, reference }: NonNullable<Outcome['failure']>, notice?: Notice): string =>
     `${notice === undefined ? texts.failures[code] : noticeText(notice, texts)}${texts.reference.replace('{reference}', reference)}`
 
-  function tailOf ({ content, failure, notice }: StreamRecord): string[] {
+  function tailOf (record: StreamRecord): string[] {
+    const [lost] = record.notes.lost ?? []
+    const told = lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])]
+    return [...told, ...endOf(record)]
+  }
+
+  function endOf ({ content, failure, notice }: StreamRecord): string[] {
     if (failure !== undefined) return [sentence(failure, notice)]
     if (notice !== undefined && !(notice === 'STOPPED' && isVisible(content))) return [noticeText(notice, texts)]
     return isVisible(content) ? [] : [texts.empty]
   }
 
+  function placeholderOf ({ notes }: StreamRecord): string {
+    return notes.waiting === true ? texts.queued : notes.thinking === true ? texts.thinking : texts.waiting
+  }
+
   function contentOf (record: StreamRecord): string {
+    const { content, reasoning } = record
     if (!isTerminal(record.status)) {
-      const shown = stableHead(record.content, MAX_FRAME_BYTES - TAIL_BYTES)
+      const shown = headOf(content)
       const body = isVisible(shown) ? shown + fenceCloser(shown) : ''
-      return withThinking(record.reasoning, body) || texts.waiting
+      return withThinking(reasoning, body) || placeholderOf(record)
     }
     const tail = tailOf(record)
-    const whole = join(record.content, tail)
-    if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return withThinking(record.reasoning, whole)
-    const head = stableHead(record.content, MAX_FRAME_BYTES - TAIL_BYTES)
-    const missing = Buffer.byteLength(record.content) - Buffer.byteLength(head)
+    const whole = join(content, tail)
+    if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return withThinking(reasoning, whole)
+    const head = headOf(content)
+    const missing = Buffer.byteLength(content) - Buffer.byteLength(head)
     return join(head, [texts.cut.replace('{bytes}', String(missing)), ...tail])
   }
 
@@ -57,7 +68,7 @@ export function createFrames (texts: Texts): Frames {
       if (record === undefined) return streamReply(id, true, texts.expired)
       let reply = built.get(record)
       if (reply === undefined) {
-        reply = streamReply(id, isTerminal(record.status), contentOf(record))
+        reply = streamReply(id, isTerminal(record.status), contentOf(record), record.notes)
         built.set(record, reply)
       }
       return reply
@@ -66,8 +77,13 @@ export function createFrames (texts: Texts): Frames {
   }
 }
 
-const streamReply = (id: string, finish: boolean, content: string): string =>
-  JSON.stringify({ msgtype: 'stream', stream: { id, finish, content } })
+/** The head of a text that may still grow, or that has to be cut. */
+const headOf = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
+
+/** Images come with the last frame only (document 101031). */
+function streamReply (id: string, finish: boolean, content: string, { images }: Notes = {}): string {
+  return JSON.stringify({ msgtype: 'stream', stream: { id, finish, content, ...(finish && images && { msg_item: images }) } })
+}
 
 const join = (content: string, tail: readonly string[]): string =>
   [content === '' ? '' : content + fenceCloser(content), ...tail].filter(part => part !== '').join('\n\n')

@@ -24,7 +24,7 @@ export function parseMessage (text: string): Message {
 
 const noMessage = (why: string): RefusalError => new RefusalError('WECOM_ERR_MESSAGE', `the opened text is no message: ${why}`)
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Refuses what would harm whoever copies, merges or serialises a message later. */
@@ -57,7 +57,7 @@ export function chatOf (message: Message, scope: string): Chat {
 }
 
 /** What `chattype` says; where it says nothing, only a group has a `chatid`. */
-const isGroup = (message: Message): boolean =>
+export const isGroup = (message: Message): boolean =>
   message['chattype'] === 'group' || (message['chattype'] !== 'single' && stringAt(message, 'chatid') !== undefined)
 
 /** What a source is told of a message besides its prompt. */
@@ -72,38 +72,3 @@ export function turnOf (message: Message): Omit<Turn, 'prompt' | 'deadline'> {
     message
   }
 }
-
-/** What the user said, the mention of the bot taken off; undefined for a kind of message that cannot be read. */
-export function promptOf (message: Message, botName: string): string | undefined {
-  const said = spokenText(message)
-  if (said === undefined || botName === '' || !isGroup(message)) return said?.trim()
-  return withoutMention(said, botName).trim()
-}
-
-function spokenText (message: Message): string | undefined {
-  switch (message.msgtype) {
-    case 'text': return stringAt(message, 'text', 'content')
-    case 'voice': return stringAt(message, 'voice', 'content')
-    case 'mixed': return mixedText(message['mixed'])
-    default: return undefined
-  }
-}
-
-function mixedText (mixed: unknown): string | undefined {
-  const items: unknown = isObject(mixed) ? mixed['msg_item'] : undefined
-  if (!Array.isArray(items)) return undefined
-  const texts = items.map(item => stringAt(item, 'text', 'content')).filter(text => text !== undefined)
-  return texts.length === 0 ? undefined : texts.join('\n')
-}
-
-/**
- * There is no structured mention, only `@` (or `＠`) and the display name, anywhere and any number of times. It counts
- * where a space, punctuation or the end follows: `@Robot` stands in `@Robotics` too. Behind a letter or digit of ASCII
- * it is part of an address.
- */
-function withoutMention (text: string, botName: string): string {
-  const mention = new RegExp(`(?<!\\w)[@＠]${escapeRegExp(botName)}(?![\\p{L}\\p{M}\\p{N}_])\\s*`, 'gu')
-  return text.replace(mention, '')
-}
-
-const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')

@@ -1,10 +1,14 @@
+import type { Answering } from './answering.ts'
+import type { Command } from './commands.ts'
+import type { Conversation } from './conversations.ts'
 import type { Frames } from './frames.ts'
 import { createId, hashOf } from './ids.ts'
+import { readInbound } from './inbound.ts'
+import type { Inbound } from './inbound.ts'
 import type { Logger } from './logger.ts'
-import { chatOf, promptOf, stringAt, turnOf } from './messages.ts'
+import { chatOf, stringAt } from './messages.ts'
 import type { Message } from './messages.ts'
 import { describeError } from './redact.ts'
-import type { Source } from './sources/source.ts'
 import type { Chat, Notice, StreamRecord } from './stores/store.ts'
 import { isTerminal } from './stream-state.ts'
 import type { Opening, Streams } from './streams.ts'
@@ -16,17 +20,21 @@ export interface ReceiveOptions {
   /** Keeps the messages and streams of this bot apart from those of another in the same app. */
   scope: string
   botName: string
-  source: string | Source | undefined
-  showReasoning: boolean
+  answering: Answering
+  conversationOf: (chat: Chat, sender: string | undefined) => Conversation
+  commandOf: (text: string) => Command | undefined
   /** How long the first answer waits for text, in milliseconds. */
   firstReplyGraceMs: number
 }
+
+/** A command asks no model: its answer is there with the first frame. */
+const COMMAND_GRACE_MS = 200
 
 /** Joins messages and streams. Gives the plaintext of the reply; undefined is the empty reply. */
 export type Receive = (message: Message) => Promise<string | undefined>
 
 export function createReceive (options: ReceiveOptions): Receive {
-  const { streams, frames, log, scope, botName, source, showReasoning, firstReplyGraceMs } = options
+  const { streams, frames, log, scope, botName, answering, conversationOf, commandOf, firstReplyGraceMs } = options
 
   return async message => {
     switch (message.msgtype) {
@@ -52,10 +60,11 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   async function answer (message: Message): Promise<string> {
     try {
-      const prompt = promptOf(message, botName)
-      const { id, runnable } = await streams.open(openingFor(message, prompt))
-      if (runnable) streams.run(id, { ...turnOf(message), prompt: prompt as string, ...(source && { source }) }, showReasoning)
-      await streams.untilEnded(id, firstReplyGraceMs)
+      const inbound = readInbound(message, botName)
+      const command = inbound && commandOf(inbound.text)
+      const { id, runnable } = await streams.open(openingFor(message, inbound, command))
+      if (runnable) start(id, message, inbound as Inbound, command)
+      await streams.untilEnded(id, command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
       return show(id, await streams.read(id))
     } catch (error) {
       // Any other status than 200 would only make WeCom send the message again.
@@ -70,15 +79,33 @@ export function createReceive (options: ReceiveOptions): Receive {
     return frames.reply(id, record)
   }
 
-  function openingFor (message: Message, prompt: string | undefined): Opening {
+  function openingFor (message: Message, inbound: Inbound | undefined, command: Command | undefined): Opening {
     const msgid = stringAt(message, 'msgid') ?? ''
-    const notice: Notice | undefined = prompt === undefined ? 'UNSUPPORTED' : prompt === '' ? 'NO_PROMPT' : undefined
+    const notice = noticeFor(inbound)
     return {
       chat: chatOf(message, scope),
       ...(msgid !== '' && { claim: hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid) }),
-      ...(notice && { outcome: { status: 'done', notice } })
+      ...(notice && { outcome: { status: 'done', notice } }),
+      ...(command && { always: true })
     }
   }
+
+  /** Goes on in the background. */
+  function start (id: string, message: Message, inbound: Inbound, command: Command | undefined): void {
+    const sender = stringAt(message, 'from', 'userid')
+    const conversation = conversationOf(chatOf(message, scope), sender)
+    if (command === undefined) {
+      answering({ id, message, inbound, conversation })
+      return
+    }
+    streams.prepare(id, () => command({ id, sender, conversation, stop: other => streams.stop(other) }))
+      .then(text => { if (text !== undefined) streams.answer(id, text) })
+  }
+}
+
+function noticeFor (inbound: Inbound | undefined): Notice | undefined {
+  if (inbound === undefined) return 'UNSUPPORTED'
+  return inbound.text === '' && inbound.media.length === 0 && inbound.quote === undefined ? 'NO_PROMPT' : undefined
 }
 
 /** A field that the refresh lacks is not compared; one without `chattype` and `chatid` may come from a group, too. */

@@ -6,9 +6,10 @@ import { SourceError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { pump } from './pump.ts'
 import { describeError } from './redact.ts'
+import { Extras } from './reply-extras.ts'
 import { readPiece } from './sources/piece.ts'
 import type { Source, SourceContext, Turn, Usage } from './sources/source.ts'
-import type { StreamStore, Track } from './stores/store.ts'
+import type { Notes, StreamStore, Track } from './stores/store.ts'
 import { StreamWriter } from './stream-writer.ts'
 import { headOf } from './utf8.ts'
 import { Watchdog } from './watchdog.ts'
@@ -28,11 +29,13 @@ export interface RunDependencies {
   limits: RunLimits
 }
 
+/** What becomes of a model's thinking. It counts as progress in any case. */
+export type ReasoningMode = 'hide' | 'show' | 'placeholder'
+
 export interface Work {
   source: Source
   turn: Turn
-  /** Whether thinking is kept for the reader; it counts as progress either way. */
-  keepReasoning: boolean
+  reasoning: ReasoningMode
 }
 
 const EPOCH = 1
@@ -74,8 +77,10 @@ export class Run {
   readonly #watchdog: Watchdog
   readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: () => void
+  readonly #extras = new Extras()
   #work: Work | undefined
   #abort: AbortController | undefined
+  #thinkingNoted = false
   #leave: (() => void) | undefined
   #finished = false
   #firstPieceAt: number | undefined
@@ -99,9 +104,35 @@ export class Run {
     return this.#finished
   }
 
+  /**
+   * Does what comes before the source while only the deadline counts. Undefined where the stream has ended meanwhile;
+   * a failure ends it.
+   */
+  async prepare<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    this.#abort ??= new AbortController()
+    try {
+      const result = await work(this.#abort.signal)
+      return this.#finished ? undefined : result
+    } catch (error) {
+      this.finish('FAILED', error)
+      return undefined
+    }
+  }
+
+  /** Sets notes, in order with the text. */
+  note (notes: Notes): void {
+    this.#writer.note(notes).catch(() => {})
+  }
+
+  /** Ends the stream with a text of ours or the host's in place of a source's. */
+  answer (text: string): void {
+    if (this.#finished || !this.#take('content', text, true)) return
+    this.finish('END')
+  }
+
   start (work: Work): void {
     this.#work = work
-    this.#abort = new AbortController()
+    this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     const context = this.#context(this.#abort.signal)
     this.#leave = pump(() => work.source(work.turn, context), yielded => this.#accept(yielded), end => {
@@ -135,10 +166,12 @@ export class Run {
 
   async #storeEnd (reason: EndReason, error: unknown): Promise<void> {
     if (await this.#created !== this.id) return
+    const { notes, refused } = this.#extras.notes()
+    if (notes !== undefined) await this.#writer.note(notes)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
-    const fields = { streamId: this.id, status, reason, stored, ...this.#measures() }
+    const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...this.#measures() }
     if (failure === undefined) return this.#deps.log.info(fields, 'stream ended')
     this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
   }
@@ -178,7 +211,11 @@ export class Run {
     const piece = readPiece(yielded)
     switch (piece?.type) {
       case 'text': return this.#take('content', piece.text, true)
-      case 'reasoning': return this.#take('reasoning', piece.text, this.#work?.keepReasoning === true)
+      case 'reasoning': return this.#think(piece.text)
+      case 'image':
+        this.#watchdog.progress()
+        this.#extras.add(piece)
+        return true
       case 'end':
         this.#usage = piece.usage
         this.finish(piece.reason === 'length' ? 'LENGTH' : 'END')
@@ -187,6 +224,14 @@ export class Run {
         this.finish('FAILED', new TypeError('a source yields strings and reply parts only'))
         return false
     }
+  }
+
+  #think (text: string): boolean {
+    if (this.#work?.reasoning === 'placeholder' && !this.#thinkingNoted && text !== '') {
+      this.#thinkingNoted = true
+      this.note({ thinking: true })
+    }
+    return this.#take('reasoning', text, this.#work?.reasoning === 'show')
   }
 
   #take (track: Track, chunk: string, keep: boolean): boolean {

@@ -85,7 +85,13 @@ export const callbackSettings = {
   WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 256 * 1024, 1024),
   // WeCom gives up on an answer after 5 s; no grace may come near it.
   STREAM_FIRST_REPLY_GRACE_MS: ms('firstReplyGraceMs', 200, { min: 0, max: 3000 }),
-  STREAM_REASONING: choice('reasoning', ['hide', 'show'])
+  STREAM_REASONING: choice('reasoning', ['hide', 'show', 'placeholder']),
+  WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
+  WECOM_CONVERSATION_SCOPE: choice('conversationScope', ['member', 'chat', 'none']),
+  WECOM_PARALLEL_TURNS: flag('parallelTurns', false),
+  WECOM_MEDIA_MAX_BYTES: bytes('media.maxBytes', 20 * 1024 * 1024),
+  WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 60_000),
+  WECOM_MEDIA_ALLOW_PRIVATE: flag('media.allowPrivateAddresses', false)
 } satisfies Record<string, Setting>
 
 /** What the streams plugin and its sources need. */
@@ -101,6 +107,11 @@ export const streamsSettings = {
   STREAM_MAX_FINISHED: count('maxFinished', 20_000),
   STREAM_MAX_FINISHED_BYTES: bytes('maxFinishedBytes', 256 * 1024 * 1024),
   STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 1024 * 1024),
+  // The sentences of failures stand in stream states, too.
+  WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
+  STREAM_HISTORY_TURNS: number('', 'history.turns', { default: 10, min: 0, max: 1000 }),
+  STREAM_HISTORY_BYTES: bytes('history.bytes', 32 * 1024),
+  STREAM_HISTORY_IDLE_MS: ms('history.idleMs', 30 * 60_000),
   MOCK_CHUNK_DELAY_MS: ms('mock.chunkDelayMs', 500, { min: 0 }),
   OPENAI_API_KEY: {
     ...text('openai.apiKey', undefined, 'visible ASCII characters, without spaces or line breaks'),
@@ -127,6 +138,8 @@ export const streamsSettings = {
   OPENAI_MAX_RETRIES: number('', 'openai.maxRetries', { default: 2, min: 0, max: 10 }),
   OPENAI_REQUEST_TIMEOUT_MS: ms('openai.requestTimeoutMs', 60_000),
   OPENAI_MAX_CONCURRENCY: count('openai.maxConcurrency'),
+  OPENAI_PDF_AS_FILE: flag('openai.pdfAsFile', false),
+  OPENAI_MAX_FILE_TEXT_BYTES: bytes('openai.maxFileTextBytes', 100 * 1024),
   OPENAI_MAX_RESPONSE_BYTES: bytes('openai.maxResponseBytes', 4 * 1024 * 1024, 1024)
 } satisfies Record<string, Setting>
 
@@ -147,6 +160,10 @@ const sharedOptions: readonly FurtherOption[] = [
 /** What the callback plugin takes besides its settings. */
 export const callbackFurtherOptions: readonly FurtherOption[] = [
   { option: 'source', expected: 'a source, or the name of one', check: value => typeof value === 'function' || typeof value === 'string' },
+  { option: 'media.allowedHosts', expected: 'a list of host names', check: Array.isArray },
+  { option: 'media.ca', expected: 'certificates', check: value => typeof value === 'string' || Array.isArray(value) || Buffer.isBuffer(value) },
+  callable('media.lookup'),
+  object('commands'),
   ...sharedOptions
 ]
 
@@ -155,6 +172,8 @@ export const streamsFurtherOptions: readonly FurtherOption[] = [
   object('sources'),
   object('openai.extraBody'),
   object('openai.clock'),
+  { option: 'openai.imageDetail', expected: 'auto, low or high', check: value => ['auto', 'low', 'high'].includes(String(value)) },
+  { option: 'openai.thinkingFirst', expected: 'true or false', check: value => typeof value === 'boolean' },
   callable('openai.random'),
   callable('openai.fetch'),
   { option: 'mock.chunks', expected: 'an array', check: Array.isArray },

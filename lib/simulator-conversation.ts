@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from './clock.ts'
-import { checkFrames } from './frame-check.ts'
+import { checkFrames, placeholdersOf } from './frame-check.ts'
+import type { Placeholders } from './frame-check.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { sleep } from './sleep.ts'
-import { loadTexts } from './texts.ts'
-import type { Texts } from './texts.ts'
 
 /** What a user sends: `msgtype`, its payload, perhaps a `quote` (document 100719). The common fields are added. */
 export interface SimulatedMessage {
@@ -69,7 +68,7 @@ export interface Wecom {
   clock: Clock
   bot: string
   giveUpMs: number
-  texts: Pick<Texts, 'waiting'> | undefined
+  texts: Placeholders | undefined
 }
 
 /** Why a conversation ends that nobody waits for any more; not a failure. */
@@ -124,8 +123,8 @@ export async function converse (wecom: Wecom, message: SimulatedMessage, options
     const delivery = { msgid, ...common, response_url: responseUrl, ...message }
     await Promise.allSettled(Array.from({ length: repeat }, () => ask('the message', delivery)))
     // Which of the parallel answers was computed first cannot be told from their arrival.
-    const { waiting } = wecom.texts ?? loadTexts()
-    if (repeat > 1) frames.sort((a, b) => growthOf(a, waiting) - growthOf(b, waiting))
+    const placeholders = placeholdersOf(wecom.texts ?? {})
+    if (repeat > 1) frames.sort((a, b) => growthOf(a, placeholders) - growthOf(b, placeholders))
     over.signal.throwIfAborted()
 
     const id = idOf(frames)
@@ -205,7 +204,7 @@ const freshMsgid = (): string => randomBytes(24).toString('base64')
 const freshResponseUrl = (): string => `https://wecom.invalid/cgi-bin/aibot/response?response_code=${randomBytes(16).toString('hex')}`
 
 /** Orders answers by how far their stream had come: still waiting, with some text, at its end. */
-function growthOf ({ finish, content }: TranscriptFrame, waiting: string): number {
+function growthOf ({ finish, content }: TranscriptFrame, placeholders: ReadonlySet<string>): number {
   if (finish) return Number.MAX_SAFE_INTEGER
-  return content === waiting ? -1 : content.length
+  return placeholders.has(content) ? -1 : content.length
 }

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, wallClock } from './clock.ts'
 import { createEnvelope } from './envelope.ts'
+import type { Placeholders } from './frame-check.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { createReplyReader } from './simulator-reply.ts'
 import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
 import { sleep } from './sleep.ts'
-import type { Texts } from './texts.ts'
 
 /** Connection failures and time-outs are tried again, other answers are not (document 90930). */
 const MAX_TRIES = 3
@@ -30,8 +30,8 @@ export interface SimulatorOptions {
   timeoutMs?: number
   /** From the user's message to the moment when it is refreshed no more; default 360,000 (document 100719). */
   giveUpMs?: number
-  /** The bot's own waiting text, where the host has replaced it. */
-  texts?: Pick<Texts, 'waiting'>
+  /** The bot's own placeholders, where the host has replaced them. */
+  texts?: Placeholders
 }
 
 export interface VerifyResult {

@@ -1,4 +1,4 @@
-import type { Outcome, StreamStore, Track } from './stores/store.ts'
+import type { Notes, Outcome, StreamStore, Track } from './stores/store.ts'
 
 /**
  * Writes a stream's text behind its source: what comes while a write is under way goes out with the next one, in order.
@@ -26,6 +26,11 @@ export class StreamWriter {
     if (this.#writing !== undefined) return
     this.#writing = this.#writePending()
     this.#writing.catch(() => {})
+  }
+
+  /** Resolves when everything written before has been stored, and the notes; false where they were refused. */
+  async note (notes: Notes): Promise<boolean> {
+    return await (this.#writing ?? true) && await this.#store.note(this.#id, this.#epoch, notes)
   }
 
   /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */

@@ -2,9 +2,9 @@ import { BusyError, ClosedError, InputError } from './errors.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { Run } from './run.ts'
-import type { RunDependencies, RunLimits } from './run.ts'
+import type { ReasoningMode, RunDependencies, RunLimits } from './run.ts'
 import type { Source, Turn } from './sources/source.ts'
-import type { Chat, Outcome, StreamRecord } from './stores/store.ts'
+import type { Chat, Notes, Outcome, StreamRecord } from './stores/store.ts'
 
 /** What a host asks a source. All but `source` is handed to it as its `Turn`. */
 export interface StreamInput extends Omit<Turn, 'deadline'> {
@@ -32,8 +32,11 @@ export interface Opening {
   /** Names the message that asks for the stream. */
   claim?: string
   chat?: Chat
-  /** For a stream that needs no source: it is created as ended. */
+  /** For a stream that needs no source: it is created as ended, with this text if there is one. */
   outcome?: Outcome
+  content?: string
+  /** Takes the stream in however many there are: for what costs no model. */
+  always?: boolean
 }
 
 export interface Opened {
@@ -93,7 +96,7 @@ export function createStreams (options: StreamsOptions) {
      * Creates a stream for a message, or finds the one that an earlier delivery of it created. Where there is no room
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
-    async open ({ outcome = refusal(), ...opening }: Opening): Promise<Opened> {
+    async open ({ always = false, outcome = always ? undefined : refusal(), ...opening }: Opening): Promise<Opened> {
       const id = createId()
       const created = store.create({ id, ...opening, ...(outcome && { outcome }) })
       const run = outcome === undefined ? openRun(id, created) : undefined
@@ -108,10 +111,10 @@ export function createStreams (options: StreamsOptions) {
     },
 
     /** Sets the source of an opened stream to work, or lines it up. Nothing happens where the stream has ended meanwhile. */
-    run (id: string, { source, ...turn }: StreamInput, keepReasoning = false): void {
+    run (id: string, { source, ...turn }: StreamInput, reasoning: ReasoningMode = 'hide'): void {
       const run = runs.get(id)
       if (run === undefined) return
-      const work = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, keepReasoning }
+      const work = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, reasoning }
       const start = (): void => {
         // Its end may not be stored yet.
         if (run.finished) return
@@ -121,6 +124,21 @@ export function createStreams (options: StreamsOptions) {
       if (working.size < limits.maxRunning) start()
       else queue.set(run, start)
     },
+
+    /**
+     * Does what has to be done before the source of an opened stream is set to work, with the signal that ends it.
+     * Undefined where the stream has ended meanwhile; a failure ends it as one of a source does.
+     */
+    async prepare<T> (id: string, work: (signal: AbortSignal, deadline: number) => Promise<T>): Promise<T | undefined> {
+      const run = runs.get(id)
+      return await run?.prepare(signal => work(signal, run.deadline))
+    },
+
+    /** Ends an opened stream with a text in place of a source's. */
+    answer: (id: string, text: string): void => runs.get(id)?.answer(text),
+
+    /** Sets notes of a stream, in order with its text. */
+    note: (id: string, notes: Notes): void => runs.get(id)?.note(notes),
 
     /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
     async start (input: string | StreamInput): Promise<string> {
@@ -148,6 +166,9 @@ export function createStreams (options: StreamsOptions) {
     },
 
     follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
+
+    /** Resolves when a stream of this process has ended; at once for any other. Never rejects. */
+    ended: async (id: string): Promise<void> => await runs.get(id)?.ended,
 
     /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
     async untilEnded (id: string, ms: number): Promise<void> {

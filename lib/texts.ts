@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { ConfigError } from './errors.ts'
 import type { ConfigFault, FailureClass } from './errors.ts'
+import type { MediaFailure } from './media/error.ts'
 import { isObject } from './settings.ts'
 
 /** Everything the bot says of itself. */
@@ -9,6 +10,10 @@ export interface Texts {
   waiting: string
   /** A stream that is unknown, forgotten, or of another chat. */
   expired: string
+  /** Shown while earlier messages of the same conversation are being answered. */
+  queued: string
+  /** Shown while a model thinks, where its thinking is not to be seen but that it thinks is. */
+  thinking: string
   /** The source ended without any text. */
   empty: string
   /** Stopped before any text came. */
@@ -19,6 +24,18 @@ export interface Texts {
   tooLarge: string
   /** `{bytes}` is how much of the text the bubble could not hold. */
   cut: string
+  /** A file that could not be had; `{reason}` is one of `lost`. */
+  lostAttachment: string
+  lost: Record<MediaFailure, string>
+  /** Answers to the commands of the chat. */
+  stopDone: string
+  stopNothing: string
+  newDone: string
+  /** `{commands}` is a list of them. */
+  help: string
+  helpStop: string
+  helpNew: string
+  helpHelp: string
   /** A kind of message that the bot cannot read. */
   unsupported: string
   /** A message without anything to answer, such as a bare mention. */
@@ -30,17 +47,36 @@ export interface Texts {
   failures: Record<FailureClass, string>
 }
 
-export type TextOverrides = Partial<Omit<Texts, 'failures'>> & { failures?: Partial<Texts['failures']> }
+export type TextOverrides = Partial<Omit<Texts, 'failures' | 'lost'>> & { failures?: Partial<Texts['failures']>, lost?: Partial<Texts['lost']> }
+
+export type Language = 'zh-CN' | 'en'
 
 const zhCN: Texts = {
   waiting: '<think></think>',
   expired: '会话已过期，请重新提问',
+  queued: '前面的消息还在处理中，请稍候…',
+  thinking: '正在思考…',
   empty: '（没有内容）',
   stopped: '（已停止）',
   length: '（内容过长，已截断）',
   tooLarge: '（内容过长，已停止生成）',
   cut: '（内容过长，还有 {bytes} 字节未显示）',
-  unsupported: '暂时只能阅读文字、语音和图文消息中的文字',
+  lostAttachment: '（附件未能读取：{reason}）',
+  lost: {
+    REFUSED: '来源不被允许',
+    TOO_LARGE: '文件过大',
+    TIMEOUT: '下载超时',
+    BROKEN: '下载失败',
+    UNDECRYPTABLE: '无法解密'
+  },
+  stopDone: '已停止',
+  stopNothing: '当前没有正在进行的回答',
+  newDone: '已开始新对话',
+  help: '可用命令：\n{commands}',
+  helpStop: '停止当前回答',
+  helpNew: '开始新对话',
+  helpHelp: '显示帮助',
+  unsupported: '暂时无法阅读这种消息，请发送文字、语音、图片、文件或视频',
   noPrompt: '请告诉我您想问什么',
   closing: '服务正在重启，请稍后再试',
   reference: '（编号 {reference}）',
@@ -56,14 +92,63 @@ const zhCN: Texts = {
   }
 }
 
-/** Three sentences can stand below a text at most, and a frame keeps 2048 bytes for them. */
+const en: Texts = {
+  waiting: '<think></think>',
+  expired: 'This answer has expired. Please ask again.',
+  queued: 'Still working on your earlier messages, one moment…',
+  thinking: 'Thinking…',
+  empty: '(no content)',
+  stopped: '(stopped)',
+  length: '(cut: the answer is too long)',
+  tooLarge: '(stopped: the answer is too long)',
+  cut: '({bytes} more bytes do not fit here)',
+  lostAttachment: '(an attachment could not be read: {reason})',
+  lost: {
+    REFUSED: 'its source is not allowed',
+    TOO_LARGE: 'it is too large',
+    TIMEOUT: 'the download took too long',
+    BROKEN: 'the download failed',
+    UNDECRYPTABLE: 'it could not be decrypted'
+  },
+  stopDone: 'Stopped.',
+  stopNothing: 'There is no answer under way.',
+  newDone: 'A new conversation has begun.',
+  help: 'Commands:\n{commands}',
+  helpStop: 'stops the answer under way',
+  helpNew: 'begins a new conversation',
+  helpHelp: 'shows this help',
+  unsupported: 'I cannot read this kind of message. Please send text, voice, images, files or videos.',
+  noPrompt: 'What would you like to ask?',
+  closing: 'The service is restarting. Please try again later.',
+  reference: ' (reference {reference})',
+  failures: {
+    AUTH: 'The service is misconfigured. Please tell your administrator.',
+    QUOTA: 'The service has no quota left. Please tell your administrator.',
+    BUSY: 'Many people are asking right now. Please try again later.',
+    BAD_REQUEST: 'This request cannot be handled.',
+    FILTERED: 'The content did not pass the safety check.',
+    TIMEOUT: 'This took too long. Please try again.',
+    BROKEN: 'The answer broke off. Please try again.',
+    INTERNAL: 'Something went wrong. Please try again later.'
+  }
+}
+
+const LANGUAGES: Record<Language, Texts> = { 'zh-CN': zhCN, en }
+
+/** Five sentences can stand below a text at most, and a frame keeps 2560 bytes for them and a fence. */
 const MAX_SENTENCE_BYTES = 400
 
 /** The sentences of the bot, with those of the host in place of ours. Throws a `ConfigError` for those that cannot be shown. */
-export function loadTexts (overrides: TextOverrides = {}): Texts {
+export function loadTexts (overrides: TextOverrides = {}, language: Language = 'zh-CN'): Texts {
   const faults = textFaults(overrides)
   if (faults.length > 0) throw new ConfigError(faults)
-  return { ...zhCN, ...given(overrides), failures: { ...zhCN.failures, ...given(overrides.failures ?? {}) } }
+  const texts = LANGUAGES[language]
+  return {
+    ...texts,
+    ...given(overrides),
+    failures: { ...texts.failures, ...given(overrides.failures ?? {}) },
+    lost: { ...texts.lost, ...given(overrides.lost ?? {}) }
+  }
 }
 
 /** What is wrong with the sentences of the host. An undefined one counts as unset. */
@@ -79,10 +164,12 @@ export function textFaults (overrides: TextOverrides = {}): ConfigFault[] {
 const given = <T extends object>(overrides: T): T =>
   Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) as T
 
+const GROUPS = new Set(['failures', 'lost'])
+
 /** Every sentence with its path, as in `failures.BUSY`. */
 const flatten = (texts: TextOverrides): Array<[name: string, sentence: unknown]> =>
-  Object.entries(given(texts)).flatMap(([name, value]): Array<[string, unknown]> => name === 'failures' && isObject(value)
-    ? Object.entries(given(value)).map(([failure, sentence]) => [`failures.${failure}`, sentence])
+  Object.entries(given(texts)).flatMap(([name, value]): Array<[string, unknown]> => GROUPS.has(name) && isObject(value)
+    ? Object.entries(given(value)).map(([key, sentence]) => [`${name}.${key}`, sentence])
     : [[name, value]])
 
 const NAMES = new Set(flatten(zhCN).map(([name]) => name))

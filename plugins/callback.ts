@@ -1,22 +1,32 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
+import { createAnswering } from '../lib/answering.ts'
+import { createAttachments } from '../lib/attachments.ts'
 import { readPost, readVerification } from '../lib/callback-request.ts'
 import { wallClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
+import { createCommands } from '../lib/commands.ts'
+import type { CommandOptions } from '../lib/commands.ts'
 import { configOf, readConfig } from '../lib/config.ts'
 import type { CallbackConfig, ConfigReading, Env } from '../lib/config.ts'
+import { createConversations } from '../lib/conversations.ts'
+import type { ConversationScope } from '../lib/conversations.ts'
 import { createEnvelope } from '../lib/envelope.ts'
 import { ConfigError, RefusalError } from '../lib/errors.ts'
 import { createFrames } from '../lib/frames.ts'
+import { createMediaFetcher } from '../lib/media/media.ts'
+import type { MediaFetcherOptions } from '../lib/media/media.ts'
 import { parseMessage } from '../lib/messages.ts'
 import { createReceive } from '../lib/receive.ts'
 import { createRefusals } from '../lib/refusals.ts'
+import type { ReasoningMode } from '../lib/run.ts'
 import { callbackFurtherOptions, callbackSettings } from '../lib/settings.ts'
+import { createLimiter } from '../lib/sources/limiter.ts'
 import type { Source } from '../lib/sources/source.ts'
 import type { Streams } from '../lib/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts.ts'
-import type { TextOverrides } from '../lib/texts.ts'
-import { kStreams } from './streams.ts'
+import type { Language, TextOverrides } from '../lib/texts.ts'
+import { kConversationStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -40,8 +50,18 @@ export interface CallbackPluginOptions {
   source?: string | Source
   /** Milliseconds that the first answer waits for text; 0 answers at once. `STREAM_FIRST_REPLY_GRACE_MS`. */
   firstReplyGraceMs?: number
-  /** Whether the thinking of a model is shown. `STREAM_REASONING`. */
-  reasoning?: 'hide' | 'show'
+  /** What becomes of the thinking of a model: nothing, WeCom's thinking area, or a sentence that it thinks. `STREAM_REASONING`. */
+  reasoning?: ReasoningMode
+  /** Whose conversation a message of a group belongs to: its sender's, that of all, or none. `WECOM_CONVERSATION_SCOPE`. */
+  conversationScope?: ConversationScope
+  /** Answers the messages of a conversation side by side instead of one after the other. `WECOM_PARALLEL_TURNS`. */
+  parallelTurns?: boolean
+  /** The words of the commands in the chat, and commands of yours. */
+  commands?: CommandOptions
+  /** How the files of users are fetched. `WECOM_MEDIA_MAX_BYTES` and its like. */
+  media?: Omit<MediaFetcherOptions, 'clock'>
+  /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
+  language?: Language
   /** How old or early a callback may be, in milliseconds. `WECOM_TIMESTAMP_WINDOW_MS`. */
   timestampWindowMs?: number
   /** `WECOM_BODY_LIMIT_BYTES` */
@@ -57,6 +77,9 @@ export interface CallbackPluginOptions {
   /** The time, for tests. */
   clock?: Clock
 }
+
+/** Each is held in memory while it is fetched. */
+const MAX_DOWNLOADS = 8
 
 /** The settings of this half with all their faults. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
@@ -75,14 +98,33 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     encodingAESKey: config.WECOM_ENCODING_AES_KEY,
     receiveId: config.WECOM_RECEIVE_ID
   })
+  const { log } = fastify
+  const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
+  const attachments = createAttachments({
+    fetch: createMediaFetcher({
+      ...options.media,
+      maxBytes: config.WECOM_MEDIA_MAX_BYTES,
+      timeoutMs: config.WECOM_MEDIA_TIMEOUT_MS,
+      allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
+      clock
+    }),
+    botKey: config.WECOM_ENCODING_AES_KEY,
+    limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
+    log
+  })
   const receive = createReceive({
     streams,
-    frames: createFrames(loadTexts(options.texts)),
-    log: fastify.log,
+    frames: createFrames(texts),
+    log,
     scope: fastify.prefix + path,
     botName: config.WECOM_BOT_NAME,
-    source: sourceOf(options, streams),
-    showReasoning: config.STREAM_REASONING === 'show',
+    answering: createAnswering({ streams, attachments, source: sourceOf(options, streams), reasoning: config.STREAM_REASONING, log }),
+    conversationOf: createConversations({
+      ...fastify[kConversationStores],
+      scope: config.WECOM_CONVERSATION_SCOPE,
+      parallel: config.WECOM_PARALLEL_TURNS
+    }),
+    commandOf: createCommands(options.commands ?? {}, texts),
     firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
   })
   const refuse = createRefusals(fastify.log, clock)

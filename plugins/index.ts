@@ -1,22 +1,25 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
+import type { CommandOptions, HostCommand } from '../lib/commands.ts'
 import { readEnvironment } from '../lib/config.ts'
 import type { Env } from '../lib/config.ts'
+import type { ConversationScope } from '../lib/conversations.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError } from '../lib/errors.ts'
 import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { ReasoningMode } from '../lib/run.ts'
 import { callbackSettings } from '../lib/settings.ts'
 import { createMockSource } from '../lib/sources/mock.ts'
 import type { MockOptions } from '../lib/sources/mock.ts'
 import { createOpenAISource } from '../lib/sources/openai.ts'
 import type { OpenAIOptions } from '../lib/sources/openai.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
-import type { ReplyPart, Source, SourceContext, Turn, Usage } from '../lib/sources/source.ts'
+import type { Attachment, HistoryTurn, LostAttachment, Quote, ReplyPart, Source, SourceContext, Turn, Usage } from '../lib/sources/source.ts'
 import { StreamStatus } from '../lib/stream-state.ts'
 import type { StreamFailure, StreamState } from '../lib/stream-state.ts'
 import type { StreamInput } from '../lib/streams.ts'
-import type { TextOverrides, Texts } from '../lib/texts.ts'
+import type { Language, TextOverrides, Texts } from '../lib/texts.ts'
 import callback, { readCallbackConfig } from './callback.ts'
 import type { CallbackPluginOptions } from './callback.ts'
 import streams, { readStreamsConfig } from './streams.ts'
@@ -27,8 +30,11 @@ export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackP
   env?: Env
 }
 
-const CALLBACK_OPTIONS = new Set([...Object.values(callbackSettings).map(({ option }) => option), 'prefix', 'logLevel', 'logSerializers'])
-const SHARED_OPTIONS = new Set(['texts', 'clock'])
+const SHARED_OPTIONS = new Set(['texts', 'clock', 'language'])
+const CALLBACK_OPTIONS = new Set([
+  ...Object.values(callbackSettings).map(({ option }) => option.split('.')[0] as string).filter(option => !SHARED_OPTIONS.has(option)),
+  'commands', 'prefix', 'logLevel', 'logSerializers'
+])
 
 const pick = (options: object, belongs: (name: string) => boolean): object =>
   Object.fromEntries(Object.entries(options).filter(([name]) => belongs(name)))
@@ -68,6 +74,7 @@ export {
   streams, callback, createMockSource, createOpenAISource, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
-  CallbackPluginOptions, Clock, ConfigFault, Env, FailureClass, Logger, MockOptions, OpenAIOptions, ReplyPart, Source, SourceContext,
-  SourceErrorOptions, SourceOptions, StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TextOverrides, Texts, Turn, Usage
+  Attachment, CallbackPluginOptions, Clock, CommandOptions, ConfigFault, ConversationScope, Env, FailureClass, HistoryTurn, HostCommand, Language,
+  Logger, LostAttachment, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, Source, SourceContext, SourceErrorOptions, SourceOptions,
+  StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TextOverrides, Texts, Turn, Usage
 }

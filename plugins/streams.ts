@@ -10,12 +10,16 @@ import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
 import { viewOf, viewsOf } from '../lib/state-view.ts'
+import type { HistoryLimits, HistoryStore } from '../lib/stores/history.ts'
+import type { LineStore } from '../lib/stores/lines.ts'
+import { createMemoryHistory } from '../lib/stores/memory-history.ts'
+import { createMemoryLines } from '../lib/stores/memory-lines.ts'
 import { createMemoryStore } from '../lib/stores/memory.ts'
 import { createStreams } from '../lib/streams.ts'
 import type { StreamInput, Streams } from '../lib/streams.ts'
 import type { StreamState } from '../lib/stream-state.ts'
 import { loadTexts, textFaults } from '../lib/texts.ts'
-import type { TextOverrides } from '../lib/texts.ts'
+import type { Language, TextOverrides } from '../lib/texts.ts'
 
 export interface StreamsPluginOptions extends SourceOptions {
   /** Milliseconds from the user's message to the forced end of its stream. `STREAM_DEADLINE_MS`. */
@@ -38,6 +42,10 @@ export interface StreamsPluginOptions extends SourceOptions {
   maxFinishedBytes?: number
   /** `STREAM_MAX_CONTENT_BYTES` */
   maxContentBytes?: number
+  /** What is remembered of a conversation. `turns: 0` switches it off. `STREAM_HISTORY_TURNS` and its like. */
+  history?: Partial<HistoryLimits>
+  /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
+  language?: Language
   /** Sentences of yours in place of ours. */
   texts?: TextOverrides
   /** Variables to read what is not among the options from. Default: none; the composed plugin reads the environment. */
@@ -50,6 +58,12 @@ const MARGIN_MS = 500
 
 /** Where the callback plugin finds the streams of its app. */
 export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams')
+
+/** And what it needs to hold conversations. */
+export const kConversationStores: unique symbol = Symbol.for('fastify-wecom-stream.conversation-stores')
+
+/** Beyond these, the one that was silent for longest is forgotten. */
+const MAX_CONVERSATIONS = 10_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -79,6 +93,7 @@ declare module 'fastify' {
      */
     drainStreams (): Promise<void>
     [kStreams]: Streams
+    [kConversationStores]: { history: HistoryStore, lines: LineStore }
   }
 }
 
@@ -93,7 +108,7 @@ const namedSource = (options: StreamsPluginOptions): object =>
 
 async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOptions): Promise<void> {
   const config = configOf(readStreamsConfig(options, options.env ?? {}))
-  const texts = loadTexts(options.texts)
+  const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
   const clock = options.clock ?? systemClock
   const streams = createStreams({
     ...createSources(options, config, clock),
@@ -119,7 +134,15 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
 
   fastify.log.info({ source: typeof options.source === 'function' ? 'of the host' : chosenName({ ...config }) }, 'streams are ready')
 
+  const history = createMemoryHistory(clock, {
+    turns: config.STREAM_HISTORY_TURNS,
+    bytes: config.STREAM_HISTORY_BYTES,
+    idleMs: config.STREAM_HISTORY_IDLE_MS
+  }, MAX_CONVERSATIONS)
+  const lines = createMemoryLines(clock)
+
   fastify.decorate(kStreams, streams)
+  fastify.decorate(kConversationStores, { history, lines })
   fastify.decorate('startStream', input => streams.start(input))
   fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))
   fastify.decorate('stopStream', async id => viewOf(await streams.stop(id), texts))
@@ -136,7 +159,10 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     await streams.drain(Math.min(config.STREAM_SHUTDOWN_GRACE_MS, roomMs))
     if (config.STREAM_SHUTDOWN_GRACE_MS > 0 && roomMs > 0) await streams.allFetched()
   })
-  fastify.addHook('onClose', () => streams.close())
+  fastify.addHook('onClose', async () => {
+    await streams.close()
+    await Promise.all([history.close(), lines.close()])
+  })
 }
 
 /** The streams and the methods of the app, without a callback. */

@@ -31,6 +31,16 @@ export interface OpenAIOptions {
   maxConcurrency?: number | undefined
   /** Of one response; default 4 MiB. */
   maxResponseBytes?: number | undefined
+  /** Of the text of all files of a question together, in UTF-8; default 100 KiB. */
+  maxFileTextBytes?: number | undefined
+  /** Default false. True for servers that read PDF: it is then sent as a `file` part. */
+  pdfAsFile?: boolean | undefined
+  /** How closely the model is to look at images; default: not sent, because not every server knows it. */
+  imageDetail?: 'auto' | 'low' | 'high' | undefined
+  /** Of what the model is told about files; default `zh-CN`. */
+  language?: 'zh-CN' | 'en' | undefined
+  /** Default false. True where the template of the chat opens the thinking, so that an answer begins with it and only closes it. */
+  thinkingFirst?: boolean | undefined
   clock?: Clock | undefined
   random?: (() => number) | undefined
   fetch?: typeof fetch | undefined
@@ -52,6 +62,11 @@ export interface OpenAISettings {
   requestTimeoutMs: number
   maxConcurrency: number | undefined
   maxResponseBytes: number
+  maxFileTextBytes: number
+  pdfAsFile: boolean
+  imageDetail: 'auto' | 'low' | 'high' | undefined
+  language: 'zh-CN' | 'en'
+  thinkingFirst: boolean
   clock: Clock
   random: () => number
   fetch: typeof fetch
@@ -79,6 +94,11 @@ export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     maxConcurrency: options.maxConcurrency,
     maxResponseBytes: options.maxResponseBytes ?? 4 * 1024 * 1024,
+    maxFileTextBytes: options.maxFileTextBytes ?? 100 * 1024,
+    pdfAsFile: options.pdfAsFile ?? false,
+    imageDetail: options.imageDetail,
+    language: options.language ?? 'zh-CN',
+    thinkingFirst: options.thinkingFirst ?? false,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
     // Looked up for each request, so that instrumentation which replaces the global one is used.
@@ -87,7 +107,7 @@ export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
 }
 
 function * findFaults (options: OpenAIOptions): Generator<string> {
-  const { apiKey, baseURL, model, systemPrompt, systemRole, maxTokensField, temperature, extraBody } = options
+  const { apiKey, baseURL, model, systemPrompt, systemRole, maxTokensField, temperature, extraBody, imageDetail, language } = options
   // A header takes nothing else, and the error it throws shows the key.
   if (!isString(apiKey) || !/^[\x21-\x7e]+$/.test(apiKey)) {
     yield 'apiKey is required: visible ASCII characters, without spaces or line breaks'
@@ -100,6 +120,8 @@ function * findFaults (options: OpenAIOptions): Generator<string> {
   if (systemRole !== undefined && !['system', 'developer'].includes(systemRole)) {
     yield "systemRole must be 'system' or 'developer'"
   }
+  if (imageDetail !== undefined && !['auto', 'low', 'high'].includes(imageDetail)) yield "imageDetail must be 'auto', 'low' or 'high'"
+  if (language !== undefined && !['zh-CN', 'en'].includes(language)) yield "language must be 'zh-CN' or 'en'"
   if (maxTokensField !== undefined && !['max_tokens', 'max_completion_tokens'].includes(maxTokensField)) {
     yield "maxTokensField must be 'max_tokens' or 'max_completion_tokens'"
   }
@@ -112,9 +134,10 @@ function * findFaults (options: OpenAIOptions): Generator<string> {
   yield * findWholeNumberFault(options, 'requestTimeoutMs', 1, MAX_TIMER_MS)
   yield * findWholeNumberFault(options, 'maxConcurrency', 1)
   yield * findWholeNumberFault(options, 'maxResponseBytes', 1)
+  yield * findWholeNumberFault(options, 'maxFileTextBytes', 0)
 }
 
-type WholeNumber = 'maxTokens' | 'maxRetries' | 'requestTimeoutMs' | 'maxConcurrency' | 'maxResponseBytes'
+type WholeNumber = 'maxTokens' | 'maxRetries' | 'requestTimeoutMs' | 'maxConcurrency' | 'maxResponseBytes' | 'maxFileTextBytes'
 
 function * findWholeNumberFault (options: OpenAIOptions, name: WholeNumber, min: number, max = Number.MAX_SAFE_INTEGER): Generator<string> {
   const value = options[name]

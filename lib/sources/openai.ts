@@ -7,10 +7,12 @@ import { readAnswer } from './openai-answer.ts'
 import type { AttemptFacts } from './openai-failure.ts'
 import { logFields, readFailure, toSourceError } from './openai-failure.ts'
 import type { OpenAIOptions, OpenAISettings } from './openai-options.ts'
+import { messagesOf } from './openai-messages.ts'
 import { readOpenAIOptions } from './openai-options.ts'
 import { retryDelay } from './retry.ts'
 import type { ReplyPart, Source, Turn } from './source.ts'
 import { guardFetch } from './sse-guard.ts'
+import { splitThinking } from './split-thinking.ts'
 
 export type { OpenAIOptions } from './openai-options.ts'
 
@@ -26,12 +28,14 @@ export function createOpenAISource (options: OpenAIOptions): Source {
 
   return async function * openai (turn, context) {
     const { signal, log } = context
+    // Once for all attempts: reading a large file takes its time.
+    const body = requestBody(settings, turn)
     for (let retries = 0; !signal.aborted; retries++) {
       const facts: AttemptFacts = { model: settings.model, attempt: retries + 1, chunks: 0, bytes: 0 }
       const place = limiter.enter(signal)
       try {
         await context.untimed(place.entered)
-        yield * ask(settings, turn, signal, facts)
+        yield * ask(settings, body, signal, facts)
         return
       } catch (error) {
         if (signal.aborted) return
@@ -56,7 +60,7 @@ export function createOpenAISource (options: OpenAIOptions): Source {
 }
 
 /** One request and its answer. Whichever way it is left, its connection is closed. */
-async function * ask (settings: OpenAISettings, turn: Turn, stop: AbortSignal, facts: AttemptFacts): AsyncGenerator<string | ReplyPart> {
+async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal, facts: AttemptFacts): AsyncGenerator<string | ReplyPart> {
   stop.throwIfAborted()
   const { clock, allowMissingFinish } = settings
   const startedAt = clock.now()
@@ -71,14 +75,14 @@ async function * ask (settings: OpenAISettings, turn: Turn, stop: AbortSignal, f
     maxBytes: settings.maxResponseBytes
   })
   try {
-    const request = createClient(settings, guard.fetch).chat.completions.create(requestBody(settings, turn), {
+    const request = createClient(settings, guard.fetch).chat.completions.create(body, {
       signal: attempt.signal,
       // The SDK takes headers from the environment too: ours come last.
       headers: { authorization: `Bearer ${settings.apiKey}` }
     })
     // Rejects with the reason of whoever aborted; what the SDK makes of an abort differs from place to place.
     const events = await abortable(request, attempt.signal)
-    yield * readAnswer(events, { clock, attempt, stop, allowMissingFinish, facts })
+    yield * splitThinking(readAnswer(events, { clock, attempt, stop, allowMissingFinish, facts }), { opened: settings.thinkingFirst })
   } finally {
     stop.removeEventListener('abort', onStop)
     attempt.abort()
@@ -102,8 +106,10 @@ function createClient (settings: OpenAISettings, guardedFetch: typeof fetch): Op
   })
 }
 
-function requestBody (settings: OpenAISettings, turn: Turn): OpenAI.ChatCompletionCreateParamsStreaming {
-  const { model, systemPrompt, systemRole, maxTokens, maxTokensField, temperature, includeUsage, extraBody } = settings
+type Request = OpenAI.ChatCompletionCreateParamsStreaming
+
+function requestBody (settings: OpenAISettings, turn: Turn): Request {
+  const { model, maxTokens, maxTokensField, temperature, includeUsage, extraBody } = settings
   return {
     model,
     ...(maxTokens !== undefined && { [maxTokensField]: maxTokens }),
@@ -111,9 +117,6 @@ function requestBody (settings: OpenAISettings, turn: Turn): OpenAI.ChatCompleti
     ...(includeUsage && { stream_options: { include_usage: true } }),
     ...extraBody,
     stream: true,
-    messages: [
-      ...(systemPrompt === '' ? [] : [{ role: systemRole, content: systemPrompt }]),
-      { role: 'user', content: turn.prompt }
-    ]
+    messages: messagesOf(turn, settings)
   }
 }

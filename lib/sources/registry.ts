@@ -69,6 +69,9 @@ function openaiSource (options: SourceOptions, config: StreamsConfig, clock: Clo
     maxRetries: config.OPENAI_MAX_RETRIES,
     requestTimeoutMs: config.OPENAI_REQUEST_TIMEOUT_MS,
     maxConcurrency: config.OPENAI_MAX_CONCURRENCY,
-    maxResponseBytes: config.OPENAI_MAX_RESPONSE_BYTES
+    maxResponseBytes: config.OPENAI_MAX_RESPONSE_BYTES,
+    maxFileTextBytes: config.OPENAI_MAX_FILE_TEXT_BYTES,
+    pdfAsFile: config.OPENAI_PDF_AS_FILE,
+    language: config.WECOM_LANGUAGE
   })]]
 }

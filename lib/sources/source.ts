@@ -1,9 +1,50 @@
 import type { Logger } from '../logger.ts'
+import type { MediaFailure } from '../media/error.ts'
+
+/** A file of the user's, fetched and decrypted. */
+export interface Attachment {
+  kind: AttachmentKind
+  /** MIME type by its first bytes; `application/octet-stream` where they say nothing. */
+  type: string
+  /** As WeCom's storage names it, made safe. */
+  name?: string
+  /** Bytes. */
+  size: number
+  /** Base64. */
+  data: string
+}
+
+/** A file of the user's that could not be had. */
+export interface LostAttachment {
+  kind: AttachmentKind
+  lost: MediaFailure
+}
+
+export type AttachmentKind = 'image' | 'file' | 'video'
+
+/** An earlier message that the user refers to. */
+export interface Quote {
+  text?: string
+  attachments?: Array<Attachment | LostAttachment>
+}
+
+/** A question of before, with its answer. */
+export interface HistoryTurn {
+  prompt: string
+  reply: string
+  /** The reply was stopped or failed; this is what was shown of it. */
+  cut?: true
+}
 
 /** One question to a source. Plain data: it survives `JSON.stringify`, so that another process can take it up. */
 export interface Turn {
   /** What the user said, without the mention of the bot. */
   prompt: string
+  /** What the user sent with it. */
+  attachments?: Array<Attachment | LostAttachment>
+  quote?: Quote
+  /** What was said before in this conversation, oldest first. */
+  history?: HistoryTurn[]
   /** Who said it: WeCom's userid, opaque. */
   sender?: string
   chat?: { type: 'single' | 'group', id?: string }
@@ -24,6 +65,8 @@ export interface Usage {
 export type ReplyPart =
   /** Thinking. Counts as progress; shown in the thinking area or left out, as `reasoning` says. */
   | { type: 'reasoning', text: string }
+  /** JPG or PNG, as bytes or base64, shown below the finished text: at most 10, of at most 10 MB each. */
+  | { type: 'image', data: Uint8Array | string }
   /** The end of the answer; nothing is read after it. A source that just returns has ended with `stop`. */
   | { type: 'end', reason: 'stop' | 'length', usage?: Usage }
 

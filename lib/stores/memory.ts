@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
 import { canMove, isTerminal } from '../stream-state.ts'
 import type { StoredStatus } from '../stream-state.ts'
-import type { NewStream, Outcome, StreamRecord, StreamStore, Track } from './store.ts'
+import type { NewStream, Notes, Outcome, StreamRecord, StreamStore, Track } from './store.ts'
 
 export interface MemoryStoreOptions {
   clock: Clock
@@ -20,6 +20,7 @@ interface Entry extends Record<Track, string> {
   readonly claim: string | undefined
   status: StoredStatus
   outcome: Outcome | undefined
+  notes: Notes
   snapshot: StreamRecord | undefined
   watchers: Set<() => void> | undefined
 }
@@ -27,6 +28,7 @@ interface Entry extends Record<Track, string> {
 interface Ended { entry: Entry, bytes: number, expires: number }
 
 const EPOCH = 1
+const NO_NOTES: Notes = Object.freeze({})
 
 /** Streams in this process's memory. */
 export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
@@ -47,7 +49,8 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   function finish (entry: Entry, outcome: Outcome): void {
     entry.status = outcome.status
     entry.outcome = outcome
-    const bytes = Buffer.byteLength(entry.content) + Buffer.byteLength(entry.reasoning)
+    const images = (entry.notes.images ?? []).reduce((sum, { image }) => sum + image.base64.length, 0)
+    const bytes = Buffer.byteLength(entry.content) + Buffer.byteLength(entry.reasoning) + images
     ended.set(entry.id, { entry, bytes, expires: clock.now() + retentionMs })
     endedBytes += bytes
     for (const oldest of ended.values()) {
@@ -93,16 +96,17 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
     reasoning: entry.reasoning,
     chat: entry.chat,
     failure: entry.outcome?.failure,
-    notice: entry.outcome?.notice
+    notice: entry.outcome?.notice,
+    notes: entry.notes
   }))
 
   return {
-    async create ({ id, claim, chat, outcome }) {
+    async create ({ id, claim, chat, content = '', outcome }) {
       if (closed) throw new ClosedError()
       const holder = claim === undefined ? undefined : claims.get(claim)
       if (holder !== undefined) return holder
       const entry: Entry = {
-        id, chat, claim, status: 'running', content: '', reasoning: '', outcome: undefined, snapshot: undefined, watchers: undefined
+        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes: NO_NOTES, snapshot: undefined, watchers: undefined
       }
       entries.set(id, entry)
       if (claim !== undefined) claims.set(claim, id)
@@ -119,6 +123,14 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
         entry[track] += text.slice(standing.length)
         changed(entry)
       }
+      return true
+    },
+
+    async note (id, epoch, notes) {
+      const entry = owned(id, epoch)
+      if (entry === undefined) return false
+      entry.notes = Object.freeze({ ...entry.notes, ...notes })
+      changed(entry)
       return true
     },
 

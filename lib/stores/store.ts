@@ -1,4 +1,6 @@
 import type { FailureClass } from '../errors.ts'
+import type { MediaFailure } from '../media/error.ts'
+import type { ImageItem } from '../reply-images.ts'
 import type { EndStatus, StoredStatus } from '../stream-state.ts'
 
 /** The chat a stream may be shown in. `scope` keeps two bots of one app apart. */
@@ -24,8 +26,22 @@ export interface NewStream {
   claim?: string
   /** A stream without a chat is never shown through the callback. */
   chat?: Chat
+  /** Text that the stream has from the beginning. */
+  content?: string
   /** Creates a stream that has ended already. */
   outcome?: Outcome
+}
+
+/** What there is to know of a stream besides its text. */
+export interface Notes {
+  /** It waits until earlier messages of its conversation have been answered. */
+  readonly waiting?: boolean
+  /** Why files of the user's could not be had. */
+  readonly lost?: readonly MediaFailure[]
+  /** Thinking has come that is not kept. */
+  readonly thinking?: true
+  /** For the last frame. */
+  readonly images?: readonly ImageItem[]
 }
 
 /** An immutable snapshot. The same object is handed out until something changes. */
@@ -37,6 +53,7 @@ export interface StreamRecord {
   readonly chat: Chat | undefined
   readonly failure: Outcome['failure']
   readonly notice: Notice | undefined
+  readonly notes: Notes
 }
 
 /** A stream has two growing texts. */
@@ -59,6 +76,8 @@ export interface StreamStore {
    * the owner's, or the track is shorter than `offset` or differs from the text.
    */
   append (id: string, epoch: number, track: Track, offset: number, text: string): Promise<boolean>
+  /** Sets those of the notes that are given. False, and nothing changed, as with `append`. */
+  note (id: string, epoch: number, notes: Notes): Promise<boolean>
   /** Ends a stream. False, and nothing changed, where it is unknown or ended already, or the epoch is not the owner's. */
   end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */

@@ -2,16 +2,11 @@ import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { FAILURE_CLASSES, SourceError } from '../../lib/errors.ts'
 import { checkFrames } from '../../lib/frame-check.ts'
-import { createFrames } from '../../lib/frames.ts'
-import { createId } from '../../lib/ids.ts'
-import { createReceive } from '../../lib/receive.ts'
+import type { ReasoningMode } from '../../lib/run.ts'
 import type { Source } from '../../lib/sources/source.ts'
-import { createMemoryStore } from '../../lib/stores/memory.ts'
-import { createStreams } from '../../lib/streams.ts'
 import { loadTexts } from '../../lib/texts.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { createBot } from '../fixtures/bot.ts'
 import type { ManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
 import { settle } from '../fixtures/sources.ts'
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
@@ -46,7 +41,7 @@ interface Script {
   steps: Step[]
   end: 'returns' | 'stop' | 'length' | 'fails' | 'fails by class' | 'yields nonsense' | 'never ends' | 'ignores its signal'
   grace: number
-  showsThinking: boolean
+  reasoning: ReasoningMode
   waits: number[]
   repeats: number
 }
@@ -76,7 +71,7 @@ function createScript (random: () => number): Script {
     steps: pieces.map(piece => ({ delayMs: pick([0, 0, 0, 10, 300, 1000]), piece })),
     end: pick(['returns', 'returns', 'returns', 'stop', 'length', 'fails', 'fails by class', 'yields nonsense', 'never ends', 'ignores its signal']),
     grace: pick([0, 0, 200, 1000]),
-    showsThinking: random() < 0.7,
+    reasoning: pick(['show', 'show', 'hide', 'placeholder']),
     waits: Array.from({ length: 40 }, () => pick([0, 1, 100, 500, 1000, 2500, 7000])),
     repeats: pick([1, 1, 1, 2, 3])
   }
@@ -120,25 +115,15 @@ interface Run {
 async function play (random: () => number): Promise<Run> {
   const below = (limit: number): number => Math.floor(random() * limit)
   const script = createScript(random)
-  const clock = createManualClock()
-  const store = createMemoryStore({ clock, retentionMs: 900_000, maxFinished: 100, maxFinishedBytes: 1e8 })
   let asked = 0
-  const source: Source = (turn, context) => {
-    asked++
-    return sourceOf(script, clock, random)(turn, context)
-  }
-  const streams = createStreams({
-    store,
-    clock,
-    log: createLog(),
-    createId,
-    source,
-    sources: new Map(),
-    limits: { deadlineMs: DEADLINE_MS, firstTokenTimeoutMs: 5000, idleTimeoutMs: 4000, maxContentBytes: 30_000, maxRunning: 5, maxQueued: 5, shutdownGraceMs: 0 }
+  const { clock, streams, close, receiver } = createBot({
+    source: (turn, context) => {
+      asked++
+      return sourceOf(script, clock, random)(turn, context)
+    },
+    limits: { deadlineMs: DEADLINE_MS, firstTokenTimeoutMs: 5000, idleTimeoutMs: 4000, maxContentBytes: 30_000, maxRunning: 5, maxQueued: 5 }
   })
-  const receive = createReceive({
-    streams, frames: createFrames(texts), log: createLog(), scope: 's', botName: '', source: undefined, showReasoning: script.showsThinking, firstReplyGraceMs: script.grace
-  })
+  const receive = receiver({ botName: '', reasoning: script.reasoning, firstReplyGraceMs: script.grace })
 
   const chat = { aibotid: 'b', chattype: 'single', from: { userid: 'u' } }
   const problems: string[] = []
@@ -187,7 +172,7 @@ async function play (random: () => number): Promise<Run> {
   await ask({ msgtype: 'stream', msgid: 'last', stream: { id } })
   await ask(script.grace === 0 ? message : { msgtype: 'stream', msgid: 'last', stream: { id } })
 
-  const record = await store.read(id)
+  const record = await streams.read(id)
   const last = frames.at(-1)?.stream
   problems.push(...checkFrames(frames, { texts }))
   if (asked !== 1) problems.push(`the source was asked ${asked} times`)
@@ -203,7 +188,7 @@ async function play (random: () => number): Promise<Run> {
     const heads = [shown, shown.replace(/\n[`~]{3,}$/, '')].filter(head => content.startsWith(head))
     if (!heads.some(head => Buffer.byteLength(head) + Number(cut[1]) === Buffer.byteLength(content))) problems.push('the notice of the cut is wrong')
   }
-  await streams.close()
+  await close()
   if (script.end !== 'ignores its signal' && clock.pending > 0) problems.push(`${clock.pending} timers are left`)
   return { problems, ending: [record?.status, record?.notice ?? record?.failure?.code, cut && 'cut'].filter(Boolean).join(' '), frames: frames.length }
 }

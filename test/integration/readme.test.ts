@@ -216,6 +216,26 @@ t.test('agent.mjs: a source with a tool, by default and by name', async t => {
   t.match(last, { status: 'done', content })
 })
 
+t.test('support.mjs: a group has one conversation', async t => {
+  const { options, wecom } = await serve(t, 'support.mjs', { MOCK_CHUNK_DELAY_MS: '1' })
+  t.ok(options)
+  t.equal(await talk(t, wecom(), 'hello', { chat: 'g', user: 'a' }), HELLO)
+  t.equal(await talk(t, wecom(), '/new', { chat: 'g', user: 'b' }), '已开始新对话')
+})
+
+t.test('commands.mjs: words of the host, and a command of its own', async t => {
+  const { wecom } = await serve(t, 'commands.mjs', { MOCK_CHUNK_DELAY_MS: '1' })
+  t.equal(await talk(t, wecom(), 'Enough'), 'There is no answer under way.')
+  t.equal(await talk(t, wecom(), '/whoami', { user: 'zhang' }), 'You are zhang.')
+  t.match(await talk(t, wecom(), '/help'), /\/stop enough[^]*\/whoami — says who you are/)
+  t.equal(await talk(t, wecom(), '/new'), 'Q: /new\nHello world! This is a stream.', 'it is switched off')
+})
+
+t.test('files.mjs: a source finds the files of a message', async t => {
+  const { wecom } = await serve(t, 'files.mjs')
+  t.match(await talk(t, wecom(), { msgtype: 'file', file: { url: 'http://127.0.0.1/inside' } }), /^file: REFUSED\n/)
+})
+
 t.test('two-bots.mjs: each bot has its credentials, path and source', async t => {
   const sales = { token: 'sales', encodingAESKey: 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR' }
   const { url, wecom } = await serve(t, 'two-bots.mjs', { SALES_TOKEN: sales.token, SALES_ENCODING_AES_KEY: sales.encodingAESKey })
@@ -225,7 +245,7 @@ t.test('two-bots.mjs: each bot has its credentials, path and source', async t =>
 
 t.test('english.mjs: the sentences of the host take the place of ours', async t => {
   const { wecom } = await serve(t, 'english.mjs')
-  t.equal(await talk(t, wecom(), { msgtype: 'image', image: { url: 'https://example.com' } }), 'I can read text, voice, and the text of mixed messages only.')
+  t.equal(await talk(t, wecom(), { msgtype: 'location', location: {} }), 'I can read text, voice, images, files and videos only.')
   const section = readme.slice(readme.indexOf('## Sentences of the bot'), readme.indexOf('## Test your app'))
   for (const name of Object.keys(texts)) t.match(section, new RegExp(`\`${name}\`|^ +${name}: `, 'm'), `${name} is named`)
 })

@@ -171,6 +171,17 @@ t.test('the waiting text is that of the given texts', async t => {
   t.same(checkFrames(ended('思考中…'), { texts: { waiting: '思考中…' } }), ['frame 1: the final frame shows the waiting text'])
 })
 
+t.test('each placeholder is replaced by the next one, or by the answer, and ends nothing', async t => {
+  for (const language of ['zh-CN', 'en'] as const) {
+    const { waiting, queued, thinking } = loadTexts({}, language)
+    t.same(checkFrames([waiting, queued, waiting, thinking].map(text => frame(text)).concat(ended('Hi'))), [], language)
+    for (const text of [waiting, queued, thinking]) t.same(checkFrames([frame(text, true)]), ['frame 1: the final frame shows the waiting text'])
+  }
+  const own = { queued: 'in line', thinking: 'hm' }
+  t.same(checkFrames([frame('in line'), frame('hm'), frame('Hi', true)], { texts: own }), [])
+  t.match(checkFrames([frame(loadTexts().queued), frame('Hi', true)], { texts: own }), [/^frame 2: the text does not start with/], 'not where the host has its own')
+})
+
 t.test('several rules broken at once are all told, frame by frame', async t => {
   t.same(checkFrames([frame('```\n\ud800', false, { msg_item: [] }), frame(' ', true, { id: 'b' })]), [
     'frame 1: content has a lone surrogate at offset 4',

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RefusalError } from '../../lib/errors.ts'
-import { chatOf, parseMessage, promptOf, stringAt, turnOf } from '../../lib/messages.ts'
+import { chatOf, isGroup, isObject, parseMessage, stringAt, turnOf } from '../../lib/messages.ts'
 import type { Message } from '../../lib/messages.ts'
 
 function refusal (text: string): string {
@@ -81,67 +81,15 @@ t.test('a turn tells who asks, where, and the whole message', async t => {
   t.same(turnOf({ msgtype: 'text', chattype: 'group' }).chat, { type: 'group' }, 'a group without an id is one all the same')
 })
 
-t.test('the prompt is what was said', async t => {
-  const prompt = (message: object): unknown => promptOf({ msgtype: '', chattype: 'single', ...message }, 'Robot')
-  t.equal(prompt({ msgtype: 'text', text: { content: '  hi\nthere ' } }), 'hi\nthere')
-  t.equal(prompt({ msgtype: 'voice', voice: { content: 'spoken' } }), 'spoken')
-  const mixed = [
-    { msgtype: 'text', text: { content: 'look' } }, { msgtype: 'image', image: { url: 'https://x' } }, null, 5, { msgtype: 'text', text: { content: 'here' } }
+t.test('a group is told by chattype, and without it by chatid', async t => {
+  const rows: Array<[more: object, expected: boolean]> = [
+    [{ chattype: 'group', chatid: 'g' }, true], [{ chattype: 'group' }, true], [{ chatid: 'g' }, true], [{ chattype: 'of the future', chatid: 'g' }, true],
+    [{ chattype: 'single' }, false], [{ chattype: 'single', chatid: 'g' }, false], [{}, false], [{ chatid: 5 }, false], [{ chattype: 'of the future' }, false]
   ]
-  t.equal(prompt({ msgtype: 'mixed', mixed: { msg_item: mixed } }), 'look\nhere')
-  t.equal(prompt({ msgtype: 'text', text: { content: ' ' } }), '', 'nothing was said')
+  for (const [more, expected] of rows) t.equal(isGroup({ msgtype: 'text', ...more }), expected, JSON.stringify(more))
 })
 
-t.test('what cannot be read has no prompt', async t => {
-  for (const message of [
-    { msgtype: 'image', image: { url: 'https://x' } }, { msgtype: 'file' }, { msgtype: 'video' }, { msgtype: 'of the future', text: { content: 'hi' } },
-    { msgtype: 'text' }, { msgtype: 'text', text: 'hi' }, { msgtype: 'text', text: { content: 5 } }, { msgtype: 'text', text: null },
-    { msgtype: 'voice', text: { content: 'hi' } }, { msgtype: 'constructor' },
-    { msgtype: 'mixed' }, { msgtype: 'mixed', mixed: { msg_item: {} } }, { msgtype: 'mixed', mixed: { msg_item: [] } },
-    { msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'image', image: { url: 'https://x' } }] } }
-  ]) t.equal(promptOf(message as Message, 'Robot'), undefined, JSON.stringify(message))
-})
-
-const MENTIONS: ReadonlyArray<[name: string, said: string, prompt: string]> = [
-  ['Robot', '@Robot hello', 'hello'],
-  ['Robot', 'hello @Robot', 'hello'],
-  ['Robot', 'say @Robot what', 'say what'],
-  ['Robot', '你好@Robot 在吗', '你好在吗'],
-  ['Robot', '＠Robot hello', 'hello'],
-  ['Robot', '@Robot\u2005hello', 'hello'],
-  ['Robot', '@Robot\nhello', 'hello'],
-  ['Robot', '@Robot, hello', ', hello'],
-  ['Robot', '@Robot，你好', '，你好'],
-  ['Robot', '@Robot @Robot hello @Robot', 'hello'],
-  ['Robot', '@Robot', ''],
-  ['Robot', ' ＠Robot ', ''],
-  ['Robot', '@Robotics hello', '@Robotics hello'],
-  ['Robot', '@Robot2 hello', '@Robot2 hello'],
-  ['Robot', '@Robot_x hello', '@Robot_x hello'],
-  ['Robot', '@Robotß hello', '@Robotß hello'],
-  ['Robot', '@robot hello', '@robot hello'],
-  ['Robot', '@ Robot hello', '@ Robot hello'],
-  ['Robot', 'Robot hello', 'Robot hello'],
-  ['Robot', '@Alice ask @Robot x@H323', '@Alice ask x@H323'],
-  ['H323', 'call x@H323 now', 'call x@H323 now'],
-  ['H323', '@H323 call x@H323 now', 'call x@H323 now'],
-  ['My Little Bot', '@My Little Bot hello', 'hello'],
-  ['My Little Bot', '@My Little hello', '@My Little hello'],
-  ['Bot (beta) [v1.0] $^*+?{|}\\', '@Bot (beta) [v1.0] $^*+?{|}\\ hello', 'hello'],
-  ['a.c', '@abc hello', '@abc hello'],
-  ['机器人', '@机器人 你好', '你好'],
-  ['机器人', '@机器人们 你好', '@机器人们 你好'],
-  ['🤖', '@🤖 hello', 'hello'],
-  ['क', '@कि hello', '@कि hello'],
-  ['', '@Robot hello', '@Robot hello']
-]
-
-t.test('the mention of the bot is taken off in groups, and nothing else', async t => {
-  for (const [name, said, prompt] of MENTIONS) {
-    t.equal(promptOf(group(said), name), prompt, `${said} to ${name}`)
-    t.equal(promptOf(single(said), name), said.trim(), `${said} to ${name} alone`)
-  }
-  t.equal(promptOf({ msgtype: 'text', chatid: 'g', text: { content: '@Robot hi' } }, 'Robot'), 'hi', 'without chattype, a chatid tells a group')
-  t.equal(promptOf({ msgtype: 'text', chattype: 'group', text: { content: '@Robot hi' } }, 'Robot'), 'hi', 'without chatid, chattype does')
-  t.equal(promptOf({ ...group(''), msgtype: 'mixed', mixed: { msg_item: [{ text: { content: '@Robot look' } }] } }, 'Robot'), 'look', 'in a mixed message, too')
+t.test('an object is neither null nor a list', async t => {
+  for (const value of [{}, { a: 1 }, Object.create(null)]) t.equal(isObject(value), true)
+  for (const value of [null, undefined, [], 'x', 5, true]) t.equal(isObject(value), false, String(value))
 })

@@ -1,44 +1,37 @@
 import t from 'tap'
 import { checkFrames } from '../../lib/frame-check.ts'
-import { createFrames } from '../../lib/frames.ts'
-import { createId } from '../../lib/ids.ts'
 import type { Message } from '../../lib/messages.ts'
-import { createReceive } from '../../lib/receive.ts'
-import type { ReceiveOptions } from '../../lib/receive.ts'
 import type { Source } from '../../lib/sources/source.ts'
-import { createMemoryStore } from '../../lib/stores/memory.ts'
-import type { StreamStore } from '../../lib/stores/store.ts'
-import { createStreams } from '../../lib/streams.ts'
 import { loadTexts } from '../../lib/texts.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
+import { createBot } from '../fixtures/bot.ts'
+import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
 import { createHandSource, settle, throwing, yielding } from '../fixtures/sources.ts'
 
 const texts = loadTexts()
 
-interface Setup extends Partial<ReceiveOptions> {
+interface Setup extends ReceiveSettings, Omit<BotOptions, 'source'> {
   asked?: Source
-  store?: Partial<StreamStore>
-  maxRunning?: number
-  maxQueued?: number
 }
 
 interface Shown { id: string, finish: boolean, content: string }
 
-function setUp ({ asked, store: overrides, maxRunning = 10, maxQueued = 10, ...options }: Setup = {}) {
-  const clock = createManualClock()
-  const log = createLog()
+function setUp ({ asked, store, lines, history, limits, ...settings }: Setup = {}) {
   const hand = createHandSource()
-  const memory = createMemoryStore({ clock, retentionMs: 900_000, maxFinished: 100, maxFinishedBytes: 1e6 })
-  const limits = {
-    deadlineMs: 330_000, firstTokenTimeoutMs: 60_000, idleTimeoutMs: 45_000, maxContentBytes: 1e6, maxRunning, maxQueued, shutdownGraceMs: 0
-  }
-  const streams = createStreams({ store: { ...memory, ...overrides }, clock, log, createId, limits, source: asked ?? hand.source, sources: new Map() })
-  const bot = (more: Partial<ReceiveOptions> = {}) => createReceive({
-    streams, frames: createFrames(texts), log, scope: 'scope', botName: 'Robot', source: undefined, showReasoning: false, firstReplyGraceMs: 0, ...options, ...more
+  const { clock, log, streams, receiver } = createBot({
+    source: asked ?? hand.source,
+    ...(store && { store }),
+    ...(lines && { lines }),
+    ...(history && { history }),
+    limits: limits ?? {}
   })
+  const bot = (more: ReceiveSettings = {}) => receiver({ ...settings, ...more })
   const receive = bot()
-  const replyTo = async (message: object): Promise<Shown> => read(await receive(message as Message))
+  const replyTo = async (message: object): Promise<Shown> => {
+    const reply = read(await receive(message as Message))
+    // What goes on in the background has gone on.
+    await settle()
+    return reply
+  }
   return { clock, log, hand, streams, bot, receive, replyTo }
 }
 
@@ -89,7 +82,7 @@ t.test('a source of the bot is asked in place of that of the streams', async t =
 t.test('thinking is shown where the bot shows it', async t => {
   const asked = yielding({ type: 'reasoning', text: 'hm' }, 'so')
   t.equal((await setUp({ asked, firstReplyGraceMs: 200 }).replyTo(message('hi'))).content, 'so')
-  t.equal((await setUp({ asked, firstReplyGraceMs: 200, showReasoning: true }).replyTo(message('hi'))).content, '<think>hm</think>\n\nso')
+  t.equal((await setUp({ asked, firstReplyGraceMs: 200, reasoning: 'show' }).replyTo(message('hi'))).content, '<think>hm</think>\n\nso')
 })
 
 t.test('with a grace, an answer that is ready goes out whole with the first frame', async t => {
@@ -139,13 +132,14 @@ t.test('a message that comes again during the grace waits for the same answer', 
 })
 
 t.test('two messages are two, whatever they have in common', async t => {
-  const { hand, replyTo, bot } = setUp()
+  const { hand, replyTo, bot } = setUp({ parallel: true })
   await replyTo(message('hi'))
   await replyTo(message('hi', { msgid: 'm2' }))
   t.equal(hand.calls.length, 2, 'another msgid')
   await replyTo(message('hi', { aibotid: 'other' }))
   t.equal(hand.calls.length, 3, 'another bot')
   await bot({ scope: 'other' })(message('hi') as Message)
+  await settle()
   t.equal(hand.calls.length, 4, 'another callback')
   await replyTo(message('hi', { msgid: 'm'.repeat(200_000) }))
   await replyTo(message('hi', { msgid: 'm'.repeat(200_001) }))
@@ -153,7 +147,7 @@ t.test('two messages are two, whatever they have in common', async t => {
 })
 
 t.test('a msgid that is no non-empty string tells no duplicate', async t => {
-  const { hand, replyTo } = setUp({ maxRunning: 100 })
+  const { hand, replyTo } = setUp({ limits: { maxRunning: 100 }, parallel: true })
   const ids = new Set<string>()
   for (const msgid of [undefined, '', null, 5, 0, true, {}, ['m1'], []]) {
     for (let n = 0; n < 2; n++) ids.add((await replyTo(message('hi', { msgid }))).id)
@@ -246,8 +240,90 @@ t.test('a bare mention is asked back', async t => {
   t.equal(hand.calls.length, 0)
 })
 
+t.test('a message without words is one where there is something to look at', async t => {
+  const file = { url: 'https://media.test/f', aeskey: 'key' }
+  const asked: object[] = []
+  const attachments: ReceiveSettings['attachments'] = async references => {
+    asked.push(...references)
+    return references.map(({ kind }) => ({ kind, type: 'image/png', size: 1, data: 'AA==' }))
+  }
+  for (const [more, references] of [
+    [{ msgtype: 'image', image: file }, [{ kind: 'image', ...file }]],
+    [{ quote: { msgtype: 'text', text: { content: 'before' } } }, []],
+    [{ msgtype: 'text', text: { content: '@Robot' }, chattype: 'group', chatid: 'g', quote: { msgtype: 'file', file } }, [{ kind: 'file', ...file }]]
+  ] as const) {
+    const { replyTo, hand } = setUp({ attachments })
+    t.match(await replyTo(message('', more)), { finish: false })
+    await settle()
+    t.equal(hand.call().turn.prompt, '')
+    t.strictSame(asked.splice(0), references)
+  }
+})
+
+t.test('a command is answered with the first frame, and asks no source', async t => {
+  const { replyTo, hand, clock } = setUp()
+  t.match(await replyTo(message('/stop')), { finish: true, content: texts.stopNothing })
+  t.match(await replyTo(message(' 新对话 ', { msgid: 'm2' })), { finish: true, content: texts.newDone })
+  t.match(await replyTo(message('@Robot /HELP', { msgid: 'm3', chattype: 'group', chatid: 'g' })), { finish: true, content: /^可用命令：\n- \/stop 停止/ })
+  t.match(await replyTo(message('/help', { msgid: 'm4', chattype: 'group', chatid: 'g' })), { finish: true, content: /^可用命令/ }, 'a mention is not needed')
+  t.match(await replyTo(message('/help me', { msgid: 'm5' })), { finish: false }, 'it is the whole of a message')
+  t.strictSame(hand.calls.map(({ turn }) => turn.prompt), ['/help me'])
+  t.equal(clock.now(), 1_700_000_000_000)
+})
+
+t.test('a stop ends what runs and what waits, and nothing else', async t => {
+  const { replyTo, hand } = setUp()
+  const ids: string[] = []
+  for (const msgid of ['a', 'b', 'c']) ids.push((await replyTo(message(msgid, { msgid }))).id)
+  const other = await replyTo(message('other', { msgid: 'd', from: { userid: 'other' } }))
+  await hand.call(0).push('half')
+  t.equal(hand.calls.length, 2)
+  t.match(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone })
+  t.equal(hand.call(0).context.signal.aborted, true)
+  t.strictSame(await Promise.all(ids.map(async id => (await replyTo(refresh(id))).content)), ['half', texts.stopped, texts.stopped])
+  t.match(await replyTo(refresh(other.id, { from: { userid: 'other' } })), { finish: false })
+  t.equal(hand.calls.length, 2, 'none of the waiting ones had its turn in between')
+
+  const next = await replyTo(message('next', { msgid: 'e' }))
+  t.match(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone }, 'the same stop once more')
+  t.match(await replyTo(refresh(next.id)), { finish: false }, 'stops nothing new')
+})
+
+t.test('commands are taken in when all places are taken', async t => {
+  const { replyTo } = setUp({ limits: { maxRunning: 1, maxQueued: 0 } })
+  const { id } = await replyTo(message('hi'))
+  t.match(await replyTo(message('more', { msgid: 'm2' })), { finish: true, content: /^当前使用人数较多/ })
+  t.match(await replyTo(message('/stop', { msgid: 'm3' })), { finish: true, content: texts.stopDone })
+  t.match(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
+})
+
+t.test('a command of the host answers, fails and takes its time like a source', async t => {
+  let answer!: (text: string) => void
+  const more = [
+    { words: ['/slow'], description: 'slow', run: () => new Promise<string>(resolve => { answer = resolve }) },
+    { words: ['/broken'], description: 'broken', run: () => { throw new Error('at my-secret sk-secret1234') } },
+    { words: ['/hangs'], description: 'hangs', run: () => new Promise<string>(() => {}) }
+  ]
+  const { replyTo, clock, log } = setUp({ commands: { more } })
+  const first = replyTo(message('/slow'))
+  await settle()
+  await clock.advance(200)
+  const { id } = await first
+  t.match(await first, { finish: false, content: texts.waiting })
+  answer('at last')
+  await settle()
+  t.match(await replyTo(refresh(id)), { finish: true, content: 'at last' })
+  t.match(await replyTo(message('/broken', { msgid: 'm2' })), { finish: true, content: /^服务异常，请稍后再试/ })
+  t.notMatch(JSON.stringify(log.lines), /sk-secret/)
+  const hanging = replyTo(message('/hangs', { msgid: 'm3' }))
+  await settle()
+  await clock.advance(330_000)
+  t.match(await replyTo(refresh((await hanging).id)), { finish: true, content: /^响应超时/ })
+  t.equal(clock.pending, 1, 'but for the sweep of the store')
+})
+
 t.test('where there is no room, the answer says so', async t => {
-  const { replyTo, hand } = setUp({ maxRunning: 1, maxQueued: 0 })
+  const { replyTo, hand } = setUp({ limits: { maxRunning: 1, maxQueued: 0 } })
   await replyTo(message('hi'))
   const busy = await replyTo(message('hi', { msgid: 'm2' }))
   t.match(busy, { finish: true, content: /^当前使用人数较多，请稍后再试（编号 [0-9a-f]{8}）$/ })

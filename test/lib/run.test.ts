@@ -1,8 +1,10 @@
+import { Buffer } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { EndReason } from '../../lib/ending.ts'
 import { SourceError } from '../../lib/errors.ts'
 import { Run } from '../../lib/run.ts'
-import type { RunLimits } from '../../lib/run.ts'
+import type { ReasoningMode, RunLimits } from '../../lib/run.ts'
 import type { Source } from '../../lib/sources/source.ts'
 import { createMemoryStore } from '../../lib/stores/memory.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
@@ -35,22 +37,22 @@ function open ({ limits = {}, created = promise => promise, wrap = () => ({}) }:
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
   const run = new Run(deps, 's', clock.now() + 1000, created(memory.create({ id: 's' })))
-  const start = (source: Source, keepReasoning = false): void =>
-    run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, keepReasoning })
+  const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
+    run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
   const stored = async (): Promise<object> => {
     await settle()
-    const { status, content, reasoning, failure, notice } = { ...await store.read('s') }
-    return { status, content, ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
+    const { status, content, reasoning, failure, notice, notes } = { ...await store.read('s') }
+    return { status, content, ...(Object.keys(notes ?? {}).length > 0 && { notes }), ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
   }
   return { clock, log, store, run, start, stored }
 }
 
 /** The same with a source driven by hand, set to work. */
-function startHand (given?: Given, keepReasoning?: boolean) {
+function startHand (given?: Given, reasoning?: ReasoningMode) {
   const opened = open(given)
   const hand = createHandSource()
-  opened.start(hand.source, keepReasoning)
+  opened.start(hand.source, reasoning)
   return { ...opened, call: hand.call() }
 }
 
@@ -151,12 +153,12 @@ t.test('chunks may be cut anywhere: pairs are joined, lone surrogates are left o
 
 t.test('thinking is kept for the reader where it is wanted, apart from the text', async t => {
   for (const keep of [true, false]) {
-    const { call, stored } = startHand({}, keep)
+    const { call, stored } = startHand({}, keep ? 'show' : 'placeholder')
     await call.push({ type: 'reasoning', text: `hm${HIGH}` })
     await call.push('a')
     await call.push({ type: 'reasoning', text: LOW })
     await call.end()
-    t.strictSame(await stored(), { status: 'done', content: 'a', ...(keep && { reasoning: 'hm😀' }) })
+    t.strictSame(await stored(), { status: 'done', content: 'a', ...(keep ? { reasoning: 'hm😀' } : { notes: { thinking: true } }) })
   }
 })
 
@@ -187,7 +189,7 @@ t.test('the content cap lets through exactly its bytes, cut between code points,
 
 t.test('thinking that is kept counts towards the cap, other thinking does not', async t => {
   for (const keep of [true, false]) {
-    const { call, stored } = startHand({ limits: { maxContentBytes: 5 } }, keep)
+    const { call, stored } = startHand({ limits: { maxContentBytes: 5 } }, keep ? 'show' : 'hide')
     await call.push({ type: 'reasoning', text: 'hmhm' })
     await call.push('abc')
     if (!keep) await call.end()
@@ -541,6 +543,126 @@ t.test('a stream that fails leaves one line with its class, its reference and it
     t.match(log.lines, [{ message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected } }])
     t.notMatch(JSON.stringify(log.lines), /my prompt|sk-12345678/)
   }
+})
+
+t.test('what comes before the source has the signal of the stream, and no clock but the deadline', async t => {
+  const { run, start, clock, stored } = open()
+  let found!: (value: string) => void
+  let signal: AbortSignal | undefined
+  const prepared = run.prepare(async given => {
+    signal = given
+    return await new Promise<string>(resolve => { found = resolve })
+  })
+  await clock.advance(900)
+  t.match(await stored(), { status: 'running' })
+  found('x')
+  t.equal(await prepared, 'x')
+  const hand = createHandSource()
+  start(hand.source)
+  t.equal(hand.call().context.signal, signal, 'one signal from the opening to the end')
+  run.finish('STOP')
+  t.equal(signal?.aborted, true)
+  await run.ended
+})
+
+t.test('what comes before the source is told of the end, and its result is for nobody', async t => {
+  for (const reason of ['STOP', 'DEADLINE'] as const) {
+    const { run, stored, log } = open()
+    const obeyed = run.prepare(signal => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))))
+    let found!: (value: string) => void
+    const ignored = run.prepare(() => new Promise<string>(resolve => { found = resolve }))
+    run.finish(reason)
+    found('late')
+    t.strictSame(await Promise.all([obeyed, ignored]), [undefined, undefined])
+    t.match(await stored(), { status: reason === 'STOP' ? 'done' : 'error' })
+    t.match(log.lines, [{ fields: { reason } }])
+    t.equal(log.lines.length, 1)
+  }
+})
+
+t.test('what fails before the source ends the stream as a failure of the source does', async t => {
+  for (const [error, code] of [[new Error('x'), 'INTERNAL'], [new SourceError({ class: 'BUSY' }), 'BUSY']] as const) {
+    const { run, stored, log, clock } = open()
+    t.equal(await run.prepare(async () => { throw error }), undefined)
+    t.strictSame(await stored(), { status: 'error', content: '', failure: failure(code) })
+    t.match(log.lines, [{ fields: { reason: 'FAILED', class: code } }])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('an answer in place of a source is the whole of the stream', async t => {
+  const { run, stored, clock, log } = open()
+  run.answer('as you wish')
+  t.strictSame(await stored(), { status: 'done', content: 'as you wish' })
+  t.match(log.lines, [{ level: 'info', fields: { reason: 'END', bytes: 11 } }])
+  run.answer('again')
+  t.strictSame(await stored(), { status: 'done', content: 'as you wish' }, 'an ended stream stays as it is')
+  t.equal(clock.pending, 0)
+
+  const long = open({ limits: { maxContentBytes: 3 } })
+  long.run.answer('as you wish')
+  t.strictSame(await long.stored(), { status: 'done', content: 'as ', notice: 'TOO_LARGE' })
+  const empty = open()
+  empty.run.answer('')
+  t.strictSame(await empty.stored(), { status: 'done', content: '' })
+})
+
+t.test('notes are stored in order with the text, and those of a broken store are let go', async t => {
+  const { run, start, stored } = open()
+  run.note({ waiting: true })
+  t.strictSame(await stored(), { status: 'running', content: '', notes: { waiting: true } })
+  run.note({ waiting: false })
+  start(yielding('a'))
+  t.strictSame(await stored(), { status: 'done', content: 'a', notes: { waiting: false } })
+
+  const broken = open({ wrap: () => ({ note: async () => { throw new Error('away') } }) })
+  broken.run.note({ waiting: true })
+  broken.start(yielding('a'))
+  t.strictSame(await broken.stored(), { status: 'done', content: 'a' })
+})
+
+t.test('that a model thinks is noted once, where it is to be told', async t => {
+  for (const [reasoning, notes, kept] of [['hide', undefined, undefined], ['show', undefined, 'hm, so'], ['placeholder', { thinking: true }, undefined]] as const) {
+    const noted: object[] = []
+    const wrap = (store: StreamStore): Partial<StreamStore> => ({
+      note: async (id, epoch, given) => {
+        noted.push(given)
+        return await store.note(id, epoch, given)
+      }
+    })
+    const { call, stored } = startHand({ wrap }, reasoning)
+    await call.push({ type: 'reasoning', text: '' })
+    t.strictSame(noted, [], 'nothing is no thought')
+    await call.push({ type: 'reasoning', text: 'hm, ' })
+    await call.push({ type: 'reasoning', text: 'so' })
+    t.strictSame(await stored(), { status: 'running', content: '', ...(notes && { notes }), ...(kept && { reasoning: kept }) }, reasoning)
+    t.equal(noted.length, notes === undefined ? 0 : 1)
+    await call.end()
+  }
+})
+
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+
+t.test('images are stored with the end; those that cannot be shown cost themselves, and a word in the log', async t => {
+  const { call, stored, log, clock } = startHand()
+  await clock.advance(299)
+  await call.push({ type: 'image', data: Buffer.from(PNG, 'base64') })
+  await clock.advance(199)
+  t.strictSame(await stored(), { status: 'running', content: '' }, 'an image is progress')
+  await call.push({ type: 'image', data: 'no base64!' })
+  await call.push({ type: 'image' })
+  await call.push({ type: 'image', data: PNG })
+  await call.push('look')
+  await call.end()
+  const item = { msgtype: 'image', image: { base64: PNG, md5: createHash('md5').update(PNG, 'base64').digest('hex') } }
+  t.strictSame(await stored(), { status: 'done', content: 'look', notes: { images: [item, item] } })
+  t.match(log.lines, [{ level: 'info', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
+
+  const many = startHand()
+  for (let n = 0; n < 12; n++) await many.call.push({ type: 'image', data: PNG })
+  await many.call.end()
+  t.equal((await many.store.read('s'))?.notes.images?.length, 10)
+  t.match(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
 })
 
 t.test('a stream may fail before it has a source', async t => {

@@ -33,6 +33,8 @@ const BAD_TEXTS: Record<string, string[]> = {
     KEY.slice(1), KEY + 'A', KEY + '=', KEY.slice(1) + '-', KEY.slice(1) + '_', KEY.slice(1) + '.', KEY.slice(1) + '密', ` ${KEY.slice(1)}`, `${KEY}\n`, 'short'
   ],
   WECOM_CALLBACK_PATH: ['wecom', 'wecom/callback', 'https://host/wecom', '/a b', '/a?b=1', '/a#b', '/:id', '/a/*', '/a\n', '\\a', '/a\\b', '/a%20b', '/a%2Fb', '/a%zz'],
+  WECOM_LANGUAGE: ['zh', 'EN', 'en-US', 'fr'],
+  WECOM_CONVERSATION_SCOPE: ['group', 'Member', 'true'],
   STREAM_REASONING: ['maybe', 'HIDE', 'show ', 'true'],
   OPENAI_API_KEY: ['sk-1 2', 'sk-1\n', 'sk-密', 'sk\u0000', 'sk-\u00e9'],
   OPENAI_BASE_URL: [
@@ -127,6 +129,9 @@ t.test('a text as an option is refused unless it is text', async t => {
 })
 
 t.test('what fits is taken', async t => {
+  for (const [name, values] of Object.entries({
+    WECOM_LANGUAGE: ['zh-CN', 'en'], WECOM_CONVERSATION_SCOPE: ['member', 'chat', 'none'], STREAM_REASONING: ['hide', 'show', 'placeholder'], STREAM_HISTORY_TURNS: ['0']
+  })) for (const value of values) t.same(faultsOf({ [name]: value }), [], `${name}: ${value}`)
   for (const path of ['/', '/wecom', '/wecom/callback', '/wecom/', '/企业/微信', '/a-b_c.d~e']) t.same(faultsOf({ WECOM_CALLBACK_PATH: path }), [], path)
   for (const url of ['https://api.example.com/v1', 'http://127.0.0.1:11434/v1', 'HTTPS://host', 'http://[::1]:8080/v1/', 'https://host/a/@b/v1']) {
     t.same(faultsOf({ OPENAI_BASE_URL: url }), [], url)
@@ -138,6 +143,12 @@ t.test('every further option is refused unless it is of its type', async t => {
   const bad: Record<string, unknown[]> = {
     source: [5, null, {}, true],
     sources: ['x', 5, null, [], () => 'x'],
+    commands: ['/stop', 5, null, []],
+    'media.allowedHosts': ['media.example', 5, null, {}],
+    'media.ca': [5, null, {}],
+    'media.lookup': ['x', null, {}],
+    'openai.imageDetail': ['medium', '', null, 5, {}],
+    'openai.thinkingFirst': ['true', null, 1],
     'openai.fetch': ['x', null, {}],
     'mock.chunks': ['Hello', null, {}],
     'mock.echo': ['true', null, 1],
@@ -154,7 +165,9 @@ t.test('every further option is refused unless it is of its type', async t => {
   }
   t.same(faultsOf({}, {
     sources: {},
-    openai: { extraBody: {}, random: Math.random, fetch, clock: {} },
+    commands: {},
+    media: { allowedHosts: [], ca: 'x', lookup: () => {} },
+    openai: { imageDetail: 'auto', thinkingFirst: false, extraBody: {}, random: Math.random, fetch, clock: {} },
     mock: { chunks: [], echo: false, failure: 'BUSY', clock: {} },
     texts: {},
     env: {},
@@ -164,6 +177,8 @@ t.test('every further option is refused unless it is of its type', async t => {
     logSerializers: {}
   }), [])
   t.same(faultsOf({}, { mock: { failure: new Error('x') } }), [])
+  for (const ca of [Buffer.from('x'), ['x']]) t.same(faultsOf({}, { media: { ca } }), [])
+  for (const imageDetail of ['low', 'high']) t.same(faultsOf({}, { openai: { imageDetail } }), [])
 })
 
 t.test('the defaults are those of the protocol', async t => {
@@ -176,7 +191,13 @@ t.test('the defaults are those of the protocol', async t => {
     WECOM_TIMESTAMP_WINDOW_MS: 300_000,
     WECOM_BODY_LIMIT_BYTES: 262_144,
     STREAM_FIRST_REPLY_GRACE_MS: 200,
-    STREAM_REASONING: 'hide'
+    STREAM_REASONING: 'hide',
+    WECOM_LANGUAGE: 'zh-CN',
+    WECOM_CONVERSATION_SCOPE: 'member',
+    WECOM_PARALLEL_TURNS: false,
+    WECOM_MEDIA_MAX_BYTES: 20_971_520,
+    WECOM_MEDIA_TIMEOUT_MS: 60_000,
+    WECOM_MEDIA_ALLOW_PRIVATE: false
   })
   const streams = readConfig<StreamsConfig>(streamsSettings, { options: {}, env: {}, furtherOptions: [] }).config
   t.same(streams, {
@@ -190,6 +211,10 @@ t.test('the defaults are those of the protocol', async t => {
     STREAM_MAX_FINISHED: 20_000,
     STREAM_MAX_FINISHED_BYTES: 268_435_456,
     STREAM_MAX_CONTENT_BYTES: 1_048_576,
+    WECOM_LANGUAGE: 'zh-CN',
+    STREAM_HISTORY_TURNS: 10,
+    STREAM_HISTORY_BYTES: 32_768,
+    STREAM_HISTORY_IDLE_MS: 1_800_000,
     MOCK_CHUNK_DELAY_MS: 500,
     OPENAI_MODEL: 'gpt-5-mini',
     OPENAI_SYSTEM_ROLE: 'system',
@@ -198,6 +223,8 @@ t.test('the defaults are those of the protocol', async t => {
     OPENAI_ALLOW_MISSING_FINISH: false,
     OPENAI_MAX_RETRIES: 2,
     OPENAI_REQUEST_TIMEOUT_MS: 60_000,
+    OPENAI_PDF_AS_FILE: false,
+    OPENAI_MAX_FILE_TEXT_BYTES: 102_400,
     OPENAI_MAX_RESPONSE_BYTES: 4_194_304
   })
 })

@@ -21,9 +21,10 @@ function createHandStore () {
   })
   const store = {
     append: (id: string, epoch: number, track: string, offset: number, text: string) => asked(`${id} ${epoch} ${track} ${offset} ${text}`),
+    note: (id: string, epoch: number, notes: object) => asked(`${id} ${epoch} ${JSON.stringify(notes)}`),
     end: (id: string, epoch: number, { status }: { status: string }) => asked(`${id} ${epoch} ${status}`)
   } as unknown as StreamStore
-  return { store, log: () => calls.map(({ call }) => call), last: () => calls.at(-1) as Call }
+  return { store, log: () => calls.map(({ call }) => call), last: () => calls.at(-1) as Call, at: (index: number) => calls[index] as Call }
 }
 
 function create () {
@@ -95,6 +96,27 @@ t.test('a stream without text, or with all of it stored, ends at once', async t 
     await last().answer(true)
     t.equal(await ended, true)
   }
+})
+
+t.test('notes keep their order with the text and the end', async t => {
+  const { writer, log, last, at } = create()
+  writer.write('content', 'a')
+  const noted = [writer.note({ waiting: true }), writer.note({ waiting: false })]
+  const ended = writer.end({ status: 'done' })
+  t.strictSame(log(), ['s 3 content 0 a'])
+  await last().answer(true)
+  t.strictSame(log().slice(1), ['s 3 {"waiting":true}', 's 3 {"waiting":false}', 's 3 done'])
+  for (const [index, stored] of [true, false, true].entries()) await at(index + 1).answer(stored)
+  t.strictSame(await Promise.all([...noted, ended]), [true, false, true])
+})
+
+t.test('after a refused write no note goes out', async t => {
+  const { writer, log, last } = create()
+  writer.write('content', 'a')
+  const noted = writer.note({ waiting: true })
+  await last().answer(false)
+  t.equal(await noted, false)
+  t.strictSame(log(), ['s 3 content 0 a'])
 })
 
 t.test('an end that the store refuses is told as false', async t => {

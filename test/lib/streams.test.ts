@@ -368,11 +368,72 @@ t.test('a stream that is opened with its outcome needs no room, no timer and no 
   await quiet(t)
 })
 
+t.test('a stream that is opened as ended may have a text', async t => {
+  const { streams, quiet } = build()
+  const { id, runnable } = await streams.open({ content: 'hello', outcome: { status: 'done' } })
+  t.equal(runnable, false)
+  t.equal(brief(await streams.read(id)), 'done hello')
+  await quiet(t)
+})
+
+t.test('what costs no model is taken in however many there are, and answered', async t => {
+  const { streams, hand, read, quiet } = build()
+  for (let i = 0; i < 4; i++) await streams.start('a')
+  t.match(await streams.open({}), { runnable: false })
+  const { id, runnable } = await streams.open({ always: true })
+  t.equal(runnable, true)
+  streams.answer(id, 'at your service')
+  t.equal(await read(id), 'done at your service')
+  t.equal(hand.calls.length, 2)
+  await quiet(t)
+  streams.answer(id, 'nobody is there')
+})
+
+t.test('what comes before the source has the signal and the deadline of its stream', async t => {
+  const { streams, hand, read, clock, quiet } = build()
+  const { id } = await streams.open({})
+  let found!: (value: string) => void
+  const prepared = streams.prepare(id, async (signal, deadline) => {
+    t.equal(signal.aborted, false)
+    t.equal(deadline, clock.now() + 1000)
+    return await new Promise<string>(resolve => { found = resolve })
+  })
+  streams.note(id, { waiting: true })
+  await settle()
+  t.match(await streams.read(id), { notes: { waiting: true } })
+  await clock.advance(500)
+  found('x')
+  t.equal(await prepared, 'x')
+  t.equal(hand.calls.length, 0)
+  await streams.stop(id)
+  t.equal(await streams.prepare(id, async () => 'late'), undefined)
+  t.equal(await read(id), 'done STOPPED')
+  t.equal(await streams.prepare(id, async () => t.fail('it is not called')), undefined)
+  streams.note(id, { waiting: false })
+  t.match(await streams.read(id), { notes: { waiting: true } })
+  await quiet(t)
+})
+
+t.test('who asks for the end of a stream is told when it is there, and at once of any other', async t => {
+  const { streams, hand, quiet } = build()
+  await streams.ended('unknown')
+  const id = await streams.start('a')
+  let ended = false
+  const end = streams.ended(id).then(() => { ended = true })
+  await settle()
+  t.equal(ended, false)
+  await hand.call().end()
+  await end
+  t.match(await streams.read(id), { status: 'done' })
+  await streams.ended(id)
+  await quiet(t)
+})
+
 t.test('thinking is kept where the caller wants it', async t => {
   const { streams, store, quiet } = build({ source: yielding({ type: 'reasoning', text: 'hm' }, 'a') })
   for (const keep of [true, false]) {
     const { id } = await streams.open({})
-    streams.run(id, { prompt: 'a' }, keep)
+    streams.run(id, { prompt: 'a' }, keep ? 'show' : 'hide')
     await settle()
     t.match(await store.read(id), { content: 'a', reasoning: keep ? 'hm' : '' })
   }

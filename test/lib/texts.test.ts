@@ -1,29 +1,58 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
 import { ConfigError, FAILURE_CLASSES } from '../../lib/errors.ts'
+import { MEDIA_FAILURES } from '../../lib/media/error.ts'
 import { isVisible, loadTexts, textFaults } from '../../lib/texts.ts'
-import type { TextOverrides } from '../../lib/texts.ts'
+import type { Language, TextOverrides } from '../../lib/texts.ts'
 
-t.test('there is a sentence that can be shown for everything', async t => {
-  const { failures, ...others } = loadTexts()
-  t.same(Object.keys(failures), FAILURE_CLASSES)
-  t.equal(Object.keys(others).length, 11)
-  t.same(textFaults(loadTexts()), [])
-  t.match(others.cut, '{bytes}')
-  t.match(others.reference, '{reference}')
+const LANGUAGES: Language[] = ['zh-CN', 'en']
+
+/** Every sentence with its path. */
+const sentencesOf = (texts: object, path = ''): Array<[path: string, sentence: string]> => Object.entries(texts).flatMap(([name, value]) =>
+  typeof value === 'string' ? [[path + name, value] as [string, string]] : sentencesOf(value, `${name}.`))
+
+t.test('there is a sentence that can be shown for everything, in each language', async t => {
+  const names = sentencesOf(loadTexts()).map(([name]) => name)
+  for (const language of LANGUAGES) {
+    const texts = loadTexts({}, language)
+    const sentences = sentencesOf(texts)
+    t.same(sentences.map(([name]) => name), names, language)
+    t.same(Object.keys(texts.failures), FAILURE_CLASSES)
+    t.same(Object.keys(texts.lost), MEDIA_FAILURES)
+    t.same(textFaults(texts), [])
+    for (const [name, sentence] of sentences) t.ok(isVisible(sentence) && Buffer.byteLength(sentence) <= 400, `${name} in ${language}`)
+    for (const [name, sentence] of sentences.filter(([name]) => name !== 'waiting')) t.equal(/\p{Script=Han}/u.test(sentence), language === 'zh-CN', `${name} is in ${language}`)
+  }
+})
+
+t.test('the languages leave the same things open', async t => {
+  const open = (language: Language): unknown => Object.fromEntries(sentencesOf(loadTexts({}, language))
+    .map(([name, sentence]) => [name, sentence.match(/\{\w+\}/g)]).filter(([, holes]) => holes !== null))
+  for (const language of LANGUAGES) {
+    t.match(open(language), { cut: ['{bytes}'], lostAttachment: ['{reason}'], help: ['{commands}'], reference: ['{reference}'] })
+    t.same(open(language), open('zh-CN'))
+  }
+})
+
+t.test('Chinese is spoken unless another language is asked for', async t => {
+  t.same(loadTexts(), loadTexts({}, 'zh-CN'))
+  t.not(loadTexts().expired, loadTexts({}, 'en').expired)
+  t.equal(loadTexts({}, 'en').waiting, '<think></think>', 'the animation is the same')
 })
 
 t.test('sentences of the host replace ours one by one', async t => {
-  const texts = loadTexts({ expired: 'gone', failures: { BUSY: 'full' } })
-  const ours = loadTexts()
-  t.same(texts, { ...ours, expired: 'gone', failures: { ...ours.failures, BUSY: 'full' } })
-  t.same(loadTexts(), ours, 'ours are as they were')
+  for (const language of LANGUAGES) {
+    const ours = loadTexts({}, language)
+    const texts = loadTexts({ expired: 'gone', failures: { BUSY: 'full' }, lost: { TIMEOUT: 'slow' } }, language)
+    t.same(texts, { ...ours, expired: 'gone', failures: { ...ours.failures, BUSY: 'full' }, lost: { ...ours.lost, TIMEOUT: 'slow' } })
+    t.same(loadTexts({}, language), ours, 'ours are as they were')
+  }
 })
 
 t.test('an undefined sentence counts as unset', async t => {
-  const given = { expired: undefined, failures: { BUSY: undefined } } as unknown as TextOverrides
+  const given = { expired: undefined, failures: { BUSY: undefined }, lost: { TIMEOUT: undefined } } as unknown as TextOverrides
   t.same(loadTexts(given), loadTexts())
-  t.same(loadTexts({ failures: undefined } as unknown as TextOverrides), loadTexts())
+  t.same(loadTexts({ failures: undefined, lost: undefined } as unknown as TextOverrides), loadTexts())
 })
 
 t.test('a sentence that cannot be shown is refused', async t => {
@@ -38,17 +67,20 @@ t.test('a sentence that cannot be shown is refused', async t => {
 })
 
 t.test('all faults come at once, those of the failures and unknown names too', async t => {
-  const given = { waiting: '', expird: 'gone', failures: { BUSY: ' ', BUZY: 'full' } } as unknown as TextOverrides
-  t.same(textFaults(given).map(({ name }) => name), ['option texts.waiting', 'option texts.expird', 'option texts.failures.BUSY', 'option texts.failures.BUZY'])
+  const given = { waiting: '', expird: 'gone', failures: { BUSY: ' ', BUZY: 'full' }, lost: { TIMEOUT: '', LATE: 'x' } } as unknown as TextOverrides
+  t.same(textFaults(given).map(({ name }) => name), ['option texts.waiting', 'option texts.expird', 'option texts.failures.BUSY', 'option texts.failures.BUZY', 'option texts.lost.TIMEOUT', 'option texts.lost.LATE'])
   t.match(textFaults(given)[1], { problem: /none of the sentences/ })
   t.throws(() => loadTexts(given), ConfigError)
   t.throws(() => loadTexts(given), { code: 'WECOM_ERR_CONFIG', faults: textFaults(given) })
 })
 
-t.test('failures that are no object are refused; texts that are none are left to the check of the option', async t => {
-  for (const failures of ['full', 5, null, ['full']]) {
-    t.same(textFaults({ failures } as unknown as TextOverrides).map(({ name }) => name), ['option texts.failures'])
+t.test('groups that are no object are refused; texts that are none are left to the check of the option', async t => {
+  for (const group of ['failures', 'lost']) {
+    for (const value of ['full', 5, null, ['full']]) {
+      t.same(textFaults({ [group]: value } as unknown as TextOverrides).map(({ name }) => name), [`option texts.${group}`])
+    }
   }
+  t.same(textFaults({ expired: { BUSY: 'x' } } as unknown as TextOverrides).map(({ name }) => name), ['option texts.expired'], 'and where no group is expected')
   for (const texts of ['gone', 5, null, []]) t.same(textFaults(texts as unknown as TextOverrides), [])
 })
 

@@ -3,10 +3,11 @@ import { createRequire } from 'node:module'
 import { parse } from 'node:querystring'
 import type { FastifyInstance, FastifyServerOptions, InjectOptions } from 'fastify'
 import t from 'tap'
+import { loadTexts } from '../../lib/texts.ts'
 import wecomStream, * as named from '../../plugins/index.ts'
 import type { WecomStreamOptions } from '../../plugins/index.ts'
-import { buildApp, createApp, follow, keys, PATH, post, textMessage, verify } from '../fixtures/app.ts'
-import { settle, yielding } from '../fixtures/sources.ts'
+import { buildApp, createApp, follow, keys, PATH, post, refreshMessage, textMessage, verify } from '../fixtures/app.ts'
+import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
 
 /** What a host may have set up for itself. */
 function furnish (app: FastifyInstance, seen: unknown[]): void {
@@ -171,6 +172,42 @@ t.test('texts, path prefix and thinking reach the callback', async t => {
   t.equal((await post(app, textMessage('hi'), sending)).stream.content, '<think>hm</think>\n\nso')
   t.equal((await post(app, { msgtype: 'image' }, sending)).stream.content, 'no')
   t.equal((await post(app, { msgtype: 'stream', stream: { id: 'x' } }, sending)).stream.content, 'gone')
+})
+
+t.test('what is said and remembered is set by the environment, and by options before it', async t => {
+  const hand = createHandSource()
+  const env = {
+    WECOM_LANGUAGE: 'en', STREAM_REASONING: 'placeholder', STREAM_HISTORY_TURNS: '1', WECOM_CONVERSATION_SCOPE: 'chat', WECOM_PARALLEL_TURNS: 'true'
+  }
+  const { app } = await buildApp(t, { env, source: hand.source })
+  const inGroup = (userid: string) => ({ chattype: 'group', chatid: 'g', from: { userid } })
+  const ask = async (text: string, userid: string): Promise<string> => {
+    const { stream } = await post(app, textMessage(text, inGroup(userid)))
+    await settle()
+    return stream.id as string
+  }
+  const contentOf = async (id: string): Promise<string | undefined> => (await post(app, refreshMessage(id, inGroup('u')))).stream.content
+  const first = await ask('one', 'u')
+  await hand.call().push({ type: 'reasoning', text: 'hm' })
+  t.equal(await contentOf(first), loadTexts({}, 'en').thinking)
+  const second = await ask('two', 'v')
+  t.equal(hand.calls.length, 2, 'side by side')
+  for (const [index, id] of [first, second].entries()) {
+    await hand.call(index).push(`answer ${index}`)
+    await hand.call(index).end()
+    t.equal(await contentOf(id), `answer ${index}`)
+  }
+  await ask('three', 'w')
+  t.strictSame(hand.call().turn.history, [{ prompt: 'two', reply: 'answer 1' }])
+
+  const { app: other } = await buildApp(t, { env, source: yielding({ type: 'reasoning', text: 'hm' }, ''), firstReplyGraceMs: 2000, language: 'zh-CN', reasoning: 'show' })
+  t.equal((await post(other, textMessage('hi'))).stream.content, `<think>hm</think>\n\n${loadTexts().empty}`)
+})
+
+t.test('images of a source come with the last frame', async t => {
+  const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
+  const { app } = await buildApp(t, { source: yielding({ type: 'image', data: png }, 'look'), firstReplyGraceMs: 2000 })
+  t.match((await post(app, textMessage('hi'))).stream, { finish: true, content: 'look', msg_item: [{ msgtype: 'image', image: { base64: png } }] })
 })
 
 t.test('the log level of the route is an option', async t => {

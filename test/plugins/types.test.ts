@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import wecomStream, { callback, createMockSource, createOpenAISource, SourceError, streams, StreamStatus } from '../../plugins/index.ts'
-import type { ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
+import type { HistoryTurn, HostCommand, ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
 
@@ -65,6 +65,13 @@ const own: Source = async function * (turn, { signal, log, untimed }) {
   throw new SourceError({ class: 'BUSY', cause: new Error('x'), details: { attempt: 1 } })
 }
 
+const seeing: Source = async function * ({ attachments = [], quote, history = [] }: Turn) {
+  for (const attachment of attachments) yield 'lost' in attachment ? attachment.lost : attachment.data
+  for (const { prompt, reply, cut } of history satisfies HistoryTurn[]) yield `${prompt} ${reply} ${cut === true}`
+  if (quote?.text !== undefined) yield { type: 'image', data: quote.text }
+}
+const hostCommand: HostCommand = { words: ['/who'], description: 'who', run: async ({ sender = '', conversation }) => sender + (await conversation.history()).turns.length }
+
 // @ts-expect-error a source yields text and parts
 const numbers: Source = async function * () { yield 5 }
 // @ts-expect-error a source is asynchronous
@@ -77,6 +84,6 @@ const error = (): SourceError => new SourceError({ class: 'OOPS' })
 const turn: Turn = { prompt: 'hi' }
 
 t.test('the types say what is allowed', async t => {
-  t.equal([own, numbers, synchronous, part, error, turn].length, 6)
+  t.equal([own, seeing, hostCommand, numbers, synchronous, part, error, turn].length, 8)
   t.throws(error, { code: 'WECOM_ERR_INPUT' }, 'and what they forbid is refused without them')
 })

@@ -23,6 +23,11 @@ t.test('only the key is required', async t => {
     requestTimeoutMs: 60_000,
     maxConcurrency: undefined,
     maxResponseBytes: 4_194_304,
+    maxFileTextBytes: 102_400,
+    pdfAsFile: false,
+    imageDetail: undefined,
+    language: 'zh-CN',
+    thinkingFirst: false,
     clock: systemClock,
     random: Math.random
   })
@@ -53,13 +58,19 @@ t.test('what is given is taken', async t => {
     requestTimeoutMs: 1,
     maxConcurrency: 1,
     maxResponseBytes: 1,
+    maxFileTextBytes: 0,
+    pdfAsFile: true,
+    imageDetail: 'low',
+    language: 'en',
+    thinkingFirst: true,
     clock: systemClock,
     random: () => 0,
     fetch
   }
   t.strictSame(readOpenAIOptions(given), given)
   t.equal(readOpenAIOptions({ apiKey, baseURL: '' }).baseURL, null, 'a blank base URL is unset')
-  readOpenAIOptions({ apiKey, maxRetries: 10, requestTimeoutMs: 2 ** 31 - 1, maxTokensField: 'max_completion_tokens', systemRole: 'system' })
+  readOpenAIOptions({ apiKey, maxRetries: 10, requestTimeoutMs: 2 ** 31 - 1, maxTokensField: 'max_completion_tokens', systemRole: 'system', imageDetail: 'auto', language: 'zh-CN' })
+  readOpenAIOptions({ apiKey, imageDetail: 'high' })
 })
 
 t.test('what cannot work is refused by name', async t => {
@@ -76,7 +87,10 @@ t.test('what cannot work is refused by name', async t => {
     ['maxRetries', [-1, 11, 0.5]],
     ['requestTimeoutMs', [0, 2 ** 31, NaN]],
     ['maxConcurrency', [0, 1.5]],
-    ['maxResponseBytes', [0, -1]]
+    ['maxResponseBytes', [0, -1]],
+    ['maxFileTextBytes', [-1, 0.5, '1', NaN]],
+    ['imageDetail', ['', 'medium', 5]],
+    ['language', ['', 'fr', 'zh', null]]
   ]
   for (const [name, values] of bad) {
     for (const value of values) {

@@ -129,6 +129,41 @@ t.test('an answer', async t => {
   t.strictSame(body, { model: 'test', stream_options: { include_usage: true }, stream: true, messages: [{ role: 'user', content: turn.prompt }] })
 })
 
+t.test('the model is asked with all of the turn', async t => {
+  const provider = await provide(t, OK)
+  const { run, turn } = build(provider, { systemPrompt: 'Be kind.', language: 'en', imageDetail: 'low' })
+  Object.assign(turn, {
+    prompt: 'and this?',
+    history: [{ prompt: 'what is it?', reply: 'a d', cut: true }],
+    attachments: [{ kind: 'image', type: 'image/png', size: 1, data: 'AA==' }],
+    quote: { text: 'that' }
+  })
+  await run()
+  t.strictSame((await provider.request(0)).body.messages, [
+    { role: 'system', content: 'Be kind.' },
+    { role: 'user', content: 'what is it?' },
+    { role: 'assistant', content: 'a d\n\n[the reply was cut off here]' },
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'The message that the user quotes:\n> that\n\nand this?' },
+        { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==', detail: 'low' } }
+      ]
+    }
+  ])
+})
+
+t.test('an answer whose thinking is open from the beginning is told by an option', async t => {
+  const script = sse(chunk('hm</think>a'), finish('stop'))
+  t.strictSame((await build(await provide(t, script), { thinkingFirst: true }).run()).parts, [{ type: 'reasoning', text: 'hm' }, 'a', END])
+})
+
+t.test('thinking that breaks off is not lost', async t => {
+  const { parts, error } = await build(await provide(t, cut(chunk('<think>hm, </thi')))).run()
+  t.strictSame(parts.map(part => (part as { text: string }).text).join(''), 'hm, </thi')
+  t.match(error, { class: 'BROKEN' })
+})
+
 t.test('the request has what was configured, and nothing else', async t => {
   const provider = await provide(t, OK)
   const ask = async (options: Partial<OpenAIOptions>): Promise<unknown> => {
@@ -210,6 +245,7 @@ t.test('streams that are not like the textbook', async t => {
     ['several choices', sse(event({ choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }), finish('stop')), ['a', END]],
     ['reasoning_content', sse(chunk({ reasoning_content: 'hm' }), chunk('a', 'stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
     ['reasoning', sse(chunk({ reasoning: 'hm' }), chunk('a', 'stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
+    ['thinking inside the text', sse(chunk('<thi'), chunk('nk>hm</think>\n\na'), finish('stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
     ['refusal', sse(chunk({ refusal: 'no' }), finish('stop')), ['no', END]],
     ['length', sse(chunk('a'), finish('length')), ['a', { ...END, reason: 'length' }]],
     ['usage in every chunk', sse(event({ choices: [{ delta: { content: 'a' } }], usage: { prompt_tokens: 1, completion_tokens: 1 } }), usage(1, 2), finish('stop')),

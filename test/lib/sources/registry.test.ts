@@ -4,7 +4,7 @@ import { readConfig } from '../../../lib/config.ts'
 import { streamsFurtherOptions, streamsSettings } from '../../../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../../../lib/sources/registry.ts'
 import type { SourceOptions } from '../../../lib/sources/registry.ts'
-import type { ReplyPart, Source } from '../../../lib/sources/source.ts'
+import type { ReplyPart, Source, Turn } from '../../../lib/sources/source.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { settle, yielding } from '../../fixtures/sources.ts'
@@ -18,15 +18,15 @@ function sourcesFor (options: SourceOptions, env: Record<string, string> = {}, c
   return createSources(options, config, clock)
 }
 
-const ask = (source: Source): AsyncIterable<string | ReplyPart> => source({ prompt: 'hi', deadline: 0 }, {
+const ask = (source: Source, turn: Turn): AsyncIterable<string | ReplyPart> => source(turn, {
   signal: new AbortController().signal,
   log: createLog(),
   untimed: async work => await work
 })
 
-async function answerOf (source: Source | undefined): Promise<unknown[]> {
+async function answerOf (source: Source | undefined, turn: Turn = { prompt: 'hi', deadline: 0 }): Promise<unknown[]> {
   const pieces: unknown[] = []
-  for await (const piece of ask(source as Source)) pieces.push(piece)
+  for await (const piece of ask(source as Source, turn)) pieces.push(piece)
   return pieces
 }
 
@@ -99,6 +99,22 @@ t.test('the settings of openai reach its requests', async t => {
     body: { model: 'best', messages: [{ role: 'developer', content: 'be kind' }, { role: 'user', content: 'hi' }], max_tokens: 9, temperature: 0.5, seed: 7 }
   }])
   t.notOk('stream_options' in (requests[0]?.body ?? {}))
+
+  const about: Turn = {
+    prompt: 'hi',
+    attachments: [
+      { kind: 'file', name: 'a.txt', type: 'application/octet-stream', size: 3, data: 'YWJj' }, { kind: 'file', type: 'application/pdf', size: 3, data: 'YWJj' }
+    ],
+    deadline: 0
+  }
+  const told = async (env: Record<string, string>): Promise<unknown> => {
+    await answerOf(sourcesFor({ openai: { fetch } }, { OPENAI_API_KEY: 'sk-1', ...env }).source, about)
+    return requests.at(-1)?.body['messages']
+  }
+  t.match(await told({}), [{ content: /用户发来的文件 "a.txt"的内容[^]*abc[^]*application\/pdf/ }])
+  t.match(await told({ WECOM_LANGUAGE: 'en', OPENAI_MAX_FILE_TEXT_BYTES: '1', OPENAI_PDF_AS_FILE: 'true' }), [{
+    content: [{ text: /from the user: file[^]*a\n[^]*2 more bytes of text[^]*hi$/ }, { file: { file_data: 'data:application/pdf;base64,YWJj' } }]
+  }])
 })
 
 t.test('a choice that cannot be is a fault', async t => {

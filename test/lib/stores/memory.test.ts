@@ -110,6 +110,20 @@ t.test('beyond their bytes the oldest ended streams are forgotten, thinking coun
   t.equal(await kept(store, 'f'), 'f', 'what was forgotten is not counted any more')
 })
 
+t.test('beyond their bytes images count as they are kept', async t => {
+  const { store } = create({ maxFinishedBytes: 10 })
+  const withImage = async (id: string, base64: string): Promise<void> => {
+    await store.create({ id })
+    await store.note(id, 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
+    await store.end(id, 1, { status: 'done' })
+  }
+  await finish(store, 'a', 'aa')
+  await withImage('b', 'x'.repeat(8))
+  t.equal(await kept(store, 'a', 'b'), 'a b', 'exactly at the bound')
+  await withImage('c', 'xx')
+  t.equal(await kept(store, 'a', 'b', 'c'), 'b c')
+})
+
 t.test('what expires is not counted any more', async t => {
   const { clock, store } = create({ maxFinished: 2, maxFinishedBytes: 4 })
   for (let round = 0; round < 5; round++) {

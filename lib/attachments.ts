@@ -1,0 +1,53 @@
+import type { MediaReference } from './inbound.ts'
+import type { Logger } from './logger.ts'
+import { MediaError } from './media/error.ts'
+import type { MediaFetcher } from './media/media.ts'
+import { describeError } from './redact.ts'
+import type { Limiter } from './sources/limiter.ts'
+import type { Attachment, LostAttachment } from './sources/source.ts'
+
+/** More than this in one message are not fetched. */
+const MAX_ATTACHMENTS = 10
+
+export interface AttachmentsOptions {
+  fetch: MediaFetcher
+  /** `EncodingAESKey` of the bot, for files without a key of their own (document 100719). */
+  botKey: string
+  /** Files are held in memory while they are fetched. */
+  limiter: Limiter
+  log: Logger
+}
+
+/** Fetches what a message refers to. A file that cannot be had is told as lost; only the signal makes it reject. */
+export type FetchAttachments = (references: readonly MediaReference[], signal: AbortSignal) => Promise<Array<Attachment | LostAttachment>>
+
+export function createAttachments ({ fetch, botKey, limiter, log }: AttachmentsOptions): FetchAttachments {
+  // The key of the file goes first: where both are sent, the bot's own is the older way.
+  const keysOf = ({ aeskey }: MediaReference): string[] => aeskey === undefined ? [botKey] : [aeskey, botKey]
+
+  async function fetchOne (reference: MediaReference, signal: AbortSignal): Promise<Attachment> {
+    const { kind, url } = reference
+    const place = limiter.enter(signal)
+    try {
+      await place.entered
+      const { data, type, name } = await fetch({ url, keys: keysOf(reference) }, signal)
+      return { kind, type, size: data.length, data: data.toString('base64'), ...(name !== undefined && { name }) }
+    } finally {
+      place.leave()
+    }
+  }
+
+  function lose (reference: MediaReference, error: unknown): LostAttachment {
+    const { kind, url } = reference
+    log.warn({ kind, cause: describeError(error, [url, ...keysOf(reference)]) }, 'an attachment could not be had')
+    return { kind, lost: error instanceof MediaError ? error.reason : 'BROKEN' }
+  }
+
+  return async (references, signal) => await Promise.all([
+    ...references.slice(0, MAX_ATTACHMENTS).map(reference => fetchOne(reference, signal).catch((error: unknown) => {
+      signal.throwIfAborted()
+      return lose(reference, error)
+    })),
+    ...references.slice(MAX_ATTACHMENTS).map(async ({ kind }): Promise<LostAttachment> => ({ kind, lost: 'REFUSED' }))
+  ])
+}

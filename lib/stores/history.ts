@@ -1,0 +1,27 @@
+import type { HistoryTurn } from '../sources/source.ts'
+
+export interface History {
+  /** Oldest first. */
+  turns: HistoryTurn[]
+  /** Changes when the conversation is cleared. */
+  generation: number
+}
+
+/** What was said in conversations, within bounds of turns, bytes and idle time. */
+export interface HistoryStore {
+  /** Gives a copy, which is the caller's to change. */
+  read (key: string): Promise<History>
+  /** Adds a turn, the oldest going where a bound is reached. Nothing is added where the conversation was cleared or forgotten since. */
+  add (key: string, generation: number, turn: HistoryTurn): Promise<void>
+  clear (key: string): Promise<void>
+  close (): Promise<void>
+}
+
+export interface HistoryLimits {
+  /** 0 keeps no history. */
+  turns: number
+  /** Of all prompts and replies of one conversation, in UTF-8. */
+  bytes: number
+  /** After so many milliseconds without a turn a conversation is forgotten. */
+  idleMs: number
+}

@@ -1,0 +1,253 @@
+import t from 'tap'
+import type { FetchAttachments } from '../../lib/attachments.ts'
+import type { Message } from '../../lib/messages.ts'
+import type { Attachment, LostAttachment } from '../../lib/sources/source.ts'
+import { loadTexts } from '../../lib/texts.ts'
+import { createBot } from '../fixtures/bot.ts'
+import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
+import { createHandSource, settle } from '../fixtures/sources.ts'
+
+const texts = loadTexts()
+
+interface Setup extends ReceiveSettings, Partial<BotOptions> {}
+
+/** A bot that is driven by hand: `say` sends a message and gives its stream, `shown` what its bubble shows. */
+function setUp ({ store, lines, history, limits, ...settings }: Setup = {}) {
+  const hand = createHandSource()
+  const { clock, log, streams, close, receiver } = createBot({
+    source: hand.source, limits: limits ?? {}, ...(store && { store }), ...(lines && { lines }), ...(history && { history })
+  })
+  const receive = receiver(settings)
+  let messages = 0
+  const post = async (message: object): Promise<{ id: string, finish: boolean, content: string }> => {
+    const reply = await receive({ msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as Message)
+    await settle()
+    return JSON.parse(reply as string).stream
+  }
+  const say = async (content: string, more: object = {}): Promise<string> => (await post({ msgtype: 'text', text: { content }, ...more })).id
+  const shown = async (id: string): Promise<string> => (await post({ msgtype: 'stream', stream: { id }, from: undefined, chattype: undefined, aibotid: undefined })).content
+  /** Lets the last question be answered with this. */
+  const answer = async (text: string): Promise<void> => {
+    await hand.call().push(text)
+    await hand.call().end()
+  }
+  return { clock, log, hand, streams, close, say, shown, answer, prompts: () => hand.calls.map(({ turn }) => turn.prompt) }
+}
+
+const image = (more: object = {}): object => ({ msgtype: 'image', image: { url: 'https://media.test/i' }, ...more })
+
+t.test('questions of one conversation are answered in their order, and the later ones say that they wait', async t => {
+  const { say, shown, answer, hand, prompts, streams, clock, close } = setUp()
+  const ids = await Promise.all(['a', 'b', 'c'].map(text => say(text)))
+  const all = (): Promise<string[]> => Promise.all(ids.map(shown))
+  t.strictSame(prompts(), ['a'])
+  t.strictSame(await all(), [texts.waiting, texts.queued, texts.queued])
+  await answer('A')
+  t.strictSame(await all(), ['A', texts.waiting, texts.queued])
+  await answer('B')
+  t.strictSame(await all(), ['A', 'B', texts.waiting])
+  await answer('C')
+  t.strictSame(await all(), ['A', 'B', 'C'])
+  t.strictSame(hand.calls.map(({ turn }) => turn.history?.map(({ prompt, reply }) => [prompt, reply])), [
+    undefined, [['a', 'A']], [['a', 'A'], ['b', 'B']]
+  ])
+  t.equal(streams.size, 0)
+  await close()
+  t.equal(clock.pending, 0)
+})
+
+t.test('only a question that has waited is noted to wait no more', async t => {
+  const noted: object[] = []
+  const { say, answer, prompts } = setUp({ store: { note: async (_id, _epoch, notes) => { noted.push(notes); return true } } })
+  await say('a')
+  t.strictSame(noted, [])
+  await say('b')
+  await answer('A')
+  t.strictSame(noted, [{ waiting: true }, { waiting: false }])
+  t.strictSame(prompts(), ['a', 'b'])
+})
+
+t.test('where turns are parallel, none waits', async t => {
+  const { say, shown, prompts } = setUp({ parallel: true })
+  const second = (await Promise.all([say('a'), say('b')]))[1] as string
+  t.strictSame(prompts(), ['a', 'b'])
+  t.equal(await shown(second), texts.waiting)
+})
+
+t.test('a turn that hangs blocks nobody past its deadline', async t => {
+  const { say, shown, clock, prompts, hand } = setUp({ limits: { deadlineMs: 1000, firstTokenTimeoutMs: 5000 } })
+  const first = await say('hangs')
+  await clock.advance(400)
+  const second = await say('waits')
+  await clock.advance(599)
+  t.strictSame(prompts(), ['hangs'])
+  await clock.advance(1)
+  await settle()
+  t.match(await shown(first), /^响应超时/)
+  t.strictSame(prompts(), ['hangs', 'waits'])
+  t.equal(hand.call().turn.deadline, clock.now() + 400, 'what is left of its own time')
+  await clock.advance(400)
+  t.match(await shown(second), /^响应超时/)
+})
+
+t.test('who waits ends at the deadline, too, and is not asked about', async t => {
+  const { say, shown, clock, prompts, hand } = setUp({ limits: { deadlineMs: 1000, firstTokenTimeoutMs: 5000 }, lines: { read: async () => ['another'] } })
+  const id = await say('waits')
+  await clock.advance(1000)
+  t.match(await shown(id), /^响应超时/)
+  t.strictSame(prompts(), [])
+  t.equal(hand.calls.length, 0)
+})
+
+t.test('a reply that was stopped or failed is remembered as far as it was shown, as cut', async t => {
+  const { say, hand, answer, streams } = setUp()
+  const stopped = await say('a')
+  await hand.call().push('half of A')
+  await streams.stop(stopped)
+  await say('b')
+  await hand.call().push('half of B')
+  await hand.call().fail(new Error('x'))
+  await streams.stop(await say('c'))
+  await say('d')
+  await hand.call().push('D')
+  await hand.call().push({ type: 'end', reason: 'length' })
+  await say('e')
+  t.strictSame(hand.call().turn.history, [
+    { prompt: 'a', reply: 'half of A', cut: true }, { prompt: 'b', reply: 'half of B', cut: true }, { prompt: 'd', reply: 'D', cut: true }
+  ], 'what was never answered is not')
+  await answer('E')
+  await say('f')
+  t.strictSame(hand.call().turn.history?.at(-1), { prompt: 'e', reply: 'E' })
+})
+
+t.test('what was said before a new conversation is not remembered in it, also where its turn ends later', async t => {
+  const { say, hand, answer } = setUp({ parallel: true })
+  await say('a')
+  await answer('A')
+  await say('b')
+  await say('/new')
+  t.equal(hand.call().context.signal.aborted, true, 'what is under way is stopped')
+  await say('c')
+  t.equal(hand.call().turn.history, undefined)
+  await answer('C')
+  await say('d')
+  t.strictSame(hand.call().turn.history, [{ prompt: 'c', reply: 'C' }])
+})
+
+t.test('attachments reach the source with the words, and what was sent is remembered by its kind', async t => {
+  const png: Attachment = { kind: 'image', type: 'image/png', name: 'a.png', size: 1, data: 'AA==' }
+  const lost: LostAttachment = { kind: 'file', lost: 'TIMEOUT' }
+  const { say, hand, answer } = setUp({ attachments: async references => references.map(({ kind }) => kind === 'image' ? png : lost) })
+  await say('', image({
+    msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: 'what is it?' } }, image()] }, quote: { msgtype: 'file', file: { url: 'https://media.test/f' } }
+  }))
+  t.match(hand.call().turn, { prompt: 'what is it?', attachments: [png], quote: { attachments: [lost] } })
+  t.notOk('text' in (hand.call().turn.quote ?? {}))
+  await answer('a dot')
+  await say('', image())
+  t.strictSame(hand.call().turn.history, [{ prompt: 'what is it?\n[image]', reply: 'a dot' }])
+  t.equal(hand.call().turn.quote, undefined)
+  await answer('again')
+  await say('and this?', { quote: { msgtype: 'text', text: { content: 'that' } } })
+  t.strictSame(hand.call().turn.history?.at(-1), { prompt: '[image]', reply: 'again' })
+  t.strictSame(hand.call().turn.quote, { text: 'that' })
+  t.notOk('attachments' in hand.call().turn)
+})
+
+t.test('lost attachments are told to the user below the answer, those of a quote, too', async t => {
+  const { say, shown, answer } = setUp()
+  for (const more of [image(), { text: { content: 'look' }, quote: image() }]) {
+    const id = await say('', more)
+    t.equal(await shown(id), texts.waiting)
+    await answer('I cannot see it')
+    t.equal(await shown(id), `I cannot see it\n\n（附件未能读取：${texts.lost.REFUSED}）`)
+  }
+})
+
+/** Attachments that come when the test says so. */
+function createHandAttachments () {
+  const fetches: Array<{ signal: AbortSignal, resolve: (found: Array<Attachment | LostAttachment>) => void }> = []
+  const attachments: FetchAttachments = async (references, signal) => references.length === 0
+    ? []
+    : await new Promise((resolve, reject) => {
+      fetches.push({ signal, resolve })
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  return { attachments, fetches }
+}
+
+t.test('attachments are fetched at once, the first answer does not wait for them, and the source does', async t => {
+  const { attachments, fetches } = createHandAttachments()
+  const { say, shown, prompts, answer } = setUp({ attachments })
+  await say('first')
+  const second = await say('', image())
+  t.equal(fetches.length, 1, 'while it waits for its turn')
+  t.equal(await shown(second), texts.queued)
+  await answer('yes')
+  t.strictSame(prompts(), ['first'])
+  t.equal(await shown(second), texts.waiting)
+  fetches[0]?.resolve([{ kind: 'image', type: 'image/png', size: 1, data: 'AA==' }])
+  await settle()
+  t.strictSame(prompts(), ['first', ''])
+})
+
+t.test('a stop ends fetching and waiting, and its place is free at once', async t => {
+  const { attachments, fetches } = createHandAttachments()
+  const { say, shown, prompts, streams, log } = setUp({ attachments })
+  const ids = [await say('', image()), await say('', image())]
+  const last = await say('last')
+  for (const id of ids.reverse()) {
+    await streams.stop(id)
+    await settle()
+    t.equal(await shown(id), texts.stopped)
+  }
+  t.strictSame(fetches.map(({ signal }) => signal.aborted), [true, true])
+  t.strictSame(prompts(), ['last'])
+  t.equal(await shown(last), texts.waiting)
+  t.notOk(log.lines.some(({ level }) => level === 'error'))
+})
+
+const away = (): Promise<never> => Promise.reject(new Error('away, with my-question'))
+
+t.test('a store that fails before the answer ends the stream with a sentence', async t => {
+  for (const broken of [{ lines: { join: away } }, { lines: { read: away } }, { history: { read: away } }] as Setup[]) {
+    const { say, shown, prompts, log, streams } = setUp(broken)
+    t.match(await shown(await say('my-question')), /^服务异常，请稍后再试（编号 [0-9a-f]{8}）$/)
+    t.strictSame(prompts(), [])
+    t.equal(streams.size, 0)
+    t.match(log.lines.find(({ level }) => level === 'error'), { message: 'stream failed', fields: { class: 'INTERNAL' } })
+  }
+})
+
+t.test('a store that fails behind the answer costs a line in the log, not the reply', async t => {
+  for (const [broken, message] of [
+    [{ history: { add: away } }, 'a question could not be seen through'],
+    [{ lines: { leave: away } }, 'a place in the line could not be given up']
+  ] as Array<[Setup, string]>) {
+    const { say, shown, answer, log } = setUp(broken)
+    const id = await say('my-question')
+    await answer('my-answer')
+    t.equal(await shown(id), 'my-answer')
+    t.match(log.lines.filter(({ level }) => level === 'error'), [{ message, fields: { streamId: id, cause: { type: 'Error' } } }])
+    t.notMatch(JSON.stringify(log.lines), /my-answer/)
+    t.notMatch(JSON.stringify(log.lines.filter(line => line.message.startsWith('a question'))), /my-question/)
+  }
+})
+
+t.test('a place that was not given up blocks nobody past the deadline of its stream', async t => {
+  const { say, answer, prompts, clock } = setUp({ lines: { leave: away }, limits: { deadlineMs: 1000 } })
+  await say('a')
+  await answer('A')
+  await clock.advance(1000)
+  await say('b')
+  t.strictSame(prompts(), ['a', 'b'])
+})
+
+t.test('a stream that the store has lost is not remembered', async t => {
+  const { say, answer, hand } = setUp({ store: { read: async () => undefined } })
+  await say('a')
+  await answer('A')
+  await say('b')
+  t.equal(hand.call().turn.prompt, 'b')
+  t.equal(hand.call().turn.history, undefined)
+})

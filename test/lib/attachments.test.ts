@@ -1,0 +1,168 @@
+import { inspect } from 'node:util'
+import t from 'tap'
+import type { Test } from 'tap'
+import { createAttachments } from '../../lib/attachments.ts'
+import type { MediaReference } from '../../lib/inbound.ts'
+import { MEDIA_FAILURES, MediaError } from '../../lib/media/error.ts'
+import { createMediaFetcher } from '../../lib/media/media.ts'
+import type { Media, MediaFetcher, MediaRequest } from '../../lib/media/media.ts'
+import { createLimiter } from '../../lib/sources/limiter.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { encryptMedia, media, startMediaServer, URL_SECRET } from '../fixtures/media-server.ts'
+import { settle } from '../fixtures/sources.ts'
+
+const never = new AbortController().signal
+const KEY = Buffer.alloc(32, 7)
+const BOT_KEY = KEY.toString('base64').slice(0, 43)
+const FILE_KEY = Buffer.alloc(32, 9)
+const PNG: Media = { data: Buffer.from('89504e470d0a1a0a', 'hex'), type: 'image/png' }
+
+const image = (url: string, aeskey?: string): MediaReference => ({ kind: 'image', url, ...(aeskey !== undefined && { aeskey }) })
+const images = (count: number): MediaReference[] => Array.from({ length: count }, (_, index) => image(String(index)))
+
+/** A fetch that the test answers by hand. */
+interface Fetching extends MediaRequest {
+  signal: AbortSignal
+  give (media?: Media): void
+  fail (error: unknown): void
+}
+
+function setUp ({ max, fetch }: { max?: number, fetch?: MediaFetcher } = {}) {
+  const log = createLog()
+  const fetching: Fetching[] = []
+  const byHand: MediaFetcher = (request, signal) => new Promise((resolve, reject) => {
+    fetching.push({ ...request, signal, give: (given = PNG) => resolve(given), fail: reject })
+  })
+  const limiter = createLimiter({ clock: createManualClock(), max })
+  return { log, fetching, limiter, attachments: createAttachments({ fetch: fetch ?? byHand, botKey: BOT_KEY, limiter, log }) }
+}
+
+t.test('nothing referred to is nothing fetched', async t => {
+  const { attachments, fetching } = setUp()
+  t.strictSame(await attachments([], never), [])
+  t.equal(fetching.length, 0)
+})
+
+t.test('a file comes with its kind, type, size and name, in the order of the message', async t => {
+  const { attachments, fetching, log } = setUp()
+  const got = attachments([image('a'), { kind: 'file', url: 'b' }, { kind: 'video', url: 'c' }], never)
+  await settle()
+  t.same(fetching.map(({ url }) => url), ['a', 'b', 'c'], 'all are fetched at once')
+  fetching[2]?.give({ data: Buffer.alloc(0), type: 'application/octet-stream' })
+  fetching[1]?.give({ data: Buffer.from('限'), type: 'text/plain', name: '限.txt' })
+  fetching[0]?.give()
+  t.strictSame(await got, [
+    { kind: 'image', type: 'image/png', size: 8, data: 'iVBORw0KGgo=' },
+    { kind: 'file', type: 'text/plain', size: 3, data: '6ZmQ', name: '限.txt' },
+    { kind: 'video', type: 'application/octet-stream', size: 0, data: '' }
+  ])
+  t.same(log.lines, [])
+})
+
+t.test('the key of the file goes before that of the bot', async t => {
+  const { attachments, fetching } = setUp()
+  attachments([image('a', 'own'), image('b'), image('c', '')], never)
+  await settle()
+  t.strictSame(fetching.map(({ keys }) => keys), [['own', BOT_KEY], [BOT_KEY], ['', BOT_KEY]])
+})
+
+t.test('a file that cannot be had is told with its reason, and does not keep the others', async t => {
+  const { attachments, fetching, log } = setUp()
+  const got = attachments([...MEDIA_FAILURES.map(reason => image(reason)), { kind: 'file', url: 'b' }], never)
+  await settle()
+  for (const [index, reason] of MEDIA_FAILURES.entries()) fetching[index]?.fail(new MediaError(reason, 'so it is'))
+  fetching.at(-1)?.give()
+  t.strictSame(await got, [...MEDIA_FAILURES.map(lost => ({ kind: 'image', lost })), { kind: 'file', type: 'image/png', size: 8, data: 'iVBORw0KGgo=' }])
+  t.match(log.lines, MEDIA_FAILURES.map(() => ({
+    level: 'warn', message: 'an attachment could not be had', fields: { kind: 'image', cause: { type: 'MediaError', code: 'WECOM_ERR_MEDIA', message: /so it is/ } }
+  })))
+  t.equal(log.lines.length, MEDIA_FAILURES.length)
+})
+
+t.test('whatever else goes wrong is broken, and neither address nor key gets into the log', async t => {
+  const url = 'https://media.test/img/1?q-signature=5ecre7'
+  const ownKey = 'own key of the file'
+  for (const error of [new Error(`GET ${url} with ${ownKey} and ${BOT_KEY}`), `no error: ${url}`, undefined, Object.assign(new Error('x'), { code: url })]) {
+    const { attachments, fetching, log } = setUp()
+    const got = attachments([image(url, ownKey)], never)
+    await settle()
+    fetching[0]?.fail(error)
+    t.strictSame(await got, [{ kind: 'image', lost: 'BROKEN' }])
+    t.equal(log.lines.length, 1)
+    const told = inspect(log.lines, { depth: Infinity })
+    for (const secret of [url, '5ecre7', ownKey, BOT_KEY]) t.notOk(told.includes(secret), secret)
+  }
+})
+
+t.test('a fetcher that throws at once is no different', async t => {
+  const { attachments } = setUp({ fetch: () => { throw new MediaError('REFUSED', 'no') } })
+  t.strictSame(await attachments([image('a')], never), [{ kind: 'image', lost: 'REFUSED' }])
+})
+
+t.test('an abort rejects with its reason, without a log line', async t => {
+  const { attachments, fetching, log } = setUp({ max: 1 })
+  const abort = new AbortController()
+  const got = attachments(images(3), abort.signal)
+  await settle()
+  t.equal(fetching[0]?.signal, abort.signal)
+  abort.abort(new Error('stopped'))
+  fetching[0]?.fail(new MediaError('BROKEN', 'its host closed the connection'))
+  await t.rejects(got, { message: 'stopped' })
+  await settle()
+  t.equal(fetching.length, 1, 'what waited is not fetched any more')
+  t.same(log.lines, [])
+  await t.rejects(attachments([image('a')], abort.signal), { message: 'stopped' }, 'one that has happened before counts, too')
+})
+
+t.test('of more than ten the first ten are fetched, the others are lost', async t => {
+  for (const [count, lost] of [[10, 0], [11, 1], [25, 15]] as const) {
+    const { attachments, fetching } = setUp()
+    const got = attachments(images(count), never)
+    await settle()
+    t.same(fetching.map(({ url }) => url), images(10).map(({ url }) => url))
+    for (const { give } of fetching) give()
+    const kept = (await got).filter(attachment => 'data' in attachment)
+    t.equal(kept.length, 10)
+    t.strictSame((await got).slice(10), Array.from({ length: lost }, () => ({ kind: 'image', lost: 'REFUSED' })))
+  }
+})
+
+t.test('at most so many are fetched at once, whoever asks', async t => {
+  const { attachments, fetching, limiter } = setUp({ max: 2 })
+  const got = Promise.all([attachments(images(3), never), attachments(images(2), never)])
+  for (const [finished, under] of [[0, 2], [1, 3], [2, 4], [3, 5], [5, 5]] as const) {
+    for (const [index, { give, fail }] of fetching.slice(0, finished).entries()) {
+      // A failure gives its place back, too.
+      if (index === 1) fail(new Error('broken'))
+      else give()
+    }
+    await settle()
+    t.equal(fetching.length, under, `after ${finished}`)
+  }
+  t.same((await got).map(list => list.length), [3, 2])
+  const places = [1, 2].map(() => limiter.enter(never))
+  await t.resolves(Promise.all(places.map(({ entered }) => entered)), 'every place has been given back')
+})
+
+async function fetchOver (t: Test, aeskey: string | undefined, key: Buffer) {
+  const server = await startMediaServer()
+  t.teardown(() => server.close())
+  const file = Buffer.from(`a file that is encrypted with ${aeskey ?? 'the key of the bot'}`)
+  server.respondWith(media(encryptMedia(file, key), { 'content-disposition': 'attachment; filename="../n.txt"' }))
+  const set = setUp({ fetch: createMediaFetcher({ ...server.trust, clock: createManualClock() }) })
+  return { file, log: set.log, got: await set.attachments([{ kind: 'file', url: server.url, ...(aeskey !== undefined && { aeskey }) }], never) }
+}
+
+t.test('a file comes over the network byte for byte, with either key', async t => {
+  for (const [aeskey, key] of [[undefined, KEY], [FILE_KEY.toString('hex'), FILE_KEY], [FILE_KEY.toString('hex'), KEY]] as const) {
+    const { file, got } = await fetchOver(t, aeskey, key)
+    t.match(got, [{ kind: 'file', size: file.length, data: file.toString('base64'), name: 'n.txt' }])
+  }
+})
+
+t.test('one that cannot be decrypted is told as such, and its address is not', async t => {
+  const { got, log } = await fetchOver(t, undefined, FILE_KEY)
+  t.strictSame(got, [{ kind: 'file', lost: 'UNDECRYPTABLE' }])
+  t.notOk(inspect(log.lines, { depth: Infinity }).includes(URL_SECRET))
+})
