@@ -1,5 +1,9 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import * as builders from '../lib/cards/build-card.ts'
+import type { TemplateCard } from '../lib/cards/card-types.ts'
+import { checkCard } from '../lib/cards/check-card.ts'
+import { updateTemplateCard } from '../lib/cards/update-card.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CommandOptions, HostCommand } from '../lib/commands.ts'
 import { readEnvironment } from '../lib/config.ts'
@@ -50,11 +54,15 @@ async function wecomStream (fastify: FastifyInstance, options: WecomStreamOption
   await fastify.register(callback, { ...callbackOptions, ...pick(options, name => SHARED_OPTIONS.has(name)), env })
 }
 
+/** Builders of template cards for what your code sends itself, with the limits of document 101032 checked as they are built. */
+const cards = { ...builders, checkCard, updateTemplateCard }
+
 const named = {
   streams,
   callback,
   createMockSource,
   createOpenAISource,
+  cards,
   StreamStatus,
   ConfigError,
   InputError,
@@ -71,10 +79,10 @@ export default plugin
 // `require()` gives this very function, which is why it carries the named exports too.
 export { plugin as 'module.exports' }
 export {
-  streams, callback, createMockSource, createOpenAISource, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
+  streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
   Attachment, CallbackPluginOptions, Clock, CommandOptions, ConfigFault, ConversationScope, Env, FailureClass, HistoryTurn, HostCommand, Language,
   Logger, LostAttachment, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, Source, SourceContext, SourceErrorOptions, SourceOptions,
-  StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TextOverrides, Texts, Turn, Usage
+  StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage
 }

@@ -236,7 +236,7 @@ t.test('the plugin function carries the named exports, which is what require() g
   const { default: plugin, 'module.exports': forRequire, ...others } = named
   t.equal(plugin, forRequire)
   t.same(Object.keys(others).sort(), [
-    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'createMockSource', 'createOpenAISource', 'streams'
+    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'cards', 'createMockSource', 'createOpenAISource', 'streams'
   ])
   for (const [name, value] of Object.entries(others)) t.equal((plugin as unknown as Record<string, unknown>)[name], value, name)
 })
@@ -256,4 +256,12 @@ t.test('a stream that is under way is ended when the app closes', async t => {
   t.equal((await app.getStreamState(id)).status, 'running')
   await app.close()
   await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_CLOSED' })
+})
+
+t.test('cards are built and checked', async t => {
+  const { cards } = wecomStream
+  const card = cards.textNotice({ main_title: { title: 'Lunch' }, card_action: { type: 1, url: 'https://example.com' } })
+  t.match(card, { card_type: 'text_notice', main_title: { title: 'Lunch' } })
+  t.same(cards.checkCard({ ...card }), card)
+  t.throws(() => cards.checkCard({ card_type: 'text_notice' }), { code: 'WECOM_ERR_INPUT' })
 })
