@@ -35,15 +35,22 @@ export function createAnswering (options: AnsweringOptions): Answering {
   return async question => {
     const { id, conversation } = question
     try {
-      const prepared = await streams.prepare(id, (signal, deadline) => prepare(question, signal, deadline))
-      if (prepared !== undefined) streams.run(id, { ...prepared.input, ...(source && { source }) }, reasoning)
+      const generation = await ask(question)
       await streams.ended(id)
-      if (prepared !== undefined) await remember(question, prepared)
+      if (generation !== undefined) await remember(question, generation)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
     } finally {
       await conversation.leave(id).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
     }
+  }
+
+  /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
+  async function ask (question: Question): Promise<number | undefined> {
+    const prepared = await streams.prepare(question.id, (signal, deadline) => prepare(question, signal, deadline))
+    if (prepared === undefined) return undefined
+    streams.run(question.id, { ...prepared.input, ...(source && { source }) }, reasoning)
+    return prepared.generation
   }
 
   async function prepare ({ id, message, inbound, conversation }: Question, signal: AbortSignal, deadline: number): Promise<Prepared> {
@@ -85,7 +92,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
   }
 
-  async function remember ({ id, inbound, conversation }: Question, { generation }: Prepared): Promise<void> {
+  async function remember ({ id, inbound, conversation }: Question, generation: number): Promise<void> {
     const record = await streams.read(id)
     const turn = record && turnToRemember(inbound, record)
     if (turn !== undefined) await conversation.remember(generation, turn)

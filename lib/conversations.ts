@@ -30,25 +30,64 @@ export interface Conversation {
 
 /** Conversations: what was said in them, and whose turn it is. */
 export function createConversations ({ history, lines, scope, parallel }: ConversationsOptions): (chat: Chat, sender: string | undefined) => Conversation {
+  const holding = { lines, history, parallel }
   return (chat, sender) => {
     const owner = ownerOf(chat, sender, scope)
     // Without an owner there is no conversation, only something that can be stopped.
     const lasting = owner !== undefined
     const key = hashOf(chat.scope, chat.bot ?? '', chat.group ?? '', chat.user ?? '', owner ?? sender ?? '')
 
-    return {
-      join: (id, deadline) => lines.join(key, id, deadline),
-      async turn (id, signal, onWait) {
-        if (parallel || !lasting || await isFirst(lines, key, id)) return
-        onWait()
-        await untilFirst(lines, key, id, signal)
-      },
-      leave: id => lines.leave(key, id),
-      streams: () => lines.read(key),
-      history: async () => lasting ? await history.read(key) : { turns: [], generation: 0 },
-      remember: async (generation, turn) => { if (lasting) await history.add(key, generation, turn) },
-      clear: () => history.clear(key)
-    }
+    return new Held(holding, key, lasting)
+  }
+}
+
+interface Holding {
+  lines: LineStore
+  history: HistoryStore
+  parallel: boolean
+}
+
+// A class: each stream that waits for its source keeps its conversation, and a closure for each method would cost it half a kilobyte.
+class Held implements Conversation {
+  readonly #holding: Holding
+  readonly #key: string
+  readonly #lasting: boolean
+
+  constructor (holding: Holding, key: string, lasting: boolean) {
+    this.#holding = holding
+    this.#key = key
+    this.#lasting = lasting
+  }
+
+  async join (id: string, deadline: number): Promise<void> {
+    await this.#holding.lines.join(this.#key, id, deadline)
+  }
+
+  async turn (id: string, signal: AbortSignal, onWait: () => void): Promise<void> {
+    const { lines, parallel } = this.#holding
+    if (parallel || !this.#lasting || await isFirst(lines, this.#key, id)) return
+    onWait()
+    await untilFirst(lines, this.#key, id, signal)
+  }
+
+  async leave (id: string): Promise<void> {
+    await this.#holding.lines.leave(this.#key, id)
+  }
+
+  async streams (): Promise<string[]> {
+    return await this.#holding.lines.read(this.#key)
+  }
+
+  async history (): Promise<History> {
+    return this.#lasting ? await this.#holding.history.read(this.#key) : { turns: [], generation: 0 }
+  }
+
+  async remember (generation: number, turn: HistoryTurn): Promise<void> {
+    if (this.#lasting) await this.#holding.history.add(this.#key, generation, turn)
+  }
+
+  async clear (): Promise<void> {
+    await this.#holding.history.clear(this.#key)
   }
 }
 

@@ -39,6 +39,7 @@ export interface Work {
 }
 
 const EPOCH = 1
+const NO_EXTRAS = { notes: undefined, refused: [] }
 
 // One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
 const ENDED = new DOMException('The stream has ended', 'AbortError')
@@ -77,7 +78,7 @@ export class Run {
   readonly #watchdog: Watchdog
   readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: () => void
-  readonly #extras = new Extras()
+  #extras: Extras | undefined
   #work: Work | undefined
   #abort: AbortController | undefined
   #thinkingNoted = false
@@ -166,7 +167,7 @@ export class Run {
 
   async #storeEnd (reason: EndReason, error: unknown): Promise<void> {
     if (await this.#created !== this.id) return
-    const { notes, refused } = this.#extras.notes()
+    const { notes, refused } = this.#extras?.notes() ?? NO_EXTRAS
     if (notes !== undefined) await this.#writer.note(notes)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
@@ -214,6 +215,7 @@ export class Run {
       case 'reasoning': return this.#think(piece.text)
       case 'image':
         this.#watchdog.progress()
+        this.#extras ??= new Extras()
         this.#extras.add(piece)
         return true
       case 'end':

@@ -168,7 +168,7 @@ export function createStreams (options: StreamsOptions) {
     follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
 
     /** Resolves when a stream of this process has ended; at once for any other. Never rejects. */
-    ended: async (id: string): Promise<void> => await runs.get(id)?.ended,
+    ended: (id: string): Promise<void> => runs.get(id)?.ended ?? Promise.resolve(),
 
     /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
     async untilEnded (id: string, ms: number): Promise<void> {

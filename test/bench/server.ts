@@ -46,6 +46,8 @@ async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Part
     env: {},
     firstReplyGraceMs: 0,
     maxRunning: 100_000,
+    // All messages are of one user, who would have them answered one after the other.
+    parallelTurns: true,
     // What has ended long ago shall not weigh on what is measured now.
     maxFinished: 1000,
     ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })
