@@ -26,7 +26,7 @@ import type { Source } from '../lib/sources/source.ts'
 import type { Streams } from '../lib/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts.ts'
 import type { Language, TextOverrides } from '../lib/texts.ts'
-import { kConversationStores, kStreams } from './streams.ts'
+import { kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -120,7 +120,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     botName: config.WECOM_BOT_NAME,
     answering: createAnswering({ streams, attachments, source: sourceOf(options, streams), reasoning: config.STREAM_REASONING, log }),
     conversationOf: createConversations({
-      ...fastify[kConversationStores],
+      ...fastify[kStores],
       scope: config.WECOM_CONVERSATION_SCOPE,
       parallel: config.WECOM_PARALLEL_TURNS
     }),

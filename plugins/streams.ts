@@ -10,8 +10,10 @@ import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
 import { viewOf, viewsOf } from '../lib/state-view.ts'
+import type { FactStore } from '../lib/stores/facts.ts'
 import type { HistoryLimits, HistoryStore } from '../lib/stores/history.ts'
 import type { LineStore } from '../lib/stores/lines.ts'
+import { createMemoryFacts } from '../lib/stores/memory-facts.ts'
 import { createMemoryHistory } from '../lib/stores/memory-history.ts'
 import { createMemoryLines } from '../lib/stores/memory-lines.ts'
 import { createMemoryStore } from '../lib/stores/memory.ts'
@@ -59,11 +61,14 @@ const MARGIN_MS = 500
 /** Where the callback plugin finds the streams of its app. */
 export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams')
 
-/** And what it needs to hold conversations. */
-export const kConversationStores: unique symbol = Symbol.for('fastify-wecom-stream.conversation-stores')
+/** And what is kept of conversations and users. */
+export const kStores: unique symbol = Symbol.for('fastify-wecom-stream.stores')
 
 /** Beyond these, the one that was silent for longest is forgotten. */
 const MAX_CONVERSATIONS = 10_000
+
+/** Some 200 bytes each. */
+const MAX_FACTS = 50_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -93,7 +98,7 @@ declare module 'fastify' {
      */
     drainStreams (): Promise<void>
     [kStreams]: Streams
-    [kConversationStores]: { history: HistoryStore, lines: LineStore }
+    [kStores]: { history: HistoryStore, lines: LineStore, facts: FactStore }
   }
 }
 
@@ -140,9 +145,10 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     idleMs: config.STREAM_HISTORY_IDLE_MS
   }, MAX_CONVERSATIONS)
   const lines = createMemoryLines(clock)
+  const facts = createMemoryFacts(clock, MAX_FACTS)
 
   fastify.decorate(kStreams, streams)
-  fastify.decorate(kConversationStores, { history, lines })
+  fastify.decorate(kStores, { history, lines, facts })
   fastify.decorate('startStream', input => streams.start(input))
   fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))
   fastify.decorate('stopStream', async id => viewOf(await streams.stop(id), texts))
@@ -161,7 +167,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   })
   fastify.addHook('onClose', async () => {
     await streams.close()
-    await Promise.all([history.close(), lines.close()])
+    await Promise.all([history.close(), lines.close(), facts.close()])
   })
 }
 
