@@ -1,20 +1,29 @@
+import type { Access } from './access.ts'
+import type { AnswerHooksRunner, MessageDecision } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
 import type { Inbound, Said } from './inbound.ts'
+import type { LateReplies } from './late-reply.ts'
 import type { Logger } from './logger.ts'
 import { turnOf } from './messages.ts'
 import type { Message } from './messages.ts'
 import { describeError } from './redact.ts'
-import type { ReasoningMode } from './run.ts'
-import type { Attachment, HistoryTurn, LostAttachment, Quote, Source } from './sources/source.ts'
+import type { Measures, ReasoningMode } from './run.ts'
+import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from './sources/source.ts'
+import { viewOf } from './state-view.ts'
 import type { StreamRecord } from './stores/store.ts'
-import type { StreamInput, Streams } from './streams.ts'
+import type { Streams } from './streams.ts'
+import type { Texts } from './texts.ts'
 
 export interface AnsweringOptions {
   streams: Streams
+  access: Access
   attachments: FetchAttachments
   source: string | Source | undefined
   reasoning: ReasoningMode
+  lateReplies: Pick<LateReplies, 'deliver'>
+  hooks: AnswerHooksRunner
+  texts: Texts
   log: Logger
 }
 
@@ -30,32 +39,60 @@ export interface Question {
 export type Answering = (question: Question) => Promise<void>
 
 export function createAnswering (options: AnsweringOptions): Answering {
-  const { streams, source, reasoning, log } = options
+  const { streams, access, source, reasoning, lateReplies, hooks, texts, log } = options
 
   return async question => {
     const { id, conversation } = question
+    let ended: Ended | undefined
     try {
-      const generation = await ask(question)
-      await streams.ended(id)
-      if (generation !== undefined) await remember(question, generation)
+      ended = await inConversation(question)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
     } finally {
-      await conversation.leave(id).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
+      await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
     }
+    // The next question of the conversation does not wait for any of this.
+    if (ended !== undefined) await seeOff(question, ended)
+  }
+
+  async function inConversation (question: Question): Promise<Ended> {
+    const { id } = question
+    const generation = await ask(question)
+    const measures = await streams.ended(id)
+    // Told before anything is waited for, as a server that closes may be waiting for the last of it.
+    const arrived = streams.delivering(id)
+    const record = await streams.read(id)
+    if (generation !== undefined && record !== undefined) await remember(question, record, generation)
+    return { measures, record, arrived }
+  }
+
+  async function seeOff ({ id, message, inbound: { text: prompt } }: Question, { measures, record, arrived }: Ended): Promise<void> {
+    const late = record && await lateReplies.deliver(message, record)
+    arrived()
+    await hooks.onFinish({ streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) })
   }
 
   /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
   async function ask (question: Question): Promise<number | undefined> {
-    const prepared = await streams.prepare(question.id, (signal, deadline) => prepare(question, signal, deadline))
+    const { id } = question
+    const prepared = await streams.prepare(id, (signal, deadline) => prepare(question, signal, deadline))
     if (prepared === undefined) return undefined
-    streams.run(question.id, { ...prepared.input, ...(source && { source }) }, reasoning)
-    return prepared.generation
+    const { turn, generation, decision } = prepared
+    if (decision === false) {
+      streams.refuse(id, 'DENIED')
+      return undefined
+    }
+    if (typeof decision === 'string') streams.answer(id, decision)
+    else streams.run(id, { ...(source && { source }), ...(decision ?? turn) }, reasoning)
+    return generation
   }
 
-  async function prepare ({ id, message, inbound, conversation }: Question, signal: AbortSignal, deadline: number): Promise<Prepared> {
+  /** Undefined where the question is refused. */
+  async function prepare (question: Question, signal: AbortSignal, deadline: number): Promise<Prepared | undefined> {
+    const { id, message, inbound, conversation } = question
     // The place is taken before anything else, so that questions keep their order.
     await conversation.join(id, deadline)
+    if (!await access.admitsQuestion(question, signal, deadline)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
     const fetching = fetchAll(inbound, signal)
     fetching.catch(() => {})
@@ -69,16 +106,18 @@ export function createAnswering (options: AnsweringOptions): Answering {
     const { attachments, quote } = await fetching
     const lost = [...attachments, ...quote?.attachments ?? []].flatMap(attachment => 'lost' in attachment ? [attachment.lost] : [])
     if (lost.length > 0) streams.note(id, { lost })
-    return {
-      generation,
-      input: {
-        ...turnOf(message),
-        prompt: inbound.text,
-        ...(attachments.length > 0 && { attachments }),
-        ...(quote && { quote }),
-        ...(history.length > 0 && { history })
-      }
+    const turn: Turn = {
+      ...turnOf(message),
+      prompt: inbound.text,
+      ...(attachments.length > 0 && { attachments }),
+      ...(quote && { quote }),
+      ...(history.length > 0 && { history }),
+      deadline
     }
+    const decision = await hooks.onMessage(id, turn, signal)
+    // Here a name that stands for no source ends the stream with a sentence.
+    if (typeof decision === 'object') streams.resolveSource(decision.source)
+    return { turn, generation, decision }
   }
 
   async function fetchAll (inbound: Inbound, signal: AbortSignal): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
@@ -92,17 +131,24 @@ export function createAnswering (options: AnsweringOptions): Answering {
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
   }
 
-  async function remember ({ id, inbound, conversation }: Question, generation: number): Promise<void> {
-    const record = await streams.read(id)
-    const turn = record && turnToRemember(inbound, record)
+  async function remember ({ inbound, conversation }: Question, record: StreamRecord, generation: number): Promise<void> {
+    const turn = turnToRemember(inbound, record)
     if (turn !== undefined) await conversation.remember(generation, turn)
   }
 }
 
+interface Ended {
+  measures: Measures | undefined
+  record: StreamRecord | undefined
+  /** To be called when WeCom has been given what was left. */
+  arrived: () => void
+}
+
 interface Prepared {
-  input: Omit<StreamInput, 'source'>
+  turn: Turn
   /** Of the history that the question was asked with. */
   generation: number
+  decision: MessageDecision
 }
 
 /** Undefined where nothing was said that could be referred to. */

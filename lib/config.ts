@@ -20,6 +20,15 @@ export interface CallbackConfig {
   WECOM_LANGUAGE: Language
   WECOM_CONVERSATION_SCOPE: 'member' | 'chat' | 'none'
   WECOM_PARALLEL_TURNS: boolean
+  WECOM_ALLOW_USERS: string[]
+  WECOM_DENY_USERS: string[]
+  WECOM_ALLOW_CHATS: string[]
+  WECOM_DENY_CHATS: string[]
+  WECOM_ALLOW_BOTS: string[]
+  WECOM_DENY_BOTS: string[]
+  WECOM_USER_MESSAGES_PER_MINUTE: number
+  WECOM_USER_MAX_RUNNING: number
+  WECOM_WELCOME_TEXT: string
   WECOM_MEDIA_MAX_BYTES: number
   WECOM_MEDIA_TIMEOUT_MS: number
   WECOM_MEDIA_ALLOW_PRIVATE: boolean
@@ -28,6 +37,7 @@ export interface CallbackConfig {
 export interface StreamsConfig {
   STREAM_SOURCE?: string
   STREAM_DEADLINE_MS: number
+  STREAM_LATE_DEADLINE_MS: number
   STREAM_FIRST_TOKEN_TIMEOUT_MS: number
   STREAM_IDLE_TIMEOUT_MS: number
   STREAM_SHUTDOWN_GRACE_MS: number
@@ -112,7 +122,7 @@ export function readConfig<C extends object> (
   crossCheck: CrossCheck = () => []
 ): ConfigReading<C> {
   const given = Object.entries<Setting>(settings as Record<string, Setting>).map(([variable, setting]) => readSetting(variable, setting, options, env))
-  const data = Object.fromEntries(given.filter(({ value }) => value !== undefined).map(({ variable, value }) => [variable, value]))
+  const data = Object.fromEntries(given.filter(({ value }) => value !== undefined).map(({ variable, setting, value }) => [variable, setting.parse?.(value) ?? value]))
   const wrong = new Set(given.filter(({ typeFits, setting, value }) => !typeFits || (value !== undefined && setting.check?.(value) === false)))
   let config = {}
   try {
@@ -165,7 +175,8 @@ function readSetting (variable: string, setting: Setting, options: object, env: 
   }
   // Only the environment is text that has to be read as something else.
   const type = setting.schema['type'] === 'integer' ? 'number' : setting.schema['type']
-  return { variable, setting, name: `option ${setting.option}`, value: option, typeFits: typeOf(option) === type }
+  const typeFits = typeOf(option) === type || (typeof option === 'string' && setting.parse !== undefined)
+  return { variable, setting, name: `option ${setting.option}`, value: option, typeFits }
 }
 
 const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === ''
@@ -204,5 +215,6 @@ function describe (value: unknown, setting: Setting, typeFits: boolean): string 
   if (value === undefined) return `is not set, nor is option ${setting.option}`
   if (!typeFits) return `is of type ${typeOf(value)}`
   if (setting.telling) return `is ${JSON.stringify(String(value).slice(0, 80))}`
+  if (Array.isArray(value)) return 'has items that do not fit'
   return `has ${String(value).length} characters that do not fit`
 }

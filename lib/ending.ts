@@ -1,11 +1,11 @@
 import type { FailureClass } from './errors.ts'
 import { SourceError } from './errors.ts'
-import type { Notice } from './stores/store.ts'
+import type { Notice, Refusal } from './stores/store.ts'
 import type { EndStatus } from './stream-state.ts'
 import type { LateReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */
-export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'FAILED' | LateReason
+export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'FAILED' | Refusal | LateReason
 
 interface Ending {
   status: EndStatus
@@ -18,6 +18,8 @@ const ENDINGS: Record<Exclude<EndReason, 'FAILED'>, Ending> = {
   LENGTH: { status: 'done', notice: 'LENGTH' },
   TOO_LARGE: { status: 'done', notice: 'TOO_LARGE' },
   STOP: { status: 'done', notice: 'STOPPED' },
+  DENIED: { status: 'done', notice: 'DENIED' },
+  LIMITED: { status: 'done', notice: 'LIMITED' },
   SHUTDOWN: { status: 'error', class: 'BROKEN' },
   DEADLINE: { status: 'error', class: 'TIMEOUT' },
   FIRST_TOKEN: { status: 'error', class: 'TIMEOUT' },

@@ -21,6 +21,7 @@ interface Frame {
   finish: boolean
   content: string
   items: unknown
+  card: unknown
   thinking: string
   /** What follows the thinking, with the closers and notices that may stand behind the source's text. */
   text: string
@@ -54,7 +55,9 @@ export const placeholdersOf = (texts: Placeholders): ReadonlySet<string> => new 
 
 function read (value: unknown, n: number, placeholders: ReadonlySet<string>): Frame | string {
   if (!isObject(value)) return 'it is not an object'
-  if (value['msgtype'] !== 'stream') return 'msgtype is not stream'
+  const { msgtype, template_card: card } = value
+  if (msgtype !== 'stream' && msgtype !== 'stream_with_template_card') return 'msgtype is neither stream nor stream_with_template_card'
+  if ((msgtype === 'stream') !== (card === undefined)) return `template_card does not go with msgtype ${msgtype}`
   const stream = value['stream']
   if (!isObject(stream)) return 'stream is not an object'
   const { id, finish, content, msg_item: items } = stream
@@ -65,7 +68,7 @@ function read (value: unknown, n: number, placeholders: ReadonlySet<string>): Fr
   const waiting = placeholders.has(content)
   const [, thinking = '', body = ''] = /^<think>([^]*?)(?:<\/think>([^]*)|$)/.exec(content) ?? ['', '', content]
   // Line breaks between the thinking and the text belong to neither.
-  return { n, id, finish, content, items, thinking, text: waiting ? '' : body.replace(/^[\r\n]+/, ''), waiting }
+  return { n, id, finish, content, items, card, thinking, text: waiting ? '' : body.replace(/^[\r\n]+/, ''), waiting }
 }
 
 const RULES: readonly Rule[] = [
@@ -101,6 +104,12 @@ const RULES: readonly Rule[] = [
 
   function imagesAtTheEnd ({ finish, items }) {
     return items === undefined || finish ? undefined : 'msg_item stands in a frame without finish: true'
+  },
+
+  function oneCard ({ card }, earlier) {
+    const shown = card === undefined ? undefined : earlier.find(frame => frame.card !== undefined)
+    // One that is the same may answer a callback that was delivered again.
+    return shown === undefined || isDeepStrictEqual(card, shown.card) ? undefined : `template_card is another one than in frame ${shown.n}`
   },
 
   function visibleEnd ({ finish, text, waiting }) {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { fenceCloser, MAX_CLOSER_BYTES } from './code-fence.ts'
+import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from './code-fence.ts'
 import { stableHead } from './stable-head.ts'
 import type { Notes, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import { isTerminal } from './stream-state.ts'
@@ -12,17 +12,39 @@ export const MAX_FRAME_BYTES = 20480
 /** Room kept behind a cut text for what closes and explains it: the fence, and five sentences at most. */
 const TAIL_BYTES = 2560
 
+/** What is left can have one sentence more. */
+const REST_TAIL_BYTES = TAIL_BYTES + 512
+
+/** Who stopped an answer knows, and a host that refuses may say so itself. */
+const SILENT_BELOW_TEXT: ReadonlySet<Notice> = new Set(['STOPPED', 'DENIED'])
+
 const THINK_TAG = /<(\/?)think>/gi
 const thinkBlock = (thinking: string): string => `<think>${thinking}</think>\n\n`
 const THINK_BLOCK_BYTES = Buffer.byteLength(thinkBlock('')) + MAX_CLOSER_BYTES
 const MIN_THINKING_BYTES = 512
 
+/** What a reply can have besides its stream, once for each answer (document 101031). */
+export interface OnceOnly {
+  /** The card of an ended stream. */
+  card?: boolean
+  /** In the first reply to a message: its user may rate the answer. */
+  feedbackId?: string | undefined
+}
+
 export interface Frames {
-  /** The plaintext of a reply that shows a stream as it is; undefined stands for one that is not to be shown. */
-  reply (id: string, record: StreamRecord | undefined): string
+  /**
+   * The plaintext of a reply that shows a stream as it is; undefined stands for one that is not to be shown. What WeCom
+   * takes once only is left out unless it is asked for.
+   */
+  reply (id: string, record: StreamRecord | undefined, once?: OnceOnly): string
   /** The plaintext of a reply for a stream that could not be had at all. */
   failure (id: string, failure: NonNullable<Outcome['failure']>): string
+  /** What is left to be said of an ended stream where its bubble could not hold it; undefined where it could. */
+  rest (record: StreamRecord): string | undefined
 }
+
+/** Whether the bubble of a stream takes nothing more. Its source may still be at work. */
+export const isOver = ({ status, notes }: StreamRecord): boolean => isTerminal(status) || notes.sealedAt !== undefined
 
 /** Shows streams as WeCom understands them (document 101031): the whole text so far, within the limits of a frame. */
 export function createFrames (texts: Texts): Frames {
@@ -32,16 +54,20 @@ export function createFrames (texts: Texts): Frames {
   const sentence = ({ code, reference }: NonNullable<Outcome['failure']>, notice?: Notice): string =>
     `${notice === undefined ? texts.failures[code] : noticeText(notice, texts)}${texts.reference.replace('{reference}', reference)}`
 
+  const cut = (text: string, shown: string): string =>
+    texts.cut.replace('{bytes}', String(Buffer.byteLength(text) - Buffer.byteLength(shown)))
+
   function tailOf (record: StreamRecord): string[] {
     const [lost] = record.notes.lost ?? []
     const told = lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])]
     return [...told, ...endOf(record)]
   }
 
-  function endOf ({ content, failure, notice }: StreamRecord): string[] {
+  function endOf ({ content, failure, notice, notes }: StreamRecord): string[] {
     if (failure !== undefined) return [sentence(failure, notice)]
-    if (notice !== undefined && !(notice === 'STOPPED' && isVisible(content))) return [noticeText(notice, texts)]
-    return isVisible(content) ? [] : [texts.empty]
+    if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
+    if (isVisible(content)) return []
+    return [notes.sealedAt === undefined && hasExtras(notes) ? texts.seeBelow : texts.empty]
   }
 
   function placeholderOf ({ notes }: StreamRecord): string {
@@ -49,40 +75,73 @@ export function createFrames (texts: Texts): Frames {
   }
 
   function contentOf (record: StreamRecord): string {
-    const { content, reasoning } = record
+    const { content, reasoning, notes } = record
+    if (notes.sealedAt !== undefined) return join(bubbleOf(record, []), [texts.later])
     if (!isTerminal(record.status)) {
       const shown = headOf(content)
       const body = isVisible(shown) ? shown + fenceCloser(shown) : ''
       return withThinking(reasoning, body) || placeholderOf(record)
     }
     const tail = tailOf(record)
-    const whole = join(content, tail)
-    if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return withThinking(reasoning, whole)
-    const head = headOf(content)
-    const missing = Buffer.byteLength(content) - Buffer.byteLength(head)
-    return join(head, [texts.cut.replace('{bytes}', String(missing)), ...tail])
+    const shown = bubbleOf(record, tail)
+    if (shown === content) return withThinking(reasoning, join(content, tail))
+    return join(shown, [notes.deliverable === true ? texts.later : cut(content, shown), ...tail])
   }
 
   return {
-    reply (id, record) {
+    reply (id, record, once = {}) {
       if (record === undefined) return streamReply(id, true, texts.expired)
+      // It is none of what refreshes share.
+      if (once.card === true || once.feedbackId !== undefined) return streamReply(id, isOver(record), contentOf(record), record.notes, once)
       let reply = built.get(record)
       if (reply === undefined) {
-        reply = streamReply(id, isTerminal(record.status), contentOf(record), record.notes)
+        reply = streamReply(id, isOver(record), contentOf(record), record.notes)
         built.set(record, reply)
       }
       return reply
     },
-    failure: (id, failure) => streamReply(id, true, sentence(failure))
+    failure: (id, failure) => streamReply(id, true, sentence(failure)),
+    rest (record) {
+      const { content, notes } = record
+      const sealed = notes.sealedAt !== undefined
+      const shown = bubbleOf(record, tailOf(record))
+      if (!sealed && shown === content) return undefined
+      const left = content.slice(shown.length)
+      // Below a bubble that ended with its stream stands how it ended.
+      const tail = sealed ? [...tailOf(record), ...hasExtras(notes) ? [texts.tooLate] : []] : []
+      if (!isVisible(left)) return tail.length === 0 ? texts.complete : tail.join('\n\n')
+      const opener = left.startsWith('\n') ? fenceOpener(shown).trimEnd() : fenceOpener(shown)
+      const whole = join(opener + left, tail)
+      if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole
+      const head = stableHead(opener + left, MAX_FRAME_BYTES - REST_TAIL_BYTES)
+      return join(head, [cut(opener + left, head), ...tail])
+    }
   }
+}
+
+const hasExtras = ({ images, card }: Notes): boolean => images !== undefined || card !== undefined
+
+/** The part of the source's text that an ended bubble holds. */
+function bubbleOf ({ content, notes: { sealedAt } }: StreamRecord, tail: readonly string[]): string {
+  if (sealedAt !== undefined) return headOf(content.slice(0, sealedAt))
+  return Buffer.byteLength(join(content, tail)) <= MAX_FRAME_BYTES ? content : headOf(content)
 }
 
 /** The head of a text that may still grow, or that has to be cut. */
 const headOf = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
 
-/** Images come with the last frame only (document 101031). */
-function streamReply (id: string, finish: boolean, content: string, { images }: Notes = {}): string {
-  return JSON.stringify({ msgtype: 'stream', stream: { id, finish, content, ...(finish && images && { msg_item: images }) } })
+/** Images come with the last frame only (document 101031); what comes after it cannot be shown. */
+function streamReply (id: string, finish: boolean, content: string, { images, card, sealedAt }: Notes = {}, once: OnceOnly = {}): string {
+  const stream = {
+    id,
+    finish,
+    content,
+    ...(finish && images && sealedAt === undefined && { msg_item: images }),
+    ...(once.feedbackId !== undefined && { feedback: { id: once.feedbackId } })
+  }
+  return JSON.stringify(once.card === true && card !== undefined
+    ? { msgtype: 'stream_with_template_card', stream, template_card: card }
+    : { msgtype: 'stream', stream })
 }
 
 const join = (content: string, tail: readonly string[]): string =>
@@ -105,5 +164,7 @@ function noticeText (notice: Notice, texts: Texts): string {
     case 'UNSUPPORTED': return texts.unsupported
     case 'NO_PROMPT': return texts.noPrompt
     case 'CLOSING': return texts.closing
+    case 'DENIED': return texts.denied
+    case 'LIMITED': return texts.limited
   }
 }

@@ -1,4 +1,5 @@
 import { RefusalError } from './errors.ts'
+import type { EventOrigin } from './event-hooks.ts'
 import type { Chat } from './stores/store.ts'
 import type { Turn } from './sources/source.ts'
 
@@ -61,14 +62,16 @@ export const isGroup = (message: Message): boolean =>
   message['chattype'] === 'group' || (message['chattype'] !== 'single' && stringAt(message, 'chatid') !== undefined)
 
 /** What a source is told of a message besides its prompt. */
-export function turnOf (message: Message): Omit<Turn, 'prompt' | 'deadline'> {
+export const turnOf = (message: Message): Omit<Turn, 'prompt' | 'deadline'> => ({ ...originOf(message), message })
+
+/** Who has sent a message, and where. */
+export function originOf (message: Message): EventOrigin {
   const sender = stringAt(message, 'from', 'userid')
   const bot = stringAt(message, 'aibotid')
   const group = stringAt(message, 'chatid')
   return {
     ...(sender !== undefined && { sender }),
     ...(bot !== undefined && { bot }),
-    chat: isGroup(message) ? { type: 'group', ...(group !== undefined && { id: group }) } : { type: 'single' },
-    message
+    chat: isGroup(message) ? { type: 'group', ...(group !== undefined && { id: group }) } : { type: 'single' }
   }
 }

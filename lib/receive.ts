@@ -1,6 +1,12 @@
+import type { Access } from './access.ts'
+import type { ListName } from './access-lists.ts'
 import type { Answering } from './answering.ts'
 import type { Command } from './commands.ts'
 import type { Conversation } from './conversations.ts'
+import type { Events } from './events.ts'
+import { canBeRated } from './feedback.ts'
+import type { FeedbackLinks } from './feedback.ts'
+import { isOver } from './frames.ts'
 import type { Frames } from './frames.ts'
 import { createId, hashOf } from './ids.ts'
 import { readInbound } from './inbound.ts'
@@ -8,9 +14,9 @@ import type { Inbound } from './inbound.ts'
 import type { Logger } from './logger.ts'
 import { chatOf, stringAt } from './messages.ts'
 import type { Message } from './messages.ts'
-import { describeError } from './redact.ts'
+import { describeError, safeName } from './redact.ts'
+import type { FactStore } from './stores/facts.ts'
 import type { Chat, Notice, StreamRecord } from './stores/store.ts'
-import { isTerminal } from './stream-state.ts'
 import type { Opening, Streams } from './streams.ts'
 
 export interface ReceiveOptions {
@@ -20,27 +26,35 @@ export interface ReceiveOptions {
   /** Keeps the messages and streams of this bot apart from those of another in the same app. */
   scope: string
   botName: string
+  access: Access
   answering: Answering
+  events: Events
+  /** Undefined where nobody wants to know of feedback. */
+  feedback: FeedbackLinks | undefined
   conversationOf: (chat: Chat, sender: string | undefined) => Conversation
   commandOf: (text: string) => Command | undefined
   /** How long the first answer waits for text, in milliseconds. */
   firstReplyGraceMs: number
+  /** Whether there is a way to the user besides the bubble of a message. */
+  isDeliverable: (message: Message) => boolean
+  facts: FactStore
 }
 
 /** A command asks no model: its answer is there with the first frame. */
 const COMMAND_GRACE_MS = 200
 
+/** As long as WeCom may come back for an ended stream, and longer. */
+const CARD_MS = 60 * 60_000
+
 /** Joins messages and streams. Gives the plaintext of the reply; undefined is the empty reply. */
 export type Receive = (message: Message) => Promise<string | undefined>
 
 export function createReceive (options: ReceiveOptions): Receive {
-  const { streams, frames, log, scope, botName, answering, conversationOf, commandOf, firstReplyGraceMs } = options
+  const { streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable, facts } = options
 
   return async message => {
     switch (message.msgtype) {
-      case 'event':
-        log.debug({ eventtype: stringAt(message, 'event', 'eventtype') }, 'event received')
-        return undefined
+      case 'event': return access.admitsEvent(message) ? await events(message) : undefined
       case 'stream': return await refresh(message)
       default: return await answer(message)
     }
@@ -51,7 +65,7 @@ export function createReceive (options: ReceiveOptions): Receive {
     const id = stringAt(message, 'stream', 'id') ?? ''
     try {
       const record = await streams.read(id)
-      return show(id, belongsTo(record, message, scope) ? record : undefined)
+      return await show(id, belongsTo(record, message, scope) ? record : undefined, message)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
       return undefined
@@ -61,11 +75,14 @@ export function createReceive (options: ReceiveOptions): Receive {
   async function answer (message: Message): Promise<string> {
     try {
       const inbound = readInbound(message, botName)
+      if (inbound === undefined) log.info({ msgtype: safeName(message.msgtype) }, 'a message is of a kind that cannot be read')
       const command = inbound && commandOf(inbound.text)
-      const { id, runnable } = await streams.open(openingFor(message, inbound, command))
+      const { id, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
       if (runnable) start(id, message, inbound as Inbound, command)
       await streams.untilEnded(id, command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
-      return show(id, await streams.read(id))
+      const record = await streams.read(id)
+      const rated = feedback !== undefined && command === undefined && record !== undefined && canBeRated(record)
+      return await show(id, record, message, rated ? id : undefined)
     } catch (error) {
       // Any other status than 200 would only make WeCom send the message again.
       const failure = { code: 'INTERNAL', reference: createId().slice(0, 8) } as const
@@ -74,19 +91,33 @@ export function createReceive (options: ReceiveOptions): Receive {
     }
   }
 
-  function show (id: string, record: StreamRecord | undefined): string {
-    if (record !== undefined && isTerminal(record.status)) streams.lastFrameFetched(id)
-    return frames.reply(id, record)
+  async function show (id: string, record: StreamRecord | undefined, message: Message, feedbackId?: string): Promise<string> {
+    if (record === undefined || !isOver(record)) return frames.reply(id, record, { feedbackId })
+    streams.lastFrameFetched(id)
+    return frames.reply(id, record, { feedbackId, card: await bringsCard(record, message) })
   }
 
-  function openingFor (message: Message, inbound: Inbound | undefined, command: Command | undefined): Opening {
+  /** WeCom takes a card once for each answer (document 101031): from the callback that asked first, however often that is delivered. */
+  async function bringsCard ({ id, notes }: StreamRecord, message: Message): Promise<boolean> {
+    if (notes.card === undefined || notes.sealedAt !== undefined) return false
+    const callback = hashOf(stringAt(message, 'msgid') ?? createId())
+    try {
+      return await facts.keep(`card:${id}`, callback, CARD_MS) === callback
+    } catch (error) {
+      log.error({ streamId: id, cause: describeError(error) }, 'a card could not be shown')
+      return false
+    }
+  }
+
+  function openingFor (message: Message, inbound: Inbound | undefined, command: Command | undefined, why: ListName | undefined): Opening {
     const msgid = stringAt(message, 'msgid') ?? ''
-    const notice = noticeFor(inbound)
+    const notice = why === undefined ? noticeFor(inbound) : 'DENIED'
     return {
       chat: chatOf(message, scope),
       ...(msgid !== '' && { claim: hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid) }),
       ...(notice && { outcome: { status: 'done', notice } }),
-      ...(command && { always: true })
+      ...(why && { why }),
+      ...(command ? { always: true } : isDeliverable(message) && { deliverable: true })
     }
   }
 
@@ -95,10 +126,14 @@ export function createReceive (options: ReceiveOptions): Receive {
     const sender = stringAt(message, 'from', 'userid')
     const conversation = conversationOf(chatOf(message, scope), sender)
     if (command === undefined) {
+      feedback?.keep(id, message)
       answering({ id, message, inbound, conversation })
       return
     }
-    streams.prepare(id, () => command({ id, sender, conversation, stop: other => streams.stop(other) }))
+    streams.prepare(id, async signal => {
+      if (!await access.admitsCommand({ id, message, inbound }, signal)) return undefined
+      return await command({ id, sender, conversation, stop: other => streams.stop(other) })
+    })
       .then(text => { if (text !== undefined) streams.answer(id, text) })
   }
 }

@@ -13,6 +13,11 @@ export function redact (text: string, secrets: readonly string[] = []): string {
   return clean.replace(KEY_SHAPES, '[redacted]').slice(0, MAX_LENGTH)
 }
 
+const MAX_NAME_LENGTH = 64
+
+/** A name that a message brings along, so that it may be logged. */
+export const safeName = (name: string): string => name.slice(0, MAX_NAME_LENGTH).replace(/[^\x20-\x7e]/g, '?')
+
 /** What may be logged of an error whose message may hold anything: its kind, its place, and a redacted message. */
 export function describeError (error: unknown, secrets: readonly string[] = []): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }

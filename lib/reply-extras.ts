@@ -1,3 +1,5 @@
+import type { TemplateCard } from './cards/card-types.ts'
+import { checkCard } from './cards/check-card.ts'
 import { imageItems, MAX_IMAGES, readImage } from './reply-images.ts'
 import type { ReplyImage } from './reply-images.ts'
 import type { ReplyPart } from './sources/source.ts'
@@ -9,20 +11,40 @@ const MAX_REFUSALS = 20
 /** What an answer has besides text. What cannot be shown costs itself, not the answer. */
 export class Extras {
   readonly #images: ReplyImage[] = []
+  #card: TemplateCard | undefined
   readonly #refused: string[] = []
 
-  add ({ data }: Extract<ReplyPart, { type: 'image' }>): void {
-    const image = this.#images.length < MAX_IMAGES ? readImage(data) : { refused: 'TOO_MANY' }
-    if (!('refused' in image)) this.#images.push(image)
-    else if (this.#refused.length < MAX_REFUSALS) this.#refused.push(`image: ${image.refused}`)
+  add (part: Extract<ReplyPart, { type: 'image' | 'card' }>): void {
+    const refused = part.type === 'image' ? this.#addImage(part.data) : this.#addCard(part.card)
+    if (refused !== undefined && this.#refused.length < MAX_REFUSALS) this.#refused.push(`${part.type}: ${refused}`)
   }
 
   /** What is to be shown, undefined where that is nothing, and what was left out, in words for the log. */
   notes (): { notes: Notes | undefined, refused: readonly string[] } {
     const { items, refused } = imageItems(this.#images)
+    const notes = { ...(items.length > 0 && { images: items }), ...(this.#card && { card: this.#card }) }
     return {
-      notes: items.length === 0 ? undefined : { images: items },
+      notes: Object.keys(notes).length === 0 ? undefined : notes,
       refused: [...this.#refused, ...refused.map(({ reason }) => `image: ${reason}`)]
+    }
+  }
+
+  #addImage (data: Uint8Array | string): string | undefined {
+    if (this.#images.length >= MAX_IMAGES) return 'TOO_MANY'
+    const image = readImage(data)
+    if ('refused' in image) return image.refused
+    this.#images.push(image)
+    return undefined
+  }
+
+  #addCard (card: unknown): string | undefined {
+    if (this.#card !== undefined) return 'TOO_MANY'
+    try {
+      this.#card = checkCard(card)
+      return undefined
+    } catch (error) {
+      // It names faults by their path, and quotes nothing.
+      return (error as Error).message
     }
   }
 }

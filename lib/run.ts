@@ -13,7 +13,7 @@ import type { Notes, StreamStore, Track } from './stores/store.ts'
 import { StreamWriter } from './stream-writer.ts'
 import { headOf } from './utf8.ts'
 import { Watchdog } from './watchdog.ts'
-import type { WatchdogLimits } from './watchdog.ts'
+import type { LateReason, WatchdogLimits } from './watchdog.ts'
 import { createTextJoiner } from './well-formed.ts'
 import type { TextJoiner } from './well-formed.ts'
 
@@ -29,6 +29,17 @@ export interface RunDependencies {
   limits: RunLimits
 }
 
+/** What a stream took. */
+export interface Measures {
+  /** Milliseconds from its opening to its end, and to the first piece of its source. */
+  durationMs: number
+  firstPieceMs?: number
+  chunks: number
+  /** Of UTF-8 that was kept. */
+  bytes: number
+  usage?: Usage
+}
+
 /** What becomes of a model's thinking. It counts as progress in any case. */
 export type ReasoningMode = 'hide' | 'show' | 'placeholder'
 
@@ -36,6 +47,14 @@ export interface Work {
   source: Source
   turn: Turn
   reasoning: ReasoningMode
+}
+
+/** In milliseconds since the Unix epoch. */
+export interface RunTimes {
+  /** When WeCom shows no more of it. */
+  bubble: number
+  /** When it is ended whatever its source does. */
+  deadline: number
 }
 
 const EPOCH = 1
@@ -69,15 +88,16 @@ export class Run {
   readonly id: string
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
-  /** Resolves when the end has been stored, or could not be. Never rejects. */
-  readonly ended: Promise<void>
+  /** Resolves when the end has been stored, or could not be; without measures where there never was a stream. Never rejects. */
+  readonly ended: Promise<Measures | undefined>
   readonly #deps: RunDependencies
   readonly #created: Promise<string>
   readonly #openedAt: number
   readonly #writer: StreamWriter
   readonly #watchdog: Watchdog
+  #sealed = false
   readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
-  #resolveEnded!: () => void
+  #resolveEnded!: (measures?: Measures) => void
   #extras: Extras | undefined
   #work: Work | undefined
   #abort: AbortController | undefined
@@ -89,8 +109,11 @@ export class Run {
   #bytes = 0
   #usage: Usage | undefined
 
-  /** The deadline counts from now on, the other clocks from `start`. `created` gives the id that the store keeps. */
-  constructor (deps: RunDependencies, id: string, deadline: number, created: Promise<string>) {
+  /**
+   * The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes
+   * on behind it. `created` gives the id that the store keeps.
+   */
+  constructor (deps: RunDependencies, id: string, { bubble, deadline }: RunTimes, created: Promise<string>) {
     this.#deps = deps
     this.#created = created
     this.id = id
@@ -98,7 +121,12 @@ export class Run {
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = deps.clock.now()
     this.#writer = new StreamWriter(deps.store, id, EPOCH)
-    this.#watchdog = new Watchdog(deps.clock, deps.limits, deadline, reason => this.finish(reason))
+    this.#watchdog = new Watchdog(deps.clock, deps.limits, bubble, reason => this.#late(reason))
+  }
+
+  /** The bubble is over. */
+  get sealed (): boolean {
+    return this.#sealed
   }
 
   get finished (): boolean {
@@ -126,9 +154,9 @@ export class Run {
   }
 
   /** Ends the stream with a text of ours or the host's in place of a source's. */
-  answer (text: string): void {
+  answer (text: string, reason: EndReason = 'END'): void {
     if (this.#finished || !this.#take('content', text, true)) return
-    this.finish('END')
+    this.finish(reason)
   }
 
   start (work: Work): void {
@@ -153,9 +181,10 @@ export class Run {
     this.#watchdog.stop()
     this.#leave?.()
     this.#abort?.abort(ENDED)
-    this.#storeEnd(reason, error).catch((failure: unknown) => {
+    const measures = this.#measures()
+    this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
-    }).finally(this.#resolveEnded)
+    }).finally(() => this.#resolveEnded(measures))
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
@@ -165,26 +194,33 @@ export class Run {
     this.#resolveEnded()
   }
 
-  async #storeEnd (reason: EndReason, error: unknown): Promise<void> {
+  #late (reason: LateReason): void {
+    if (reason !== 'DEADLINE' || this.#sealed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
+    this.#sealed = true
+    this.note({ sealedAt: this.#writer.length })
+    this.#watchdog.extend(this.deadline)
+  }
+
+  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<void> {
     if (await this.#created !== this.id) return
     const { notes, refused } = this.#extras?.notes() ?? NO_EXTRAS
     if (notes !== undefined) await this.#writer.note(notes)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
-    const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...this.#measures() }
+    const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
     if (failure === undefined) return this.#deps.log.info(fields, 'stream ended')
     this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
   }
 
-  #measures (): object {
+  #measures (): Measures {
     const now = this.#deps.clock.now()
     return {
       durationMs: Math.round(now - this.#openedAt),
-      firstPieceMs: this.#firstPieceAt && Math.round(this.#firstPieceAt - this.#openedAt),
+      ...(this.#firstPieceAt !== undefined && { firstPieceMs: Math.round(this.#firstPieceAt - this.#openedAt) }),
       chunks: this.#chunks,
       bytes: this.#bytes,
-      usage: this.#usage ?? 'unknown'
+      ...(this.#usage && { usage: this.#usage })
     }
   }
 
@@ -214,6 +250,7 @@ export class Run {
       case 'text': return this.#take('content', piece.text, true)
       case 'reasoning': return this.#think(piece.text)
       case 'image':
+      case 'card':
         this.#watchdog.progress()
         this.#extras ??= new Extras()
         this.#extras.add(piece)

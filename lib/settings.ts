@@ -9,6 +9,8 @@ export interface Setting {
   schema: Record<string, unknown>
   /** Completes the sentence "expected …". */
   expected: string
+  /** Makes what the schema describes of a value as it was given. */
+  parse?: (value: unknown) => unknown
   /** What the schema cannot say, of the value as it was given. */
   check?: (value: unknown) => boolean
   /** Refused where it is unset. */
@@ -58,6 +60,19 @@ const choice = (option: string, [value, ...others]: [string, ...string[]]): Sett
 const flag = (option: string, value: boolean): Setting =>
   ({ option, schema: { type: 'boolean', default: value }, expected: 'true or false', telling: true })
 
+// A Chinese keyboard gives a wide comma, which stands in no id of WeCom's: a deny list must not miss because of it.
+const itemsIn = (text: string): string[] => text.split(/[,，]/).map(item => item.trim()).filter(item => item !== '')
+
+/** Ids, as a list or as a text with commas between them. */
+const list = (option: string): Setting => ({
+  option,
+  schema: { type: 'array', default: [] },
+  expected: 'ids, separated by commas',
+  parse: value => typeof value === 'string' ? itemsIn(value) : value,
+  // A text without an id is no empty list: whoever wrote it meant to let in somebody.
+  check: value => typeof value === 'string' ? itemsIn(value).length > 0 : Array.isArray(value) && value.every(item => typeof item === 'string' && item.trim() !== '')
+})
+
 /** Without what would end up in a log, or come between the address and a path that is appended. */
 function isPlainWebAddress (value: unknown): boolean {
   const address = String(value)
@@ -89,6 +104,15 @@ export const callbackSettings = {
   WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
   WECOM_CONVERSATION_SCOPE: choice('conversationScope', ['member', 'chat', 'none']),
   WECOM_PARALLEL_TURNS: flag('parallelTurns', false),
+  WECOM_ALLOW_USERS: list('access.allowUsers'),
+  WECOM_DENY_USERS: list('access.denyUsers'),
+  WECOM_ALLOW_CHATS: list('access.allowChats'),
+  WECOM_DENY_CHATS: list('access.denyChats'),
+  WECOM_ALLOW_BOTS: list('access.allowBots'),
+  WECOM_DENY_BOTS: list('access.denyBots'),
+  WECOM_USER_MESSAGES_PER_MINUTE: count('access.messagesPerMinute', 0, 0),
+  WECOM_USER_MAX_RUNNING: count('access.maxRunning', 0, 0),
+  WECOM_WELCOME_TEXT: text('welcomeText', ''),
   WECOM_MEDIA_MAX_BYTES: bytes('media.maxBytes', 20 * 1024 * 1024),
   WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 60_000),
   WECOM_MEDIA_ALLOW_PRIVATE: flag('media.allowPrivateAddresses', false)
@@ -98,6 +122,8 @@ export const callbackSettings = {
 export const streamsSettings = {
   STREAM_SOURCE: text('source'),
   STREAM_DEADLINE_MS: ms('deadlineMs', 330_000),
+  // A response_url is valid for an hour (document 101138).
+  STREAM_LATE_DEADLINE_MS: ms('lateDeadlineMs', 30 * 60_000, { min: 0, max: 59 * 60_000 }),
   STREAM_FIRST_TOKEN_TIMEOUT_MS: ms('firstTokenTimeoutMs', 60_000),
   STREAM_IDLE_TIMEOUT_MS: ms('idleTimeoutMs', 45_000),
   STREAM_SHUTDOWN_GRACE_MS: ms('shutdownGraceMs', 10_000, { min: 0 }),
@@ -149,6 +175,15 @@ const object = (option: string): FurtherOption => ({ option, expected: 'an objec
 
 const callable = (option: string): FurtherOption => ({ option, expected: 'a function', check: value => typeof value === 'function' })
 
+const bool = (option: string): FurtherOption => ({ option, expected: 'true or false', check: value => typeof value === 'boolean' })
+
+/** How URLs of messages are followed. */
+const outboundOptions = (group: string): FurtherOption[] => [
+  { option: `${group}.allowedHosts`, expected: 'a list of host names', check: Array.isArray },
+  { option: `${group}.ca`, expected: 'certificates', check: value => typeof value === 'string' || Array.isArray(value) || Buffer.isBuffer(value) },
+  callable(`${group}.lookup`)
+]
+
 const sharedOptions: readonly FurtherOption[] = [
   object('texts'),
   object('env'),
@@ -160,10 +195,16 @@ const sharedOptions: readonly FurtherOption[] = [
 /** What the callback plugin takes besides its settings. */
 export const callbackFurtherOptions: readonly FurtherOption[] = [
   { option: 'source', expected: 'a source, or the name of one', check: value => typeof value === 'function' || typeof value === 'string' },
-  { option: 'media.allowedHosts', expected: 'a list of host names', check: Array.isArray },
-  { option: 'media.ca', expected: 'certificates', check: value => typeof value === 'string' || Array.isArray(value) || Buffer.isBuffer(value) },
-  callable('media.lookup'),
+  ...outboundOptions('media'),
+  ...outboundOptions('activeReply'),
+  {
+    option: 'activeReply.timeoutMs',
+    expected: `a whole number of milliseconds from 1 to ${MAX_MS}`,
+    check: value => Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_MS
+  },
+  bool('activeReply.allowPrivateAddresses'),
   object('commands'),
+  ...['access.decide', 'onMessage', 'onFinish', 'onEnterChat', 'onCardEvent', 'onFeedback'].map(callable),
   ...sharedOptions
 ]
 
@@ -173,11 +214,11 @@ export const streamsFurtherOptions: readonly FurtherOption[] = [
   object('openai.extraBody'),
   object('openai.clock'),
   { option: 'openai.imageDetail', expected: 'auto, low or high', check: value => ['auto', 'low', 'high'].includes(String(value)) },
-  { option: 'openai.thinkingFirst', expected: 'true or false', check: value => typeof value === 'boolean' },
+  bool('openai.thinkingFirst'),
   callable('openai.random'),
   callable('openai.fetch'),
   { option: 'mock.chunks', expected: 'an array', check: Array.isArray },
-  { option: 'mock.echo', expected: 'true or false', check: value => typeof value === 'boolean' },
+  bool('mock.echo'),
   {
     option: 'mock.failure',
     expected: `an error, or one of ${FAILURE_CLASSES.join(', ')}`,

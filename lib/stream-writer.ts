@@ -9,6 +9,7 @@ export class StreamWriter {
   readonly #id: string
   readonly #epoch: number
   readonly #pending: Record<Track, string> = { reasoning: '', content: '' }
+  /** What the store has, or is being given. */
   readonly #written: Record<Track, number> = { reasoning: 0, content: 0 }
   /** Set as long as text is pending, and for good once a write has failed. */
   #writing: Promise<boolean> | undefined
@@ -17,6 +18,11 @@ export class StreamWriter {
     this.#store = store
     this.#id = id
     this.#epoch = epoch
+  }
+
+  /** UTF-16 units of content so far, stored or not. */
+  get length (): number {
+    return this.#written.content + this.#pending.content.length
   }
 
   /** Never waits; a failure shows at `end`. */
@@ -43,8 +49,9 @@ export class StreamWriter {
       const track = this.#pending.reasoning !== '' ? 'reasoning' : 'content'
       const text = this.#pending[track]
       this.#pending[track] = ''
-      if (!await this.#store.append(this.#id, this.#epoch, track, this.#written[track], text)) return false
+      const offset = this.#written[track]
       this.#written[track] += text.length
+      if (!await this.#store.append(this.#id, this.#epoch, track, offset, text)) return false
     }
     this.#writing = undefined
     return true

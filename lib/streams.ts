@@ -2,9 +2,9 @@ import { BusyError, ClosedError, InputError } from './errors.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { Run } from './run.ts'
-import type { ReasoningMode, RunDependencies, RunLimits } from './run.ts'
+import type { Measures, ReasoningMode, RunDependencies, RunLimits } from './run.ts'
 import type { Source, Turn } from './sources/source.ts'
-import type { Chat, Notes, Outcome, StreamRecord } from './stores/store.ts'
+import type { Chat, Notes, Outcome, Refusal, StreamRecord } from './stores/store.ts'
 
 /** What a host asks a source. All but `source` is handed to it as its `Turn`. */
 export interface StreamInput extends Omit<Turn, 'deadline'> {
@@ -15,6 +15,8 @@ export interface StreamInput extends Omit<Turn, 'deadline'> {
 export interface StreamsLimits extends RunLimits {
   /** Milliseconds from the opening of a stream to its forced end. */
   deadlineMs: number
+  /** Milliseconds from the opening of a deliverable stream to its forced end, where that is later. */
+  lateDeadlineMs: number
   /** How many sources work at once, and how many streams may wait for one to end. */
   maxRunning: number
   maxQueued: number
@@ -35,6 +37,10 @@ export interface Opening {
   /** For a stream that needs no source: it is created as ended, with this text if there is one. */
   outcome?: Outcome
   content?: string
+  /** There is a way to the user besides the bubble: text that comes when that is over is not lost. */
+  deliverable?: boolean
+  /** Why the outcome is a refusal, for the log. */
+  why?: string
   /** Takes the stream in however many there are: for what costs no model. */
   always?: boolean
 }
@@ -44,6 +50,9 @@ export interface Opened {
   /** True where the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
   runnable: boolean
 }
+
+/** One for all: each stream that waits for its source has its notes. */
+const DELIVERABLE: Notes = Object.freeze({ deliverable: true })
 
 export type Streams = ReturnType<typeof createStreams>
 
@@ -59,8 +68,10 @@ export function createStreams (options: StreamsOptions) {
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
-  function openRun (id: string, created: Promise<string>): Run {
-    const run = new Run(options, id, clock.now() + limits.deadlineMs, created)
+  function openRun (id: string, created: Promise<string>, deliverable: boolean): Run {
+    const now = clock.now()
+    const bubble = now + limits.deadlineMs
+    const run = new Run(options, id, { bubble, deadline: deliverable ? Math.max(bubble, now + limits.lateDeadlineMs) : bubble }, created)
     runs.set(id, run)
     run.ended.then(() => release(run))
     return run
@@ -96,17 +107,18 @@ export function createStreams (options: StreamsOptions) {
      * Creates a stream for a message, or finds the one that an earlier delivery of it created. Where there is no room
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
-    async open ({ always = false, outcome = always ? undefined : refusal(), ...opening }: Opening): Promise<Opened> {
+    async open ({ always = false, deliverable = false, outcome = always ? undefined : refusal(), why, ...opening }: Opening): Promise<Opened> {
       const id = createId()
-      const created = store.create({ id, ...opening, ...(outcome && { outcome }) })
-      const run = outcome === undefined ? openRun(id, created) : undefined
+      const created = store.create({ id, ...opening, ...(deliverable && { notes: DELIVERABLE }), ...(outcome && { outcome }) })
+      const run = outcome === undefined ? openRun(id, created, deliverable) : undefined
       const kept = await created.catch((error: unknown) => {
         run?.abandon()
         throw error
       })
       if (kept !== id) run?.abandon()
-      else if (opening.chat !== undefined) run?.ended.then(() => lastFrames.await(id))
+      else if (opening.chat !== undefined) run?.ended.then(() => { if (!run.sealed) lastFrames.await(id) })
       if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
+      if (kept === id && why !== undefined) log.info({ streamId: id, why }, 'message refused')
       return { id: kept, runnable: kept === id && run !== undefined }
     },
 
@@ -136,6 +148,9 @@ export function createStreams (options: StreamsOptions) {
 
     /** Ends an opened stream with a text in place of a source's. */
     answer: (id: string, text: string): void => runs.get(id)?.answer(text),
+
+    /** Ends an opened stream unanswered, with the host's sentence where there is one. */
+    refuse: (id: string, refusal: Refusal, sentence = ''): void => runs.get(id)?.answer(sentence, refusal),
 
     /** Sets notes of a stream, in order with its text. */
     note: (id: string, notes: Notes): void => runs.get(id)?.note(notes),
@@ -167,8 +182,8 @@ export function createStreams (options: StreamsOptions) {
 
     follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
 
-    /** Resolves when a stream of this process has ended; at once for any other. Never rejects. */
-    ended: (id: string): Promise<void> => runs.get(id)?.ended ?? Promise.resolve(),
+    /** Resolves when a stream of this process has ended, with what it took; at once for any other. Never rejects. */
+    ended: async (id: string): Promise<Measures | undefined> => await runs.get(id)?.ended,
 
     /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
     async untilEnded (id: string, ms: number): Promise<void> {
@@ -209,7 +224,14 @@ export function createStreams (options: StreamsOptions) {
     /** To be told when WeCom has been given the last frame of a stream. */
     lastFrameFetched: (id: string): void => lastFrames.fetched(id),
 
-    /** Resolves when WeCom has been given the last frame of every stream, or has had the time to ask for it. */
+    /** To be told that what is left of a stream is on its way to WeCom. Gives what is to be called when it has arrived. */
+    delivering (id: string): () => void {
+      const delivery = `late ${id}`
+      lastFrames.await(delivery)
+      return () => lastFrames.fetched(delivery)
+    },
+
+    /** Resolves when WeCom has been given the last of every stream, or has had the time to take it. */
     allFetched: (): Promise<void> => lastFrames.allFetched(),
 
     /** How many streams are open in this process, the waiting ones included. */

@@ -22,8 +22,16 @@ export interface Texts {
   length: string
   /** The answer grew beyond the content cap. */
   tooLarge: string
-  /** `{bytes}` is how much of the text the bubble could not hold. */
+  /** `{bytes}` is how much of the text could not be shown. */
   cut: string
+  /** The bubble is full, or its time is over, and the rest comes as a message of its own. */
+  later: string
+  /** That message, where after all nothing was left to say. */
+  complete: string
+  /** An answer without text that has images or a card. */
+  seeBelow: string
+  /** Images or a card that came when the bubble was over. */
+  tooLate: string
   /** A file that could not be had; `{reason}` is one of `lost`. */
   lostAttachment: string
   lost: Record<MediaFailure, string>
@@ -40,6 +48,10 @@ export interface Texts {
   unsupported: string
   /** A message without anything to answer, such as a bare mention. */
   noPrompt: string
+  /** The sender may not talk to the bot. */
+  denied: string
+  /** The sender asks too much at once. */
+  limited: string
   /** The server is shutting down. */
   closing: string
   /** Follows the sentence of a failure; `{reference}` stands in the log too. */
@@ -61,6 +73,10 @@ const zhCN: Texts = {
   length: '（内容过长，已截断）',
   tooLarge: '（内容过长，已停止生成）',
   cut: '（内容过长，还有 {bytes} 字节未显示）',
+  later: '（回答尚未完，其余内容稍后另发）',
+  complete: '（回答已全部发送）',
+  seeBelow: '（请看下方）',
+  tooLate: '（图片或卡片来得太晚，未能显示）',
   lostAttachment: '（附件未能读取：{reason}）',
   lost: {
     REFUSED: '来源不被允许',
@@ -78,6 +94,8 @@ const zhCN: Texts = {
   helpHelp: '显示帮助',
   unsupported: '暂时无法阅读这种消息，请发送文字、语音、图片、文件或视频',
   noPrompt: '请告诉我您想问什么',
+  denied: '此机器人暂未对您开放，如需使用请联系管理员',
+  limited: '您的提问较多，请稍后再试',
   closing: '服务正在重启，请稍后再试',
   reference: '（编号 {reference}）',
   failures: {
@@ -102,6 +120,10 @@ const en: Texts = {
   length: '(cut: the answer is too long)',
   tooLarge: '(stopped: the answer is too long)',
   cut: '({bytes} more bytes do not fit here)',
+  later: '(The rest follows in a message of its own.)',
+  complete: '(That was the whole answer.)',
+  seeBelow: '(see below)',
+  tooLate: '(Images or a card came too late to be shown.)',
   lostAttachment: '(an attachment could not be read: {reason})',
   lost: {
     REFUSED: 'its source is not allowed',
@@ -119,6 +141,8 @@ const en: Texts = {
   helpHelp: 'shows this help',
   unsupported: 'I cannot read this kind of message. Please send text, voice, images, files or videos.',
   noPrompt: 'What would you like to ask?',
+  denied: 'This bot is not open to you here. Please ask your administrator.',
+  limited: 'You have asked a lot just now. Please try again in a moment.',
   closing: 'The service is restarting. Please try again later.',
   reference: ' (reference {reference})',
   failures: {

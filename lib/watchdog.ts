@@ -11,7 +11,7 @@ export interface WatchdogLimits {
 export class Watchdog {
   readonly #clock: Clock
   readonly #limits: WatchdogLimits
-  readonly #deadline: number
+  #deadline: number
   readonly #late: (reason: LateReason) => void
   #cancel: (() => void) | undefined
   #armedFor = Infinity
@@ -45,6 +45,13 @@ export class Watchdog {
   /** A sign of life that is no progress: it counts for a silence, not for the wait for the first token. */
   alive (): void {
     if (this.#spoken) this.progress()
+  }
+
+  /** Goes on, with another deadline, where the first one has passed. */
+  extend (deadline: number): void {
+    this.#deadline = deadline
+    this.#armedFor = Infinity
+    this.#arm()
   }
 
   /** Stops the clocks other than the deadline until the returned function is called; holds may overlap. */

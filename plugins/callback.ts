@@ -1,5 +1,12 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
+import { createAccess } from '../lib/access.ts'
+import type { Decide } from '../lib/access.ts'
+import { createAccessLists } from '../lib/access-lists.ts'
+import { createActiveReply } from '../lib/active-reply.ts'
+import type { ActiveReplyOptions } from '../lib/active-reply.ts'
+import { createAnswerHooks } from '../lib/answer-hooks.ts'
+import type { AnswerHooks } from '../lib/answer-hooks.ts'
 import { createAnswering } from '../lib/answering.ts'
 import { createAttachments } from '../lib/attachments.ts'
 import { readPost, readVerification } from '../lib/callback-request.ts'
@@ -13,7 +20,11 @@ import { createConversations } from '../lib/conversations.ts'
 import type { ConversationScope } from '../lib/conversations.ts'
 import { createEnvelope } from '../lib/envelope.ts'
 import { ConfigError, RefusalError } from '../lib/errors.ts'
+import type { EventHooks } from '../lib/event-hooks.ts'
+import { createEvents } from '../lib/events.ts'
+import { createFeedbackLinks } from '../lib/feedback.ts'
 import { createFrames } from '../lib/frames.ts'
+import { createLateReplies } from '../lib/late-reply.ts'
 import { createMediaFetcher } from '../lib/media/media.ts'
 import type { MediaFetcherOptions } from '../lib/media/media.ts'
 import { parseMessage } from '../lib/messages.ts'
@@ -26,6 +37,7 @@ import type { Source } from '../lib/sources/source.ts'
 import type { Streams } from '../lib/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts.ts'
 import type { Language, TextOverrides } from '../lib/texts.ts'
+import { createUserLimits } from '../lib/user-limits.ts'
 import { kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
@@ -35,7 +47,29 @@ declare module 'fastify' {
   }
 }
 
-export interface CallbackPluginOptions {
+/** Who may talk to the bot, and how much. Lists hold ids, in an array or with commas between them. */
+export interface CallbackAccessOptions {
+  /** Where it is not empty, only these may. `WECOM_ALLOW_USERS`. */
+  allowUsers?: readonly string[] | string
+  /** A deny list wins over the allow list. `WECOM_DENY_USERS`. */
+  denyUsers?: readonly string[] | string
+  /** Of groups; a single chat is its user. `WECOM_ALLOW_CHATS`. */
+  allowChats?: readonly string[] | string
+  /** `WECOM_DENY_CHATS` */
+  denyChats?: readonly string[] | string
+  /** Of `aibotid`. `WECOM_ALLOW_BOTS`. */
+  allowBots?: readonly string[] | string
+  /** `WECOM_DENY_BOTS` */
+  denyBots?: readonly string[] | string
+  /** Questions of each user; default 0, which is no limit. `WECOM_USER_MESSAGES_PER_MINUTE`. */
+  messagesPerMinute?: number
+  /** Questions of each user that may be open at once, the waiting ones included; default 0. `WECOM_USER_MAX_RUNNING`. */
+  maxRunning?: number
+  /** Your own decision about each message, after the lists: true lets in, false or a sentence refuses. */
+  decide?: Decide
+}
+
+export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   /** `Token` of the bot. `WECOM_TOKEN`. */
   token?: string
   /** `EncodingAESKey` of the bot. `WECOM_ENCODING_AES_KEY`. */
@@ -56,10 +90,16 @@ export interface CallbackPluginOptions {
   conversationScope?: ConversationScope
   /** Answers the messages of a conversation side by side instead of one after the other. `WECOM_PARALLEL_TURNS`. */
   parallelTurns?: boolean
+  /** Who may talk to the bot, and how much. */
+  access?: CallbackAccessOptions
+  /** Said to who opens the chat, where no hook says something else. Default: nothing. `WECOM_WELCOME_TEXT`. */
+  welcomeText?: string
   /** The words of the commands in the chat, and commands of yours. */
   commands?: CommandOptions
   /** How the files of users are fetched. `WECOM_MEDIA_MAX_BYTES` and its like. */
   media?: Omit<MediaFetcherOptions, 'clock'>
+  /** How the `response_url` of a message is called. */
+  activeReply?: Omit<ActiveReplyOptions, 'clock'>
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
   /** How old or early a callback may be, in milliseconds. `WECOM_TIMESTAMP_WINDOW_MS`. */
@@ -100,6 +140,9 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   })
   const { log } = fastify
   const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
+  const { facts, ...conversationStores } = fastify[kStores]
+  const frames = createFrames(texts)
+  const lateReplies = createLateReplies({ activeReply: createActiveReply({ ...options.activeReply, clock }), frames, facts, log })
   const attachments = createAttachments({
     fetch: createMediaFetcher({
       ...options.media,
@@ -112,20 +155,54 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
     log
   })
+  const scope = fastify.prefix + path
+  const access = createAccess({
+    streams,
+    log,
+    clock,
+    lists: createAccessLists({
+      users: { allow: config.WECOM_ALLOW_USERS, deny: config.WECOM_DENY_USERS },
+      chats: { allow: config.WECOM_ALLOW_CHATS, deny: config.WECOM_DENY_CHATS },
+      bots: { allow: config.WECOM_ALLOW_BOTS, deny: config.WECOM_DENY_BOTS }
+    }),
+    limits: createUserLimits({
+      ...fastify[kStores],
+      scope,
+      messagesPerMinute: config.WECOM_USER_MESSAGES_PER_MINUTE,
+      maxRunning: config.WECOM_USER_MAX_RUNNING
+    }),
+    decide: options.access?.decide
+  })
+  const feedback = createFeedbackLinks({ facts, log })
   const receive = createReceive({
     streams,
-    frames: createFrames(texts),
+    frames,
     log,
-    scope: fastify.prefix + path,
+    scope,
     botName: config.WECOM_BOT_NAME,
-    answering: createAnswering({ streams, attachments, source: sourceOf(options, streams), reasoning: config.STREAM_REASONING, log }),
+    access,
+    answering: createAnswering({
+      streams,
+      access,
+      attachments,
+      source: sourceOf(options, streams),
+      reasoning: config.STREAM_REASONING,
+      lateReplies,
+      hooks: createAnswerHooks(options, { clock, log }),
+      texts,
+      log
+    }),
+    events: createEvents({ hooks: options, welcomeText: config.WECOM_WELCOME_TEXT, feedback, facts, clock, log, scope }),
+    feedback: options.onFeedback && feedback,
     conversationOf: createConversations({
-      ...fastify[kStores],
+      ...conversationStores,
       scope: config.WECOM_CONVERSATION_SCOPE,
       parallel: config.WECOM_PARALLEL_TURNS
     }),
     commandOf: createCommands(options.commands ?? {}, texts),
-    firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
+    firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS,
+    isDeliverable: lateReplies.accepts,
+    facts
   })
   const refuse = createRefusals(fastify.log, clock)
   const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })

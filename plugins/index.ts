@@ -1,9 +1,12 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { Asker, Decide } from '../lib/access.ts'
 import * as builders from '../lib/cards/build-card.ts'
 import type { TemplateCard } from '../lib/cards/card-types.ts'
 import { checkCard } from '../lib/cards/check-card.ts'
 import { updateTemplateCard } from '../lib/cards/update-card.ts'
+import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../lib/answer-hooks.ts'
+import type { CardUpdate } from '../lib/cards/update-card.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CommandOptions, HostCommand } from '../lib/commands.ts'
 import { readEnvironment } from '../lib/config.ts'
@@ -11,6 +14,9 @@ import type { Env } from '../lib/config.ts'
 import type { ConversationScope } from '../lib/conversations.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError } from '../lib/errors.ts'
 import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/errors.ts'
+import type {
+  CardEvent, EnterChatEvent, EventContext, EventHooks, EventOrigin, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions
+} from '../lib/event-hooks.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { ReasoningMode } from '../lib/run.ts'
 import { callbackSettings } from '../lib/settings.ts'
@@ -25,7 +31,7 @@ import type { StreamFailure, StreamState } from '../lib/stream-state.ts'
 import type { StreamInput } from '../lib/streams.ts'
 import type { Language, TextOverrides, Texts } from '../lib/texts.ts'
 import callback, { readCallbackConfig } from './callback.ts'
-import type { CallbackPluginOptions } from './callback.ts'
+import type { CallbackAccessOptions, CallbackPluginOptions } from './callback.ts'
 import streams, { readStreamsConfig } from './streams.ts'
 import type { StreamsPluginOptions } from './streams.ts'
 
@@ -37,7 +43,7 @@ export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackP
 const SHARED_OPTIONS = new Set(['texts', 'clock', 'language'])
 const CALLBACK_OPTIONS = new Set([
   ...Object.values(callbackSettings).map(({ option }) => option.split('.')[0] as string).filter(option => !SHARED_OPTIONS.has(option)),
-  'commands', 'prefix', 'logLevel', 'logSerializers'
+  'activeReply', 'commands', 'onMessage', 'onFinish', 'onEnterChat', 'onCardEvent', 'onFeedback', 'prefix', 'logLevel', 'logSerializers'
 ])
 
 const pick = (options: object, belongs: (name: string) => boolean): object =>
@@ -82,7 +88,9 @@ export {
   streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
-  Attachment, CallbackPluginOptions, Clock, CommandOptions, ConfigFault, ConversationScope, Env, FailureClass, HistoryTurn, HostCommand, Language,
-  Logger, LostAttachment, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, Source, SourceContext, SourceErrorOptions, SourceOptions,
+  AnswerHooks, Asker, Attachment, CallbackAccessOptions, CallbackPluginOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, Decide,
+  EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, Finish, HistoryTurn, HostCommand, Language, Logger,
+  LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source, SourceContext, SourceErrorOptions,
+  SourceOptions,
   StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage
 }

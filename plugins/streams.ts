@@ -26,6 +26,11 @@ import type { Language, TextOverrides } from '../lib/texts.ts'
 export interface StreamsPluginOptions extends SourceOptions {
   /** Milliseconds from the user's message to the forced end of its stream. `STREAM_DEADLINE_MS`. */
   deadlineMs?: number
+  /**
+   * Milliseconds from the user's message to the forced end of a stream whose answer can be delivered behind its bubble;
+   * `STREAM_LATE_DEADLINE_MS`. What is not above `deadlineMs` lets no source go on.
+   */
+  lateDeadlineMs?: number
   /** Milliseconds that a source may take to its first piece, thinking included. `STREAM_FIRST_TOKEN_TIMEOUT_MS`. */
   firstTokenTimeoutMs?: number
   /** Milliseconds that a source may be silent after its first piece. `STREAM_IDLE_TIMEOUT_MS`. */
@@ -128,6 +133,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     createId,
     limits: {
       deadlineMs: config.STREAM_DEADLINE_MS,
+      lateDeadlineMs: config.STREAM_LATE_DEADLINE_MS,
       firstTokenTimeoutMs: config.STREAM_FIRST_TOKEN_TIMEOUT_MS,
       idleTimeoutMs: config.STREAM_IDLE_TIMEOUT_MS,
       shutdownGraceMs: config.STREAM_SHUTDOWN_GRACE_MS,

@@ -10,7 +10,8 @@ export function readPiece (yielded: unknown): Piece | undefined {
   switch (part['type']) {
     case 'reasoning': return typeof part['text'] === 'string' ? { type: 'reasoning', text: part['text'] } : undefined
     // What it holds is judged where it is known what to do about it.
-    case 'image': return part as ReplyPart
+    case 'image':
+    case 'card': return part as ReplyPart
     case 'end': {
       const { reason, usage } = part
       return reason === 'stop' || reason === 'length' ? { type: 'end', reason, ...usageOf(usage) } : undefined

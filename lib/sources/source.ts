@@ -1,3 +1,4 @@
+import type { TemplateCard } from '../cards/card-types.ts'
 import type { Logger } from '../logger.ts'
 import type { MediaFailure } from '../media/error.ts'
 
@@ -67,6 +68,8 @@ export type ReplyPart =
   | { type: 'reasoning', text: string }
   /** JPG or PNG, as bytes or base64, shown below the finished text: at most 10, of at most 10 MB each. */
   | { type: 'image', data: Uint8Array | string }
+  /** A template card, as `cards` builds them; it comes with the finished text. One for each answer. */
+  | { type: 'card', card: TemplateCard }
   /** The end of the answer; nothing is read after it. A source that just returns has ended with `stop`. */
   | { type: 'end', reason: 'stop' | 'length', usage?: Usage }
 

@@ -101,12 +101,12 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   }))
 
   return {
-    async create ({ id, claim, chat, content = '', outcome }) {
+    async create ({ id, claim, chat, content = '', notes = NO_NOTES, outcome }) {
       if (closed) throw new ClosedError()
       const holder = claim === undefined ? undefined : claims.get(claim)
       if (holder !== undefined) return holder
       const entry: Entry = {
-        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes: NO_NOTES, snapshot: undefined, watchers: undefined
+        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes, snapshot: undefined, watchers: undefined
       }
       entries.set(id, entry)
       if (claim !== undefined) claims.set(claim, id)

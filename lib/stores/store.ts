@@ -1,3 +1,4 @@
+import type { TemplateCard } from '../cards/card-types.ts'
 import type { FailureClass } from '../errors.ts'
 import type { MediaFailure } from '../media/error.ts'
 import type { ImageItem } from '../reply-images.ts'
@@ -11,8 +12,11 @@ export interface Chat {
   user?: string
 }
 
+/** Why a message was not answered: who sent it may not talk to the bot, or not so much. */
+export type Refusal = 'DENIED' | 'LIMITED'
+
 /** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
-export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING'
+export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | Refusal
 
 export interface Outcome {
   status: EndStatus
@@ -26,8 +30,9 @@ export interface NewStream {
   claim?: string
   /** A stream without a chat is never shown through the callback. */
   chat?: Chat
-  /** Text that the stream has from the beginning. */
+  /** Text and notes that the stream has from the beginning. */
   content?: string
+  notes?: Notes
   /** Creates a stream that has ended already. */
   outcome?: Outcome
 }
@@ -40,8 +45,13 @@ export interface Notes {
   readonly lost?: readonly MediaFailure[]
   /** Thinking has come that is not kept. */
   readonly thinking?: true
+  /** There is a way to the user besides its bubble, for text that the bubble cannot hold. */
+  readonly deliverable?: true
+  /** Its bubble is over while its source goes on: so many UTF-16 units of the text had come by then. */
+  readonly sealedAt?: number
   /** For the last frame. */
   readonly images?: readonly ImageItem[]
+  readonly card?: TemplateCard
 }
 
 /** An immutable snapshot. The same object is handed out until something changes. */

@@ -1,21 +1,23 @@
 import t from 'tap'
+import type { ActiveReply } from '../../lib/active-reply.ts'
+import type { Finish, MessageDecision } from '../../lib/answer-hooks.ts'
 import type { FetchAttachments } from '../../lib/attachments.ts'
 import type { Message } from '../../lib/messages.ts'
-import type { Attachment, LostAttachment } from '../../lib/sources/source.ts'
+import type { Attachment, LostAttachment, Turn } from '../../lib/sources/source.ts'
 import { loadTexts } from '../../lib/texts.ts'
 import { createBot } from '../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
-import { createHandSource, settle } from '../fixtures/sources.ts'
+import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
 
 const texts = loadTexts()
 
 interface Setup extends ReceiveSettings, Partial<BotOptions> {}
 
 /** A bot that is driven by hand: `say` sends a message and gives its stream, `shown` what its bubble shows. */
-function setUp ({ store, lines, history, limits, ...settings }: Setup = {}) {
+function setUp ({ store, lines, history, facts, limits, ...settings }: Setup = {}) {
   const hand = createHandSource()
   const { clock, log, streams, close, receiver } = createBot({
-    source: hand.source, limits: limits ?? {}, ...(store && { store }), ...(lines && { lines }), ...(history && { history })
+    source: hand.source, limits: limits ?? {}, ...(store && { store }), ...(lines && { lines }), ...(history && { history }), ...(facts && { facts })
   })
   const receive = receiver(settings)
   let messages = 0
@@ -250,4 +252,248 @@ t.test('a stream that the store has lost is not remembered', async t => {
   await say('b')
   t.equal(hand.call().turn.prompt, 'b')
   t.equal(hand.call().turn.history, undefined)
+})
+
+/** An active reply that is driven by hand. */
+function handActiveReply () {
+  const sent: Array<{ url: string, content: string, end (error?: Error): Promise<void> }> = []
+  const activeReply: ActiveReply = {
+    accepts: url => url !== '',
+    send: (url, { content }) => new Promise((resolve, reject) => sent.push({
+      url,
+      content,
+      end: async error => { if (error === undefined) resolve(); else reject(error); await settle() }
+    }))
+  }
+  return { sent, activeReply }
+}
+
+const URL_OF_WECOM = { response_url: 'https://wecom.test/secret' }
+
+t.test('a long answer goes on in a message of its own, when it is complete', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const finished: Finish[] = []
+  const { say, shown, hand, clock } = setUp({ activeReply, hooks: { onFinish: finish => { finished.push(finish) } } })
+  const id = await say('a', URL_OF_WECOM)
+  await hand.call().push('x'.repeat(30_000))
+  t.strictSame(sent, [], 'not before')
+  await clock.advance(100)
+  await hand.call().push({ type: 'end', reason: 'stop', usage: { outputTokens: 9 } })
+  const bubble = await shown(id)
+  const [, head = ''] = new RegExp(`^(x+)\n\n${texts.later}$`).exec(bubble) ?? []
+  t.equal(sent[0]?.url, URL_OF_WECOM.response_url)
+  t.equal(head + sent[0]?.content, 'x'.repeat(30_000))
+  t.strictSame(finished, [], 'it has not arrived')
+  await sent[0]?.end()
+  t.match(finished, [{
+    streamId: id,
+    state: { status: 'done', cursor: 30_000 },
+    question: { prompt: 'a', sender: 'u', bot: 'bot', chat: { type: 'single' }, message: { msgtype: 'text' } },
+    late: 'delivered',
+    durationMs: 100,
+    usage: { outputTokens: 9 }
+  }])
+})
+
+t.test('an answer that outlives its bubble is delivered, and the next question does not wait for the delivery', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const finished: Finish[] = []
+  const { say, shown, hand, clock, answer, prompts } = setUp({
+    activeReply, limits: { deadlineMs: 1000, lateDeadlineMs: 5000 }, hooks: { onFinish: finish => { finished.push(finish) } }
+  })
+  const first = await say('slow', URL_OF_WECOM)
+  const second = await say('waits', { response_url: 'https://wecom.test/other' })
+  await hand.call().push('to be')
+  await clock.advance(1000)
+  t.equal(await shown(first), `to be\n\n${texts.later}`)
+  t.equal(await shown(second), texts.later, 'its bubble is over, too')
+  t.strictSame(prompts(), ['slow'])
+  await hand.call().push(' or not to be')
+  await hand.call().end()
+  t.strictSame(prompts(), ['slow', 'waits'])
+  t.equal(await shown(first), `to be\n\n${texts.later}`)
+  t.equal(sent[0]?.content, ' or not to be')
+  t.strictSame(hand.call().turn.history, [{ prompt: 'slow', reply: 'to be or not to be' }])
+  await answer('done')
+  t.equal(sent[1]?.content, 'done')
+  await sent[0]?.end(new Error('no luck'))
+  await sent[1]?.end()
+  t.strictSame(finished.map(({ question, late }) => [question.prompt, late]), [['slow', 'failed'], ['waits', 'delivered']])
+})
+
+t.test('without a way to deliver, nothing goes on behind the bubble', async t => {
+  const { say, shown, hand, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  const id = await say('slow', URL_OF_WECOM)
+  await hand.call().push('to be')
+  await clock.advance(1000)
+  t.match(await shown(id), new RegExp(`^to be\n\n${texts.failures.TIMEOUT}`))
+  t.equal(hand.call().context.signal.aborted, true)
+})
+
+t.test('a close waits for what is on its way', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const { say, hand, streams, clock, shown } = setUp({ activeReply })
+  const id = await say('a', URL_OF_WECOM)
+  await hand.call().push('x'.repeat(30_000))
+  let gone = false
+  streams.drain(0).then(() => streams.allFetched()).then(() => { gone = true })
+  await clock.advance(0)
+  await shown(id)
+  t.equal(sent.length, 1)
+  t.equal(gone, false)
+  await sent[0]?.end()
+  t.equal(gone, true)
+})
+
+t.test('the host can answer, refuse or change a question before its source sees it', async t => {
+  const seen: Turn[] = []
+  const decisions: Record<string, MessageDecision> = { answer: 'from the host', refuse: false, change: { prompt: 'changed', history: [] } }
+  const { say, shown, answer, prompts, hand } = setUp({
+    attachments: async () => [{ kind: 'image', type: 'image/png', size: 1, data: 'AA==' }],
+    hooks: { onMessage: turn => { seen.push(turn); return decisions[turn.prompt] } }
+  })
+  t.equal(await shown(await say('answer')), 'from the host')
+  t.equal(await shown(await say('refuse')), texts.denied)
+  t.strictSame(prompts(), [])
+  const changed = await say('change')
+  t.strictSame(prompts(), ['changed'])
+  t.strictSame(seen[2]?.history, [{ prompt: 'answer', reply: 'from the host' }], 'a refusal is not remembered, an answer is')
+  t.equal(hand.call().turn.deadline, seen[2]?.deadline)
+  await answer('A')
+  t.equal(await shown(changed), 'A')
+  await say('pass')
+  t.strictSame(prompts(), ['changed', 'pass'])
+  t.match(seen[3], { sender: 'u', bot: 'bot', attachments: [{ kind: 'image' }] })
+})
+
+t.test('the host can send a question to a source of its own, and one that is not there ends with a sentence', async t => {
+  const { say, shown, prompts } = setUp({
+    source: yielding('of the bot'),
+    hooks: { onMessage: turn => turn.prompt === 'lost' ? { ...turn, source: 'nowhere' } : turn.prompt === 'other' ? { ...turn, source: yielding('of the hook') } : undefined }
+  })
+  t.equal(await shown(await say('a')), 'of the bot')
+  t.equal(await shown(await say('other')), 'of the hook')
+  t.match(await shown(await say('lost')), texts.failures.INTERNAL)
+  t.strictSame(prompts(), [])
+})
+
+t.test('a stop does not wait for a hook', async t => {
+  const { say, shown, streams } = setUp({ hooks: { onMessage: () => new Promise(() => {}) } })
+  const id = await say('a')
+  await streams.stop(id)
+  t.equal(await shown(id), texts.stopped)
+})
+
+const refusals = (log: { lines: Array<{ message: string, fields: Record<string, unknown> }> }): unknown[] =>
+  log.lines.filter(({ message }) => message === 'message refused').map(({ fields }) => fields['why'])
+
+t.test('for a question that is refused nothing is fetched, read, asked or remembered', async t => {
+  const touched: string[] = []
+  const touch = (name: string) => async (): Promise<never> => { touched.push(name); throw new Error(name) }
+  for (const [access, sentence, why] of [
+    [{ decide: () => false }, texts.denied, 'decide'],
+    [{ decide: async () => 'Not you.' }, 'Not you.', 'decide'],
+    [{ decide: () => { throw new Error('x') } }, texts.denied, 'decide']
+  ] as Array<[NonNullable<ReceiveSettings['access']>, string, string]>) {
+    const { say, shown, log, hand, streams, close, clock } = setUp({
+      access, attachments: touch('fetched'), history: { read: touch('read'), add: touch('added') }
+    })
+    const id = await say('', image())
+    t.equal(await shown(id), sentence)
+    t.strictSame(refusals(log), [why])
+    t.match(log.lines.at(-1), { message: 'stream ended', fields: { reason: 'DENIED', status: 'done' } })
+    t.equal(hand.calls.length, 0)
+    t.equal(streams.size, 0)
+    await close()
+    t.equal(clock.pending, 0)
+  }
+  t.strictSame(touched, [])
+})
+
+t.test('beyond its rate a user is told to wait, and nothing of it is remembered', async t => {
+  const { say, shown, answer, hand, prompts, log, clock } = setUp({ access: { messagesPerMinute: 2 } })
+  await say('a')
+  await answer('A')
+  await say('b')
+  await answer('B')
+  const refused = await say('c')
+  t.equal(await shown(refused), texts.limited)
+  t.strictSame(refusals(log), ['rate'])
+  await say('d', { from: { userid: 'other' } })
+  await clock.advance(60_000)
+  await say('e')
+  t.strictSame(prompts(), ['a', 'b', 'd', 'e'])
+  t.strictSame(hand.call().turn.history?.map(({ prompt }) => prompt), ['a', 'b'])
+})
+
+t.test('a message that is delivered again counts once', async t => {
+  const { say, shown } = setUp({ access: { messagesPerMinute: 2 }, parallel: true })
+  for (let n = 0; n < 5; n++) await say('a', { msgid: 'same' })
+  t.equal(await shown(await say('b')), texts.waiting)
+  t.equal(await shown(await say('c')), texts.limited)
+})
+
+t.test('only so many questions of a user are open, the waiting ones included, until one of them is over in whatever way', async t => {
+  const { say, shown, answer, hand, log, streams, clock } = setUp({ access: { maxRunning: 2 }, limits: { deadlineMs: 30_000 } })
+  const ids = await Promise.all(['a', 'b', 'c'].map(text => say(text)))
+  t.strictSame(await Promise.all(ids.map(shown)), [texts.waiting, texts.queued, texts.limited])
+  t.strictSame(refusals(log), ['running'])
+  await answer('A')
+  const d = await say('d')
+  t.equal(await shown(d), texts.queued, 'after an answer')
+  t.equal(await shown(await say('e')), texts.limited)
+  await hand.call().fail(new Error('x'))
+  t.equal(await shown(await say('f')), texts.queued, 'after a failure')
+  await streams.stop(d)
+  await settle()
+  t.equal(await shown(await say('g')), texts.queued, 'after a stop')
+  t.equal(await shown(await say('h')), texts.limited)
+  await clock.advance(30_000)
+  t.equal(await shown(await say('i')), texts.waiting, 'after the deadline')
+})
+
+t.test('questions keep their order, however long the host decides about each', async t => {
+  const verdicts = new Map<unknown, (verdict: boolean) => void>()
+  const { say, shown, prompts, answer } = setUp({
+    access: { decide: async ({ message }) => await new Promise(resolve => verdicts.set((message?.['text'] as { content: string }).content, resolve)) }
+  })
+  await say('a')
+  const refused = await say('b')
+  await say('c')
+  verdicts.get('c')?.(true)
+  await settle()
+  t.strictSame(prompts(), [])
+  verdicts.get('a')?.(true)
+  await settle()
+  t.strictSame(prompts(), ['a'])
+  await answer('A')
+  t.strictSame(prompts(), ['a'])
+  verdicts.get('b')?.(false)
+  await settle()
+  t.strictSame(prompts(), ['a', 'c'])
+  t.equal(await shown(refused), texts.denied)
+})
+
+t.test('a question about which the host still decides can be stopped', async t => {
+  let signal: AbortSignal | undefined
+  const { say, shown, prompts, log, streams } = setUp({
+    access: { maxRunning: 1, decide: async ({ sender }, context) => { signal = context.signal; return sender !== 'u' || await new Promise(() => {}) } }
+  })
+  const id = await say('a')
+  await streams.stop(id)
+  await settle()
+  t.equal(signal?.aborted, true)
+  t.equal(await shown(id), texts.stopped)
+  t.strictSame(prompts(), [])
+  t.strictSame(refusals(log), [])
+})
+
+t.test('where the limits cannot be looked at, nobody is let in', async t => {
+  for (const [access, broken] of [
+    [{ messagesPerMinute: 5 }, { facts: { count: away } }], [{ maxRunning: 5 }, { lines: { read: away } }]
+  ] as Array<[ReceiveSettings['access'], Setup]>) {
+    const { say, shown, prompts } = setUp({ access, parallel: true, ...broken } as Setup)
+    t.match(await shown(await say('my-question')), /^服务异常，请稍后再试/)
+    t.strictSame(prompts(), [])
+  }
 })

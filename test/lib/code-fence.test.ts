@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { fenceCloser, MAX_CLOSER_BYTES } from '../../lib/code-fence.ts'
+import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../../lib/code-fence.ts'
 import { isFenceOpen } from '../../lib/frame-check-markdown.ts'
 
 const TEXTS: ReadonlyArray<[text: string, closer: string, why: string]> = [
@@ -73,5 +73,23 @@ t.test('no text makes the search slow', async t => {
     const startedAt = performance.now()
     fenceCloser('```\n' + text)
     t.ok(performance.now() - startedAt < 100, name)
+  }
+})
+
+t.test('a text that goes on elsewhere begins with the fence that was open, and its language', async t => {
+  const texts: ReadonlyArray<[text: string, opener: string, why: string]> = [
+    ['plain', '', 'nothing is open'],
+    ['```js\ncode\n```', '', 'a closed fence'],
+    ['```js\nlet a', '```js\n', 'a language'],
+    ['```\nlet a', '```\n', 'no language'],
+    ['~~~~  python  \nx', '~~~~python\n', 'white space around it goes'],
+    ['> - ```js title="a"\n', '```js title="a"\n', 'what stood before it stays behind'],
+    ['```js\na\n```\n````md\nb', '````md\n', 'the last one counts'],
+    ['```' + 'x'.repeat(32) + '\n', '```' + 'x'.repeat(32) + '\n', 'the longest language'],
+    ['```' + 'x'.repeat(33) + '\n', '```\n', 'a longer one is none']
+  ]
+  for (const [text, opener, why] of texts) {
+    t.equal(fenceOpener(text), opener, why)
+    t.equal(fenceCloser(opener), opener === '' ? '' : fenceCloser(text), `${why}: the same closer closes both`)
   }
 })

@@ -9,6 +9,8 @@ t.test('each reason has its status, its class and its notice', async t => {
     ['LENGTH', { status: 'done', notice: 'LENGTH' }],
     ['TOO_LARGE', { status: 'done', notice: 'TOO_LARGE' }],
     ['STOP', { status: 'done', notice: 'STOPPED' }],
+    ['DENIED', { status: 'done', notice: 'DENIED' }],
+    ['LIMITED', { status: 'done', notice: 'LIMITED' }],
     ['SHUTDOWN', { status: 'error', class: 'BROKEN' }],
     ['DEADLINE', { status: 'error', class: 'TIMEOUT' }],
     ['FIRST_TOKEN', { status: 'error', class: 'TIMEOUT' }],

@@ -20,7 +20,9 @@ rule('a frame is a stream reply with an id, a boolean finish and a string of con
   'a whole answer': ended('<think></think>', '你好', '你好，世界')
 }, {
   'no object': [[null], 'frame 1: it is not an object'],
-  'another type': [[{ msgtype: 'text', text: { content: 'hi' } }], 'frame 1: msgtype is not stream'],
+  'another type': [[{ msgtype: 'text', text: { content: 'hi' } }], 'frame 1: msgtype is neither stream nor stream_with_template_card'],
+  'a card without its type': [[{ ...frame('a', true), template_card: {} }], 'frame 1: template_card does not go with msgtype stream'],
+  'the type without its card': [[{ ...frame('a', true), msgtype: 'stream_with_template_card' }], 'frame 1: template_card does not go with msgtype stream_with_template_card'],
   'no stream': [[{ msgtype: 'stream' }], 'frame 1: stream is not an object'],
   'no id': [[frame('hi', true, { id: undefined })], 'frame 1: stream.id is not a string, or an empty one'],
   'a number as id': [[frame('hi', true, { id: 1 })], 'frame 1: stream.id is not a string, or an empty one'],
@@ -102,6 +104,15 @@ rule('the final frame has a visible character behind the thinking', {
   blank: [ended(' \u200b\u2800'), 'frame 1: the final frame has no visible character'],
   'thinking alone': [ended('<think>hm</think>'), 'frame 1: the final frame has no visible character'],
   'the waiting text': [ended('<think></think>'), 'frame 1: the final frame shows the waiting text']
+})
+
+const withCard = (card: object): object => ({ ...frame('a', true), msgtype: 'stream_with_template_card', template_card: card })
+
+rule('an answer has one card', {
+  'in one frame': [frame('a'), withCard({ a: 1 }), frame('a', true)],
+  'in the answers to a callback that was delivered again': [withCard({ a: 1 }), withCard({ a: 1 })]
+}, {
+  'and another': [[withCard({ a: 1 }), withCard({ a: 2 })], 'frame 2: template_card is another one than in frame 1']
 })
 
 rule('after finish: true the final content is repeated', {

@@ -3,9 +3,12 @@ import fc from 'fast-check'
 import t from 'tap'
 import { MAX_CLOSER_BYTES } from '../../lib/code-fence.ts'
 import { checkFrames } from '../../lib/frame-check.ts'
-import { createFrames, MAX_FRAME_BYTES } from '../../lib/frames.ts'
+import { isFenceOpen } from '../../lib/frame-check-markdown.ts'
+import { createFrames, isOver, MAX_FRAME_BYTES } from '../../lib/frames.ts'
 import type { Notice, StreamRecord } from '../../lib/stores/store.ts'
-import { loadTexts } from '../../lib/texts.ts'
+import { isVisible, loadTexts } from '../../lib/texts.ts'
+import { headOf } from '../../lib/utf8.ts'
+import { textNotice } from '../../lib/cards/build-card.ts'
 
 const texts = loadTexts()
 const frames = createFrames(texts)
@@ -17,12 +20,20 @@ const replyOf = (fields: Partial<StreamRecord>): { msgtype: string, stream: { id
   JSON.parse(frames.reply('id', record(fields)))
 
 const contentOf = (fields: Partial<StreamRecord>): string => replyOf(fields).stream.content
+const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
 const bytes = (text: string): number => Buffer.byteLength(text)
 
 /** What the frame keeps of a text that does not fit. */
 const HEAD_BYTES = MAX_FRAME_BYTES - 2560
 const NOTICES: Record<Notice, string> = {
-  LENGTH: texts.length, TOO_LARGE: texts.tooLarge, STOPPED: texts.stopped, UNSUPPORTED: texts.unsupported, NO_PROMPT: texts.noPrompt, CLOSING: texts.closing
+  LENGTH: texts.length,
+  TOO_LARGE: texts.tooLarge,
+  STOPPED: texts.stopped,
+  UNSUPPORTED: texts.unsupported,
+  NO_PROMPT: texts.noPrompt,
+  CLOSING: texts.closing,
+  DENIED: texts.denied,
+  LIMITED: texts.limited
 }
 
 t.test('a frame is a stream with its id, whether it is finished, and its content', async t => {
@@ -48,6 +59,17 @@ t.test('a frame is built once for each record', async t => {
   t.ok(times > 0)
   t.equal(frames.reply('id', one), first)
   t.equal(reads, times)
+})
+
+t.test('a first reply can have the id of a feedback, which its refreshes have not', async t => {
+  for (const one of [record({ content: 'text' }), record({ status: 'done', content: 'text' })]) {
+    const plain = JSON.parse(frames.reply('id', one))
+    const { stream: { feedback, ...stream } } = JSON.parse(frames.reply('id', one, { feedbackId: 'f' }))
+    t.same(feedback, { id: 'f' })
+    t.same(stream, plain.stream)
+    t.same(JSON.parse(frames.reply('id', one)), plain)
+  }
+  t.notOk('feedback' in JSON.parse(frames.reply('id', undefined, { feedbackId: 'f' })).stream)
 })
 
 t.test('as long as nothing can be seen, a running stream shows the waiting text', async t => {
@@ -90,7 +112,7 @@ t.test('images come with the last frame, and with no other', async t => {
   t.notOk('msg_item' in replyOf({ content: 'a', notes: { images } }).stream)
   t.notOk('msg_item' in replyOf({ status: 'done', content: 'a' }).stream)
   t.same(replyOf({ status: 'done', content: 'a', notes: { images } }).stream, { id: 'id', finish: true, content: 'a', msg_item: images })
-  t.same(replyOf({ status: 'done', notes: { images } }).stream, { id: 'id', finish: true, content: texts.empty, msg_item: images }, 'beside something to see')
+  t.same(replyOf({ status: 'done', notes: { images } }).stream, { id: 'id', finish: true, content: texts.seeBelow, msg_item: images }, 'beside something to see')
 })
 
 t.test('an answer without anything to see ends with a sentence', async t => {
@@ -103,12 +125,14 @@ t.test('an answer without anything to see ends with a sentence', async t => {
 t.test('a notice is appended behind the text, each its own', async t => {
   for (const [notice, text] of Object.entries(NOTICES) as Array<[Notice, string]>) {
     t.equal(contentOf({ status: 'done', notice }), text, notice)
-    if (notice !== 'STOPPED') t.equal(contentOf({ status: 'done', content: 'text', notice }), `text\n\n${text}`, `${notice} behind text`)
+    if (notice !== 'STOPPED' && notice !== 'DENIED') t.equal(contentOf({ status: 'done', content: 'text', notice }), `text\n\n${text}`, `${notice} behind text`)
   }
 })
 
 t.test('a stopped answer stands for itself', async t => {
   t.equal(contentOf({ status: 'done', content: 'half an ans', notice: 'STOPPED' }), 'half an ans')
+  t.equal(contentOf({ status: 'done', content: 'Not you.', notice: 'DENIED' }), 'Not you.', 'the host says it its own way')
+  t.equal(contentOf({ status: 'done', content: ' \n', notice: 'DENIED' }), ` \n\n\n${texts.denied}`)
 })
 
 t.test('a failure shows the sentence of its class and the reference behind the text', async t => {
@@ -281,5 +305,135 @@ t.test('any text that grows in any steps is shown by the frame contract', async 
         if (heads.length === 0) throw new Error('the head is not of the answer')
         if (!heads.some(head => bytes(head) + Number(cut[1]) === bytes(content))) throw new Error('the notice states another number of bytes')
       }
+    }), { numRuns: Number(process.env['FRAME_RUNS'] ?? 600), includeErrorInReport: true }))
+})
+
+t.test('a sealed bubble is over and stays as it was, while its text goes on', async t => {
+  const sealed = (more: Partial<StreamRecord>): Partial<StreamRecord> => ({ notes: { deliverable: true, sealedAt: 5 }, ...more })
+  const bubble = { msgtype: 'stream', stream: { id: 'id', finish: true, content: `hello\n\n${texts.later}` } }
+  for (const more of [
+    { content: 'hello' }, { content: 'hello world' }, { content: 'hello world', reasoning: 'hm' }, { content: 'hello world', status: 'stopping' },
+    { content: 'hello world', status: 'done' }, { content: 'hello', status: 'error', failure: { code: 'BROKEN', reference: 'r' } }
+  ] as const) t.same(replyOf(sealed(more)), bubble)
+  t.equal(contentOf({ content: '```js\nlet a = 1', notes: { sealedAt: 9 } }), `\`\`\`js\nlet\n\`\`\`\n\n${texts.later}`)
+  t.equal(contentOf({ notes: { sealedAt: 0, waiting: true } }), texts.later, 'where there was nothing yet')
+  t.ok(isOver(record(sealed({}))) && isOver(record({ status: 'done' })) && !isOver(record()) && !isOver(record({ status: 'stopping' })))
+})
+
+t.test('what a bubble cannot hold is promised where there is a way, and left for later', async t => {
+  const content = 'x'.repeat(30_000)
+  const shown = contentOf({ status: 'done', content, notes: { deliverable: true } })
+  t.match(shown, new RegExp(`^x+\n\n${texts.later}$`))
+  const left = content.length - shown.indexOf('\n')
+  t.equal(frames.rest(record({ status: 'done', content, notes: { deliverable: true } })), 'x'.repeat(left))
+  t.ok(contentOf({ status: 'error', content, notes: { deliverable: true }, failure: { code: 'BROKEN', reference: 'r' } }).endsWith(`${texts.later}\n\n${texts.failures.BROKEN}（编号 r）`))
+  t.equal(contentOf({ content, notes: { deliverable: true } }), 'x'.repeat(30_000 - left), 'not before its end')
+})
+
+t.test('nothing is left of an answer that was shown whole', async t => {
+  t.equal(frames.rest(record({ status: 'done', content: 'hello', notes: { deliverable: true } })), undefined)
+  t.equal(frames.rest(record({ status: 'done', content: 'x'.repeat(MAX_FRAME_BYTES) })), undefined)
+  t.equal(frames.rest(record({ status: 'done' })), undefined)
+})
+
+t.test('what is left of a sealed bubble says how the answer ended', async t => {
+  const rest = (more: Partial<StreamRecord>): string | undefined => frames.rest(record({ status: 'done', content: 'hello world', ...more, notes: { sealedAt: 5, ...more.notes } }))
+  t.equal(rest({}), ' world')
+  t.equal(rest({ content: 'hello' }), texts.complete)
+  t.equal(rest({ content: 'hello\n\n' }), texts.complete)
+  t.equal(rest({ notice: 'LENGTH' }), ` world\n\n${texts.length}`)
+  t.equal(rest({ content: '```\nab', notice: 'LENGTH' }), `\`\`\`\nb\n\`\`\`\n\n${texts.length}`)
+  t.equal(rest({ content: '```\na', notice: 'LENGTH' }), texts.length, 'no fence around nothing')
+  t.equal(rest({ notice: 'STOPPED' }), ' world')
+  t.equal(rest({ status: 'error', content: 'hello', failure: { code: 'TIMEOUT', reference: 'r' } }), `${texts.failures.TIMEOUT}（编号 r）`)
+  t.equal(rest({ notes: { lost: ['BROKEN'] } }), ` world\n\n（附件未能读取：${texts.lost.BROKEN}）`)
+  t.equal(rest({ reasoning: 'hm' }), ' world', 'thinking is left out')
+  t.equal(rest({ content: '', notes: { sealedAt: 0 } }), texts.empty)
+  const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
+  t.equal(rest({ notes: { images } }), ` world\n\n${texts.tooLate}`)
+  t.equal(rest({ content: '', notes: { sealedAt: 0, card: CARD } }), `${texts.empty}\n\n${texts.tooLate}`)
+  t.notOk('msg_item' in replyOf({ status: 'done', content: 'hello', notes: { sealedAt: 5, images } }).stream)
+})
+
+t.test('what is left of code begins with its fence', async t => {
+  const content = '```js\nlet a = 1\nlet b'
+  const rest = (sealedAt: number): string | undefined => frames.rest(record({ status: 'done', content, notes: { sealedAt } }))
+  t.equal(rest(9), '```js\n a = 1\nlet b\n```')
+  t.equal(rest(15), '```js\nlet b\n```', 'without an empty line')
+})
+
+t.test('what even a message of its own cannot hold is told by its size', async t => {
+  const content = '你'.repeat(20_000)
+  const rest = frames.rest(record({ status: 'done', content, notes: { sealedAt: 1, lost: ['BROKEN'] } })) as string
+  t.ok(bytes(rest) <= MAX_FRAME_BYTES)
+  const [, head = '', missing] = /^(你+)\n\n（内容过长，还有 (\d+) 字节未显示）\n\n（附件未能读取：下载失败）$/.exec(rest) ?? []
+  t.equal(bytes(head) + Number(missing) + 3, bytes(content))
+})
+
+t.test('sentences of the greatest length still fit behind what is left', async t => {
+  const long = (text: string): string => text + '好'.repeat(Math.floor((400 - bytes(text)) / 3))
+  const wordy = createFrames(loadTexts({
+    cut: long('{bytes}'), reference: long('{reference}'), failures: { BROKEN: long('') }, lostAttachment: long('{reason}'), lost: { BROKEN: long('') }, tooLate: long('')
+  }))
+  const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
+  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notes: { sealedAt: 600, lost: ['BROKEN'], card: CARD } })) as string
+  t.ok(bytes(rest) <= MAX_FRAME_BYTES)
+  t.ok(rest.endsWith('好'))
+})
+
+t.test('a card goes with the end where it is asked for, beside text and images', async t => {
+  const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
+  const ended = record({ status: 'done', content: 'a', notes: { card: CARD, images } })
+  t.same(JSON.parse(frames.reply('id', ended, { card: true })), {
+    msgtype: 'stream_with_template_card', stream: { id: 'id', finish: true, content: 'a', msg_item: images }, template_card: CARD
+  })
+  t.same(JSON.parse(frames.reply('id', ended)), { msgtype: 'stream', stream: { id: 'id', finish: true, content: 'a', msg_item: images } })
+  t.match(JSON.parse(frames.reply('id', record({ status: 'done', content: 'a' }), { card: true })), { msgtype: 'stream' }, 'where there is one')
+  t.equal(contentOf({ status: 'done', notes: { card: CARD } }), texts.seeBelow)
+})
+
+const KINDS: ReadonlyArray<[kind: string, piece: string]> = [
+  ['ASCII', 'The quick brown fox jumps over the lazy dog.\n'],
+  ['Chinese', '天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。\n\n'],
+  ['emoji', '👨‍👩‍👧‍👦🇩🇪❤️e\u0301 '],
+  ['code', '```ts\nexport const answer: number = 42\nconsole.log(`x`)\n```\nand\n'],
+  ['an endless code block', 'const x = [1, 2, 3]\n'],
+  ['tables', '| 名称 | value |\n| --- | --- |\n| 甲 | 1 |\n| 乙 | 2 |\n\n']
+]
+
+t.test('bubble and late reply together are the answer, to the byte that is told to be missing', async t => {
+  t.doesNotThrow(() => fc.assert(fc.property(
+    fc.constantFrom(...KINDS), fc.integer({ min: 1, max: 60_000 }), fc.option(fc.double({ min: 0, max: 1, noNaN: true })), fc.constantFrom(...ENDS),
+    ([kind, piece], size, sealed, end) => {
+      const prefix = kind === 'an endless code block' ? '```js\n' : ''
+      const content = headOf(prefix + piece.repeat(Math.ceil(size / bytes(piece))), size)
+      const sealedAt = sealed === null ? undefined : headOf(content, Math.floor(sealed * bytes(content))).length
+      const ended = record({ content, notes: { deliverable: true, ...(sealedAt !== undefined && { sealedAt }) }, ...end })
+      const reply = JSON.parse(frames.reply('id', ended))
+      const problems = checkFrames([reply])
+      if (problems.length > 0) throw new Error(problems.join('\n'))
+
+      const bubble: string = reply.stream.content
+      const rest = frames.rest(ended)
+      if (rest === undefined) {
+        if (!bubble.startsWith(content)) throw new Error('nothing is left, and the bubble is not whole')
+        return
+      }
+      if (bytes(rest) > MAX_FRAME_BYTES || /\p{Surrogate}/u.test(rest) || isFenceOpen(rest)) throw new Error('the rest is not well-formed')
+      const at = bubble.indexOf(texts.later)
+      const head = bubble.slice(0, at).replace(/\n\n$/, '')
+      // What looks like a closer or an opener may be of the source.
+      const heads = [head, head.replace(/\n`{3,}$/, '')].filter(head => content.startsWith(head))
+      const joins = heads.some(head => {
+        const left = content.slice(head.length)
+        if (!isVisible(left)) return true
+        const [text = '', missing] = /^([^]*?)(?:\n\n（内容过长，还有 (\d+) 字节未显示）[^]*)?$/.exec(rest)?.slice(1) ?? []
+        return [text, text.replace(/^```[a-z]*\n/, ''), text.replace(/^```[a-z]*/, '')].some(body => missing === undefined
+          // Behind it stand a closer and how it ended.
+          ? body.startsWith(left)
+          : [body, body.replace(/\n`{3,}$/, '')].some(body => left.startsWith(body) && bytes(body) + Number(missing) === bytes(left)))
+      })
+      if (!joins) throw new Error('something is lost between the bubble and the rest')
+      if (bytes(content) < (sealedAt === undefined ? 35_000 : 20_000) && rest.includes('字节未显示')) throw new Error('it was cut without need')
     }), { numRuns: Number(process.env['FRAME_RUNS'] ?? 600), includeErrorInReport: true }))
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RefusalError } from '../../lib/errors.ts'
-import { chatOf, isGroup, isObject, parseMessage, stringAt, turnOf } from '../../lib/messages.ts'
+import { chatOf, isGroup, isObject, originOf, parseMessage, stringAt, turnOf } from '../../lib/messages.ts'
 import type { Message } from '../../lib/messages.ts'
 
 function refusal (text: string): string {
@@ -79,6 +79,11 @@ t.test('a turn tells who asks, where, and the whole message', async t => {
   t.same(turnOf(inGroup), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' }, message: inGroup })
   t.same(turnOf(single('hi')), { chat: { type: 'single' }, message: single('hi') })
   t.same(turnOf({ msgtype: 'text', chattype: 'group' }).chat, { type: 'group' }, 'a group without an id is one all the same')
+})
+
+t.test('an origin tells who and where, and nothing else', async t => {
+  t.strictSame(originOf({ msgtype: 'text', aibotid: 'b', chatid: 'g', from: { userid: 'u' }, text: {} }), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' } })
+  t.strictSame(originOf({ msgtype: 'event' }), { chat: { type: 'single' } })
 })
 
 t.test('a group is told by chattype, and without it by chatid', async t => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { textNotice } from '../../lib/cards/build-card.ts'
 import { checkFrames } from '../../lib/frame-check.ts'
 import type { Message } from '../../lib/messages.ts'
 import type { Source } from '../../lib/sources/source.ts'
@@ -13,15 +14,16 @@ interface Setup extends ReceiveSettings, Omit<BotOptions, 'source'> {
   asked?: Source
 }
 
-interface Shown { id: string, finish: boolean, content: string }
+interface Shown { id: string, finish: boolean, content: string, feedback?: { id: string } }
 
-function setUp ({ asked, store, lines, history, limits, ...settings }: Setup = {}) {
+function setUp ({ asked, store, lines, history, facts, limits, ...settings }: Setup = {}) {
   const hand = createHandSource()
   const { clock, log, streams, receiver } = createBot({
     source: asked ?? hand.source,
     ...(store && { store }),
     ...(lines && { lines }),
     ...(history && { history }),
+    ...(facts && { facts }),
     limits: limits ?? {}
   })
   const bot = (more: ReceiveSettings = {}) => receiver({ ...settings, ...more })
@@ -217,11 +219,85 @@ t.test('an event is answered with nothing, whatever it is', async t => {
     t.equal(await receive({ msgtype: 'event', msgid: 'e', event } as Message), undefined)
   }
   t.equal(hand.calls.length, 0)
-  t.ok(log.lines.every(({ level }) => level === 'debug'))
+  t.ok(log.lines.every(({ level }) => level === 'debug' || level === 'info'))
+})
+
+t.test('who is on a deny list is told so with the first frame, once and for all', async t => {
+  const refused: unknown[] = []
+  const { replyTo, hand, log, clock } = setUp({
+    access: { lists: { users: { allow: [], deny: ['user'] } }, decide: who => { refused.push(who); return true } }, firstReplyGraceMs: 200
+  })
+  for (const [msgid, more] of [['a', {}], ['b', { text: { content: '/stop' } }], ['c', { msgtype: 'image', image: { url: 'https://media.test/i' } }], ['d', { text: { content: '' } }], ['e', { chattype: 'group', chatid: 'g' }]] as const) {
+    const first = await replyTo(message('my-words', { msgid, ...more }))
+    t.match(first, { finish: true, content: texts.denied }, msgid)
+    t.same(await replyTo(message('my-words', { msgid, ...more })), first, 'delivered again')
+    t.same(await replyTo(refresh(first.id, { ...more, msgtype: 'stream' })), first)
+    t.strictSame(log.lines.splice(0), [{ level: 'info', message: 'message refused', fields: { streamId: first.id, why: 'user list' } }])
+  }
+  t.equal(hand.calls.length, 0)
+  t.strictSame(refused, [], 'the host is not asked')
+  t.equal(clock.now(), 1_700_000_000_000, 'without a grace')
+})
+
+t.test('who is refused is told so, also when all places are taken', async t => {
+  const { replyTo } = setUp({ limits: { maxRunning: 1, maxQueued: 0 }, access: { lists: { users: { allow: ['user'], deny: [] } } } })
+  await replyTo(message('hi'))
+  t.match(await replyTo(message('hi', { msgid: 'm2', from: { userid: 'other' } })), { finish: true, content: texts.denied })
+})
+
+t.test('an event of somebody on a list is answered with nothing, and is not looked at', async t => {
+  const { receive, log } = setUp({ access: { lists: { users: { allow: ['user'], deny: [] } } } })
+  const event = { msgtype: 'event', event: { eventtype: 'enter_chat' }, aibotid: 'bot' }
+  t.equal(await receive({ ...event, from: { userid: 'other' } } as Message), undefined)
+  t.strictSame(log.lines, [{ level: 'info', message: 'event refused', fields: { why: 'user list' } }])
+  t.equal(await receive({ ...event, from: { userid: 'user' } } as Message), undefined)
+  t.match(log.lines, [{ level: 'info' }, { level: 'debug', message: 'event received' }])
+})
+
+t.test('a refresh is never refused', async t => {
+  const { hand, bot, replyTo } = setUp()
+  const { id } = await replyTo(message('hi'))
+  await hand.call().push('Hello')
+  const strict = bot({ access: { lists: { users: { allow: [], deny: ['user'] } }, decide: () => false, messagesPerMinute: 1, maxRunning: 1 } })
+  for (let n = 0; n < 3; n++) t.match(read(await strict(refresh(id) as Message)), { finish: false, content: 'Hello' })
+})
+
+t.test('the host is asked about commands, which no limit concerns', async t => {
+  const asked: unknown[] = []
+  const { replyTo, log, hand } = setUp({
+    access: { messagesPerMinute: 1, maxRunning: 1, decide: ({ sender }) => { asked.push(sender); return sender === 'user' || 'Not you.' } }
+  })
+  const { id } = await replyTo(message('hi'))
+  for (const msgid of ['a', 'b', 'c']) t.match(await replyTo(message('/help', { msgid })), { finish: true, content: /^可用命令/ })
+  t.match(await replyTo(message('/stop', { msgid: 'd', from: { userid: 'other' } })), { finish: true, content: 'Not you.' })
+  t.match(await replyTo(refresh(id)), { finish: false }, 'the command was not run')
+  t.match(await replyTo(message('/stop', { msgid: 'e' })), { finish: true, content: texts.stopDone })
+  t.match(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
+  t.strictSame(asked, ['user', 'user', 'user', 'user', 'other', 'user'])
+  t.equal(hand.calls.length, 1)
+  t.strictSame(log.lines.filter(line => line.message === 'message refused').map(({ fields }) => fields['why']), ['decide'])
+})
+
+t.test('a command of the host runs only once the host has let it in', async t => {
+  let decide!: (verdict: boolean) => void
+  let runs = 0
+  const more = [{ words: ['/run'], description: 'runs', run: () => { runs++; return 'ran' } }]
+  const { replyTo, clock } = setUp({ commands: { more }, access: { decide: async () => await new Promise(resolve => { decide = resolve }) } })
+  for (const [verdict, content, count] of [[false, texts.denied, 0], [true, 'ran', 1]] as const) {
+    const first = replyTo(message('/run', { msgid: String(verdict) }))
+    await settle()
+    await clock.advance(200)
+    const { id, finish } = await first
+    t.equal(finish, false)
+    decide(verdict)
+    await settle()
+    t.match(await replyTo(refresh(id)), { finish: true, content })
+    t.equal(runs, count)
+  }
 })
 
 t.test('a kind of message that cannot be read is answered at once, and the same again', async t => {
-  const { replyTo, hand, clock } = setUp({ firstReplyGraceMs: 200 })
+  const { replyTo, hand, clock, log } = setUp({ firstReplyGraceMs: 200 })
   for (const msgtype of ['image', 'file', 'video', 'of the future', '__proto__']) {
     const more = { msgtype, msgid: msgtype, text: undefined }
     const first = await replyTo(message('', more))
@@ -231,6 +307,58 @@ t.test('a kind of message that cannot be read is answered at once, and the same 
   }
   t.equal(hand.calls.length, 0)
   t.equal(clock.now(), 1_700_000_000_000)
+  await replyTo(message('', { msgtype: `new\n${'x'.repeat(100)}`, msgid: 'long' }))
+  t.strictSame(log.lines.filter(({ message }) => message === 'a message is of a kind that cannot be read').map(({ level, fields }) => [level, fields['msgtype']]), [
+    ...['image', 'file', 'video', 'of the future', '__proto__'].flatMap(kind => [['info', kind], ['info', kind]]), ['info', `new?${'x'.repeat(60)}`]
+  ])
+})
+
+t.test('where feedback is wanted, the first reply to a question has its id, however often it comes', async t => {
+  const { replyTo, hand, streams } = setUp({ hooks: { onFeedback () {} } })
+  const first = await replyTo(message('hi'))
+  t.same(first, { id: first.id, finish: false, content: texts.waiting, feedback: { id: first.id } })
+  t.same(await replyTo(refresh(first.id)), { id: first.id, finish: false, content: texts.waiting })
+  await hand.call().push('Hello')
+  t.same(await replyTo(refresh(first.id)), { id: first.id, finish: false, content: 'Hello' })
+  t.same(await replyTo(message('hi')), { id: first.id, finish: false, content: 'Hello', feedback: { id: first.id } })
+  t.same(await replyTo(refresh(first.id)), { id: first.id, finish: false, content: 'Hello' })
+  await hand.call().end()
+  t.same(await replyTo(message('hi')), { id: first.id, finish: true, content: 'Hello', feedback: { id: first.id } })
+  t.same(await replyTo(refresh(first.id)), { id: first.id, finish: true, content: 'Hello' })
+  t.match(await streams.read(first.id), { content: 'Hello' })
+})
+
+t.test('without a hook for feedback no reply has an id', async t => {
+  t.notOk('feedback' in await setUp().replyTo(message('hi')))
+})
+
+t.test('what is not the answer of a source cannot be rated', async t => {
+  const more = [{ words: ['/slow'], description: 'slow', run: () => new Promise<string>(() => {}) }]
+  const links: string[] = []
+  const { replyTo, clock } = setUp({
+    hooks: { onFeedback () {} }, commands: { more }, limits: { maxRunning: 1, maxQueued: 0 }, facts: { async keep (key, value) { links.push(key); return value } }
+  })
+  const running = await replyTo(message('hi'))
+  t.strictSame(links, [`feedback:${running.id}`])
+  const slow = replyTo(message('/slow', { msgid: 'slow' }))
+  await settle()
+  await clock.advance(200)
+  for (const shown of [
+    await replyTo(message('/help', { msgid: 'm2' })), await slow, await replyTo(message('busy', { msgid: 'm3' })), await replyTo(message('busy', { msgid: 'm3' })),
+    await replyTo(message('', { msgid: 'm4' })), await replyTo(message('', { msgid: 'm5', msgtype: 'of the future' }))
+  ]) t.notOk('feedback' in shown, shown.content)
+  t.equal(links.length, 1)
+})
+
+t.test('a store of links that fails or hangs neither delays nor spoils a reply', async t => {
+  for (const keep of [() => Promise.reject(new Error('away')), () => new Promise<never>(() => {})]) {
+    const { replyTo, clock, hand } = setUp({ hooks: { onFeedback () {} }, facts: { keep } })
+    const first = await replyTo(message('hi'))
+    t.match(first, { finish: false, feedback: { id: first.id } })
+    await hand.call().push('Hello')
+    t.match(await replyTo(refresh(first.id)), { content: 'Hello' })
+    t.equal(clock.now(), 1_700_000_000_000)
+  }
 })
 
 t.test('a bare mention is asked back', async t => {
@@ -371,4 +499,58 @@ t.test('no prompt, no reply and no response_url is logged', async t => {
   await replyTo(refresh(id))
   t.ok(log.lines.length > 0)
   t.notMatch(JSON.stringify(log.lines), /my-/)
+})
+
+const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
+
+t.test('a card comes once, with the end, and again only to the callback that it came to', async t => {
+  const { receive, hand, replyTo, log } = setUp()
+  const parsed = async (message: object) => JSON.parse(await receive(message as Message) as string)
+  const { id } = await replyTo(message('hi'))
+  await hand.call().push('look')
+  await hand.call().push({ type: 'card', card: CARD })
+  t.notOk((await parsed(refresh(id))).template_card, 'not before the end')
+  await hand.call().end()
+  const withCard = { msgtype: 'stream_with_template_card', stream: { id, finish: true, content: 'look' }, template_card: CARD }
+  const without = { msgtype: 'stream', stream: { id, finish: true, content: 'look' } }
+  t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard)
+  t.same(await parsed(refresh(id, { msgid: 'r3' })), without)
+  t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard, 'its reply was lost')
+  t.same(await parsed(refresh(id, { msgid: undefined })), without)
+  t.same(log.lines.map(({ message }) => message), ['stream ended'])
+})
+
+t.test('a fast answer has its card in the first frame, and a repeated delivery of the message as well', async t => {
+  const { bot } = setUp()
+  const receive = bot({ source: yielding({ type: 'card', card: CARD }), firstReplyGraceMs: 200 })
+  const first = JSON.parse(await receive(message('hi') as Message) as string)
+  t.match(first, { msgtype: 'stream_with_template_card', stream: { finish: true, content: texts.seeBelow } })
+  t.same(JSON.parse(await receive(message('hi') as Message) as string), first)
+  t.match(JSON.parse(await receive(refresh(first.stream.id) as Message) as string), { msgtype: 'stream' })
+})
+
+t.test('where it cannot be told whether a card was shown, the text comes without it', async t => {
+  const { bot, log } = setUp({ facts: { keep: async () => { throw new Error('away') } } })
+  const receive = bot({ source: yielding('look', { type: 'card', card: CARD }), firstReplyGraceMs: 200 })
+  t.match(JSON.parse(await receive(message('hi') as Message) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } })
+  t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
+})
+
+t.test('a card that comes when the bubble is over is not shown', async t => {
+  const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
+  const { id } = read(await receive(message('hi') as Message))
+  await settle()
+  await clock.advance(1000)
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().end()
+  t.match(JSON.parse(await receive(refresh(id) as Message) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } })
+})
+
+t.test('commands have nothing to be delivered', async t => {
+  const { bot, streams } = setUp()
+  const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
+  const [{ id: asked }, { id: command }] = [read(await receive(message('hi') as Message)), read(await receive(message('/help', { msgid: 'm2' }) as Message))]
+  t.same((await streams.read(asked))?.notes, { deliverable: true })
+  t.same((await streams.read(command))?.notes, {})
 })

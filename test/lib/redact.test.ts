@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeError, redact } from '../../lib/redact.ts'
+import { describeError, redact, safeName } from '../../lib/redact.ts'
 
 t.test('key-shaped text goes', async t => {
   for (const [text, expected] of [
@@ -12,6 +12,12 @@ t.test('key-shaped text goes', async t => {
     ['connect to http://user:pass@host/v1', 'connect to http:[redacted]host/v1'],
     ['a risk-free-operation, a task-management tool', 'a risk-free-operation, a task-management tool']
   ] as const) t.equal(redact(text), expected)
+})
+
+t.test('a name of others is short, of one line, and plain', async t => {
+  for (const [name, expected] of [
+    ['enter_chat', 'enter_chat'], ['of the future', 'of the future'], ['', ''], ['a\nb\u0000\u007f\u202e你', 'a?b????'], ['x'.repeat(200), 'x'.repeat(64)], ['😀', '??']
+  ] as const) t.equal(safeName(name), expected)
 })
 
 t.test('given secrets go wherever they stand, also within JSON', async t => {

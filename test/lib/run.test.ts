@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { textNotice } from '../../lib/cards/build-card.ts'
 import type { EndReason } from '../../lib/ending.ts'
 import { SourceError } from '../../lib/errors.ts'
 import { Run } from '../../lib/run.ts'
@@ -20,10 +21,12 @@ interface Given {
   limits?: Partial<RunLimits>
   created?: (created: Promise<string>) => Promise<string>
   wrap?: (store: StreamStore) => Partial<StreamStore>
+  /** Milliseconds. */
+  bubble?: number
 }
 
 /** An opened stream `s` with its deadline after 1000 ms. */
-function open ({ limits = {}, created = promise => promise, wrap = () => ({}) }: Given = {}) {
+function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap = () => ({}) }: Given = {}) {
   const clock = createManualClock()
   const log = createLog()
   // On a clock of its own, so that all timers of `clock` are the stream's.
@@ -36,7 +39,7 @@ function open ({ limits = {}, created = promise => promise, wrap = () => ({}) }:
     createId: () => 'ab12cd34ef56',
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
-  const run = new Run(deps, 's', clock.now() + 1000, created(memory.create({ id: 's' })))
+  const run = new Run(deps, 's', { bubble: clock.now() + bubble, deadline: clock.now() + 1000 }, created(memory.create({ id: 's' })))
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
@@ -663,6 +666,95 @@ t.test('images are stored with the end; those that cannot be shown cost themselv
   await many.call.end()
   t.equal((await many.store.read('s'))?.notes.images?.length, 10)
   t.match(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
+})
+
+const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
+
+t.test('a card is stored with the end; others, and what is none, cost themselves and a word in the log', async t => {
+  const { call, stored, log, clock } = startHand()
+  await clock.advance(299)
+  await call.push({ type: 'card', card: { card_type: 'text_notice' } })
+  await clock.advance(199)
+  t.strictSame(await stored(), { status: 'running', content: '' }, 'a card is progress')
+  await call.push({ type: 'card', card: { ...CARD } })
+  await call.push({ type: 'card', card: CARD })
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: '', notes: { card: CARD } })
+  t.match(log.lines, [{ fields: { refused: [/^card: .*card_action/s, 'card: TOO_MANY'] } }])
+})
+
+t.test('a bubble that is over before the deadline is sealed, and its source goes on', async t => {
+  const { call, stored, clock, run, log } = startHand({ bubble: 400 })
+  await clock.advance(250)
+  await call.push('12345')
+  await clock.advance(149)
+  t.strictSame(await stored(), { status: 'running', content: '12345' })
+  t.equal(run.sealed, false)
+  await clock.advance(1)
+  t.equal(run.sealed, true)
+  t.strictSame(await stored(), { status: 'running', content: '12345', notes: { sealedAt: 5 } })
+  await call.push('678')
+  await clock.advance(100)
+  await call.push('9')
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: '123456789', notes: { sealedAt: 5 } })
+  t.strictSame(log.lines.map(({ message }) => message), ['stream ended'])
+  t.equal(clock.pending, 0)
+})
+
+t.test('a sealed stream has its deadline, and its clocks for silence', async t => {
+  const silent = startHand({ bubble: 400 })
+  await silent.clock.advance(250)
+  await silent.call.push('a')
+  await silent.clock.advance(199)
+  t.match(await silent.stored(), { status: 'running', notes: { sealedAt: 1 } })
+  await silent.clock.advance(1)
+  t.match(await silent.stored(), { status: 'error', failure: failure('TIMEOUT') })
+  t.match(silent.log.lines, [{ fields: { reason: 'IDLE' } }])
+
+  const long = startHand({ bubble: 100 })
+  for (let n = 0; n < 9; n++) {
+    await long.clock.advance(100)
+    await long.call.push('x')
+  }
+  await long.clock.advance(99)
+  t.match(await long.stored(), { status: 'running', content: 'x'.repeat(9), notes: { sealedAt: 0 } })
+  await long.clock.advance(1)
+  t.match(await long.stored(), { status: 'error', failure: failure('TIMEOUT') })
+  t.match(long.log.lines, [{ fields: { reason: 'DEADLINE' } }])
+  t.equal(long.clock.pending, 0)
+})
+
+t.test('what is on its way to the store when a bubble is sealed is counted', async t => {
+  const waits: Array<() => void> = []
+  const { call, clock, store } = startHand({ bubble: 400, wrap: memory => ({ append: async (...given) => { await new Promise<void>(resolve => waits.push(resolve)); return await memory.append(...given) } }) })
+  await clock.advance(250)
+  await call.push('abc')
+  await call.push('def')
+  await clock.advance(150)
+  for (let n = 0; n < 2; n++) {
+    waits.shift()?.()
+    await settle()
+  }
+  t.match(await store.read('s'), { content: 'abcdef', notes: { sealedAt: 6 } })
+})
+
+t.test('who waits for an end is told what it took', async t => {
+  const { call, run, clock } = startHand()
+  await clock.advance(100)
+  await call.push('限')
+  await call.push({ type: 'end', reason: 'stop', usage: { inputTokens: 1 } })
+  t.strictSame(await run.ended, { durationMs: 100, firstPieceMs: 100, chunks: 1, bytes: 3, usage: { inputTokens: 1 } })
+  const { run: other } = open()
+  other.abandon()
+  t.equal(await other.ended, undefined)
+})
+
+t.test('a stream is ended by an answer with the reason that is given', async t => {
+  const { run, stored, log } = open()
+  run.answer('not you', 'DENIED')
+  t.strictSame(await stored(), { status: 'done', content: 'not you', notice: 'DENIED' })
+  t.match(log.lines, [{ level: 'info', fields: { reason: 'DENIED' } }])
 })
 
 t.test('a stream may fail before it has a source', async t => {

@@ -119,6 +119,32 @@ t.test('a temperature is a number from 0 to 2', async t => {
   for (const bad of ['0.7', NaN, Infinity, null, 2.1]) t.equal(faultsOf({}, { openai: { temperature: bad } }).length, 1, String(bad))
 })
 
+t.test('a list is ids with commas between them, or an array of ids', async t => {
+  t.equal(ofType('array').length, 6)
+  for (const name of ofType('array')) {
+    const option = all[name]?.option as string
+    const own = { [name]: all[name] as Setting }
+    const read = (env: Record<string, string>, options: object = {}) => readConfig<Record<string, unknown>>(own, { options, env, furtherOptions: further })
+    for (const [text, ids] of [
+      ['a', ['a']], ['a,b', ['a', 'b']], [' Zhang.San , li@x\n,\twr_-1 ', ['Zhang.San', 'li@x', 'wr_-1']], ['a,,b,', ['a', 'b']], ['a b', ['a b']], ['张三,a，b', ['张三', 'a', 'b']]
+    ] as const) {
+      t.match(read({ [name]: text }), { faults: [], config: { [name]: ids } }, text)
+      t.match(read({ [name]: 'other' }, optionsWith(option, text)), { faults: [], config: { [name]: ids } }, 'as an option')
+    }
+    for (const ids of [[], ['a'], ['a,b', ' c ']]) t.same(read({ [name]: 'other' }, optionsWith(option, ids)), { faults: [], config: { [name]: ids } }, 'ids of an array are left as they are')
+    for (const bad of [',', ' , ，']) {
+      t.same(faultsOfVariable(name, bad), [{ name, problem: `has ${bad.length} characters that do not fit, expected ids, separated by commas` }])
+      t.equal(faultsOfOption(name, bad).length, 1)
+    }
+    for (const bad of [[''], ['a', ' '], ['a', 5], [undefined], [['a']]]) {
+      t.same(faultsOfOption(name, bad), [{ name: `option ${option}`, problem: 'has items that do not fit, expected ids, separated by commas' }])
+    }
+    for (const bad of [5, true, null, {}, new Set(['a']), () => ['a']]) {
+      t.match(faultsOfOption(name, bad), [{ name: `option ${option}`, problem: /^is of type (number|boolean|null|object|function), expected ids, separated by commas$/ }])
+    }
+  }
+})
+
 t.test('a text as an option is refused unless it is text', async t => {
   for (const name of ofType('string')) {
     for (const bad of [5, true, null, {}, ['x'], Symbol('x')]) {
@@ -144,9 +170,18 @@ t.test('every further option is refused unless it is of its type', async t => {
     source: [5, null, {}, true],
     sources: ['x', 5, null, [], () => 'x'],
     commands: ['/stop', 5, null, []],
+    'access.decide': ['x', null, {}, true],
+    onEnterChat: ['hi', null, {}],
+    onCardEvent: ['hi', null, {}],
+    onFeedback: ['hi', null, {}],
     'media.allowedHosts': ['media.example', 5, null, {}],
     'media.ca': [5, null, {}],
     'media.lookup': ['x', null, {}],
+    'activeReply.allowedHosts': ['qyapi.example', 5, null, {}],
+    'activeReply.allowPrivateAddresses': ['true', null, 1],
+    'activeReply.timeoutMs': [0, -1, 1.5, NaN, Infinity, 2 ** 31, '10', null],
+    'activeReply.ca': [5, null, {}],
+    'activeReply.lookup': ['x', null, {}],
     'openai.imageDetail': ['medium', '', null, 5, {}],
     'openai.thinkingFirst': ['true', null, 1],
     'openai.fetch': ['x', null, {}],
@@ -166,7 +201,12 @@ t.test('every further option is refused unless it is of its type', async t => {
   t.same(faultsOf({}, {
     sources: {},
     commands: {},
+    access: { decide: () => true },
+    onEnterChat: () => {},
+    onCardEvent: () => {},
+    onFeedback: () => {},
     media: { allowedHosts: [], ca: 'x', lookup: () => {} },
+    activeReply: { allowedHosts: [], allowPrivateAddresses: true, timeoutMs: 1, ca: 'x', lookup: () => {} },
     openai: { imageDetail: 'auto', thinkingFirst: false, extraBody: {}, random: Math.random, fetch, clock: {} },
     mock: { chunks: [], echo: false, failure: 'BUSY', clock: {} },
     texts: {},
@@ -178,6 +218,7 @@ t.test('every further option is refused unless it is of its type', async t => {
   }), [])
   t.same(faultsOf({}, { mock: { failure: new Error('x') } }), [])
   for (const ca of [Buffer.from('x'), ['x']]) t.same(faultsOf({}, { media: { ca } }), [])
+  for (const ca of [Buffer.from('x'), ['x']]) t.same(faultsOf({}, { activeReply: { ca, timeoutMs: 2 ** 31 - 1 } }), [])
   for (const imageDetail of ['low', 'high']) t.same(faultsOf({}, { openai: { imageDetail } }), [])
 })
 
@@ -195,6 +236,15 @@ t.test('the defaults are those of the protocol', async t => {
     WECOM_LANGUAGE: 'zh-CN',
     WECOM_CONVERSATION_SCOPE: 'member',
     WECOM_PARALLEL_TURNS: false,
+    WECOM_ALLOW_USERS: [],
+    WECOM_DENY_USERS: [],
+    WECOM_ALLOW_CHATS: [],
+    WECOM_DENY_CHATS: [],
+    WECOM_ALLOW_BOTS: [],
+    WECOM_DENY_BOTS: [],
+    WECOM_USER_MESSAGES_PER_MINUTE: 0,
+    WECOM_USER_MAX_RUNNING: 0,
+    WECOM_WELCOME_TEXT: '',
     WECOM_MEDIA_MAX_BYTES: 20_971_520,
     WECOM_MEDIA_TIMEOUT_MS: 60_000,
     WECOM_MEDIA_ALLOW_PRIVATE: false
@@ -202,6 +252,7 @@ t.test('the defaults are those of the protocol', async t => {
   const streams = readConfig<StreamsConfig>(streamsSettings, { options: {}, env: {}, furtherOptions: [] }).config
   t.same(streams, {
     STREAM_DEADLINE_MS: 330_000,
+    STREAM_LATE_DEADLINE_MS: 1_800_000,
     STREAM_FIRST_TOKEN_TIMEOUT_MS: 60_000,
     STREAM_IDLE_TIMEOUT_MS: 45_000,
     STREAM_SHUTDOWN_GRACE_MS: 10_000,

@@ -39,6 +39,7 @@ function build ({ limits, bounds, wrap = () => ({}), source }: Given = {}) {
     sources: new Map([['hand', hand.source], ['echo', async function * ({ prompt }) { yield prompt }]]),
     limits: {
       deadlineMs: 1000,
+      lateDeadlineMs: 3000,
       firstTokenTimeoutMs: 300,
       idleTimeoutMs: 200,
       maxContentBytes: 1000,
@@ -376,6 +377,34 @@ t.test('a stream that is opened as ended may have a text', async t => {
   await quiet(t)
 })
 
+t.test('a message that is refused as it comes is logged with why, once however often it comes', async t => {
+  const { streams, log, quiet } = build()
+  const refusal = { claim: 'm', outcome: { status: 'done', notice: 'DENIED' }, why: 'user list' } as const
+  const { id, runnable } = await streams.open(refusal)
+  t.equal(runnable, false)
+  t.strictSame(await streams.open(refusal), { id, runnable: false })
+  t.strictSame(log.lines, [{ level: 'info', message: 'message refused', fields: { streamId: id, why: 'user list' } }])
+  t.match(await streams.read(id), { status: 'done', content: '', notice: 'DENIED', failure: undefined })
+  await quiet(t)
+})
+
+t.test('a stream that was opened can be refused, with a sentence or without', async t => {
+  const { streams, hand, log, read, quiet } = build()
+  for (const [sentence, shown] of [[undefined, 'done LIMITED'], ['Not you.', 'done Not you. LIMITED']] as const) {
+    const { id } = await streams.open({})
+    const prepared = streams.prepare(id, async () => streams.refuse(id, 'LIMITED', sentence))
+    t.equal(await prepared, undefined)
+    t.equal(await read(id), shown)
+    t.match(log.lines.splice(0), [{ level: 'info', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }])
+    streams.run(id, { prompt: 'a' })
+    streams.refuse(id, 'DENIED', 'again')
+    t.equal(await read(id), shown, 'it has ended')
+  }
+  t.equal(hand.calls.length, 0)
+  streams.refuse('unknown', 'DENIED')
+  await quiet(t)
+})
+
 t.test('what costs no model is taken in however many there are, and answered', async t => {
   const { streams, hand, read, quiet } = build()
   for (let i = 0; i < 4; i++) await streams.start('a')
@@ -531,6 +560,71 @@ t.test('a follower sees each status: running, stopping, the end', async t => {
   await left.next()
   abort.abort()
   t.strictSame(await left.next(), { done: true, value: undefined })
+  await quiet(t)
+})
+
+t.test('what can be delivered behind its bubble goes on behind it', async t => {
+  const { streams, hand, clock, read, quiet } = build({ limits: { idleTimeoutMs: 5000 } })
+  const { id } = await streams.open({ deliverable: true })
+  const other = await streams.open({})
+  t.same((await streams.read(id))?.notes, { deliverable: true })
+  t.same((await streams.read(other.id))?.notes, {})
+  streams.run(id, { prompt: 'q' })
+  t.equal(hand.call().turn.deadline, clock.now() + 3000)
+  await hand.call().push('a')
+  await clock.advance(1000)
+  t.equal(await read(other.id), 'error TIMEOUT')
+  t.equal(await read(id), 'running a')
+  t.same((await streams.read(id))?.notes, { deliverable: true, sealedAt: 1 })
+  await clock.advance(2000)
+  t.equal(await read(id), 'error a TIMEOUT')
+  await quiet(t)
+})
+
+t.test('a late deadline that is no later than the other counts for nothing', async t => {
+  const { streams, clock, read, quiet } = build({ limits: { lateDeadlineMs: 0 } })
+  const { id } = await streams.open({ deliverable: true })
+  await clock.advance(1000)
+  t.equal(await read(id), 'error TIMEOUT')
+  await quiet(t)
+})
+
+t.test('a stream can be refused, with a sentence of the host or without', async t => {
+  const { streams, read, quiet } = build()
+  const [one, two] = [await streams.open({}), await streams.open({})]
+  streams.refuse(one.id, 'DENIED', 'not you')
+  streams.refuse(two.id, 'LIMITED')
+  streams.refuse('unknown', 'DENIED')
+  t.equal(await read(one.id), 'done not you DENIED')
+  t.equal(await read(two.id), 'done LIMITED')
+  await quiet(t)
+})
+
+t.test('a close waits for deliveries under way, three seconds at most, and for the last frame of no sealed bubble', async t => {
+  const { streams, clock, quiet } = build()
+  const opening = { deliverable: true, chat: { scope: 's' } }
+  const { id } = await streams.open(opening)
+  await clock.advance(1000)
+  await streams.stop(id)
+  await settle()
+  let over = 0
+  const wait = async (): Promise<void> => { await streams.allFetched().then(() => over++); await settle() }
+  await wait()
+  t.equal(over, 1, 'its last frame has been asked for long ago')
+  const arrived = streams.delivering('a')
+  const waiting = wait()
+  await settle()
+  t.equal(over, 1)
+  arrived()
+  await waiting
+  t.equal(over, 2)
+  streams.delivering('b')
+  const patient = wait()
+  await clock.advance(2999)
+  t.equal(over, 2)
+  await clock.advance(1)
+  await patient
+  t.equal(over, 3)
   await quiet(t)
 })
 

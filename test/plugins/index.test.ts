@@ -165,6 +165,15 @@ t.test('all faults of both halves come in one error, each once', async t => {
   t.ok(error instanceof named.ConfigError)
 })
 
+t.test('options of active replies belong to the callback', async t => {
+  const { app } = createApp(t)
+  await t.rejects(async () => { await app.register(wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 0, hosts: [] } } as WecomStreamOptions) }, {
+    message: /option activeReply\.hosts: is unknown[^]*option activeReply\.timeoutMs: is of type number, expected a whole number of milliseconds/
+  })
+  const { app: other } = createApp(t)
+  await t.resolves(async () => { await other.register(wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 1000, allowPrivateAddresses: true } }) })
+})
+
 t.test('texts, path prefix and thinking reach the callback', async t => {
   const source = yielding({ type: 'reasoning', text: 'hm' }, 'so')
   const { app } = await buildApp(t, { source, prefix: '/bots', reasoning: 'show', firstReplyGraceMs: 2000, texts: { expired: 'gone', unsupported: 'no' } })
@@ -202,6 +211,36 @@ t.test('what is said and remembered is set by the environment, and by options be
 
   const { app: other } = await buildApp(t, { env, source: yielding({ type: 'reasoning', text: 'hm' }, ''), firstReplyGraceMs: 2000, language: 'zh-CN', reasoning: 'show' })
   t.equal((await post(other, textMessage('hi'))).stream.content, `<think>hm</think>\n\n${loadTexts().empty}`)
+})
+
+t.test('events go to the hooks of the host', async t => {
+  const rated: unknown[] = []
+  const { app } = await buildApp(t, {
+    env: { WECOM_WELCOME_TEXT: 'welcome' },
+    onEnterChat: ({ sender }) => sender === 'known' ? `hello ${sender}` : undefined,
+    onCardEvent: () => named.cards.textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com' } }),
+    onFeedback: ({ streamId }) => { rated.push(streamId) }
+  })
+  const send = async (event: object, more: object = {}) => (await post(app, textMessage('', { msgtype: 'event', event, ...more }))).reply
+  t.same(await send({ eventtype: 'enter_chat' }), { msgtype: 'text', text: { content: 'welcome' } })
+  t.same(await send({ eventtype: 'enter_chat' }, { from: { userid: 'known' } }), { msgtype: 'text', text: { content: 'hello known' } })
+  t.match(await send({ eventtype: 'template_card_event', template_card_event: { task_id: 't' } }), { response_type: 'update_template_card', template_card: { task_id: 't' } })
+  const { stream: { id } } = await post(app, textMessage('hi'))
+  t.equal(await send({ eventtype: 'feedback_event', feedback_event: { id, type: 1 } }), undefined)
+  t.same(rated, [id])
+})
+
+t.test('two bots tell their events apart', async t => {
+  const { app } = await buildApp(t, { onEnterChat: () => 'first' })
+  await app.register(named.callback, { ...keys, path: '/second', welcomeText: 'second', onEnterChat: () => undefined })
+  const entered = textMessage('', { msgtype: 'event', event: { eventtype: 'enter_chat' } })
+  t.match((await post(app, entered)).reply, { text: { content: 'first' } })
+  t.match((await post(app, entered, { path: '/second' })).reply, { text: { content: 'second' } })
+})
+
+t.test('feedback is asked for only where a hook wants it', async t => {
+  const { app } = await buildApp(t)
+  t.notOk('feedback' in (await post(app, textMessage('hi'))).stream)
 })
 
 t.test('images of a source come with the last frame', async t => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import wecomStream, { callback, createMockSource, createOpenAISource, SourceError, streams, StreamStatus } from '../../plugins/index.ts'
-import type { HistoryTurn, HostCommand, ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
+import wecomStream, { callback, cards, createMockSource, createOpenAISource, SourceError, streams, StreamStatus } from '../../plugins/index.ts'
+import type { EventHooks, HistoryTurn, HostCommand, ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
 
@@ -39,8 +39,14 @@ export async function options (app: FastifyInstance): Promise<void> {
   await app.register(wecomStream)
   await app.register(wecomStream, { token: 't', encodingAESKey: 'k', source: 'mock', openai: { model: 'gpt-5-mini' }, mock: { chunkDelayMs: 5 }, texts: { failures: { BUSY: 'full' } } })
   await app.register(streams, { sources: { mine: createMockSource(), other: createOpenAISource({ apiKey: 'k' }) }, maxRunning: 5 })
-  await app.register(callback, { token: 't', path: '/two', prefix: '/bots', source: 'mine', reasoning: 'show' })
+  await app.register(callback, { token: 't', path: '/two', prefix: '/bots', source: 'mine', reasoning: 'show', activeReply: { allowedHosts: ['wecom.corp.example'], timeoutMs: 5000 } })
 
+  await app.register(callback, { access: { allowUsers: ['a', 'b'], denyUsers: 'c, d', maxRunning: 2, decide: async ({ sender, chat }, { signal }) => sender !== undefined && chat?.type === 'single' && !signal.aborted } })
+
+  // @ts-expect-error a decision is true, false or a sentence
+  await app.register(callback, { access: { decide: () => undefined } })
+  // @ts-expect-error ids are text
+  await app.register(callback, { access: { allowUsers: [5] } })
   // @ts-expect-error milliseconds are a number
   await app.register(wecomStream, { deadlineMs: '5' })
   // @ts-expect-error there is no such option
@@ -49,6 +55,8 @@ export async function options (app: FastifyInstance): Promise<void> {
   await app.register(callback, { reasoning: 'maybe' })
   // @ts-expect-error the callback half has no limits
   await app.register(callback, { maxRunning: 5 })
+  // @ts-expect-error the clock is that of the whole plugin
+  await app.register(callback, { activeReply: { clock: { now: () => 0, setTimeout: () => () => {} } } })
   // @ts-expect-error the streams half has no credentials
   await app.register(streams, { token: 't' })
   // @ts-expect-error there is no such failure
@@ -72,6 +80,25 @@ const seeing: Source = async function * ({ attachments = [], quote, history = []
 }
 const hostCommand: HostCommand = { words: ['/who'], description: 'who', run: async ({ sender = '', conversation }) => sender + (await conversation.history()).turns.length }
 
+const card = () => cards.textNotice({ main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } })
+const hooks: EventHooks = {
+  onEnterChat: async ({ sender, chat }, { log }) => {
+    log.info({ type: chat.type }, 'entered')
+    return sender === undefined ? undefined : card()
+  },
+  onCardEvent: ({ key, selected: [first] }) => key === 'x' || first?.options.includes('y') === true ? cards.updateTemplateCard(card()) : card(),
+  onFeedback ({ vote, reasons, comment = '', conversation }) {
+    if (vote === 'inaccurate' && reasons.includes('wrong')) comment.concat(conversation?.chat.type ?? '')
+  }
+}
+const silent: EventHooks = { onEnterChat () {}, onCardEvent: async () => {} }
+// @ts-expect-error a welcome is text or a card
+const number: EventHooks = { onEnterChat: () => 5 }
+// @ts-expect-error text takes the place of no card
+const words: EventHooks = { onCardEvent: () => 'thanks' }
+// @ts-expect-error there is no such vote
+const misread: EventHooks = { onFeedback: ({ vote }) => vote === 'good' }
+
 // @ts-expect-error a source yields text and parts
 const numbers: Source = async function * () { yield 5 }
 // @ts-expect-error a source is asynchronous
@@ -84,6 +111,6 @@ const error = (): SourceError => new SourceError({ class: 'OOPS' })
 const turn: Turn = { prompt: 'hi' }
 
 t.test('the types say what is allowed', async t => {
-  t.equal([own, seeing, hostCommand, numbers, synchronous, part, error, turn].length, 8)
+  t.equal([own, seeing, hostCommand, hooks, silent, number, words, misread, numbers, synchronous, part, error, turn].length, 13)
   t.throws(error, { code: 'WECOM_ERR_INPUT' }, 'and what they forbid is refused without them')
 })

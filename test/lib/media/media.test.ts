@@ -4,8 +4,9 @@ import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { inspect } from 'node:util'
 import type { MediaFailure } from '../../../lib/media/error.ts'
-import { createMediaFetcher, DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../../../lib/media/media.ts'
+import { createMediaFetcher, DEFAULT_MEDIA_HOSTS, DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../../../lib/media/media.ts'
 import type { MediaFetcherOptions } from '../../../lib/media/media.ts'
+import { isAllowedHost, isHostPattern } from '../../../lib/outbound/hosts.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { encryptMedia, endless, media, raw, startMediaServer, URL_SECRET } from '../../fixtures/media-server.ts'
 import type { MediaServer } from '../../fixtures/media-server.ts'
@@ -242,6 +243,13 @@ t.test('the defaults are WeCom’s storage and the name server of the system', a
   }
   const local = createMediaFetcher({ allowedHosts: ['localhost'] })
   await t.rejects(local({ url: 'https://localhost/', keys: [KEY_TEXT] }, signal), { reason: 'REFUSED', message: /not public/ })
+})
+
+t.test('by default WeCom’s storage is allowed, at 443', async t => {
+  t.ok(isAllowedHost('ww-aibot-img-1258476243.cos.ap-guangzhou.myqcloud.com', DEFAULT_MEDIA_HOSTS))
+  t.notOk(isAllowedHost('ww-aibot-img-1258476243.cos.ap-guangzhou.myqcloud.com:8443', DEFAULT_MEDIA_HOSTS))
+  for (const host of ['myqcloud.com', 'evilmyqcloud.com', 'a.myqcloud.com.evil.com', 'localhost']) t.notOk(isAllowedHost(host, DEFAULT_MEDIA_HOSTS), host)
+  t.ok(DEFAULT_MEDIA_HOSTS.every(isHostPattern))
 })
 
 t.test('options that cannot be meant are refused when the fetcher is made', async t => {

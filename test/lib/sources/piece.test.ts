@@ -8,7 +8,7 @@ t.test('a string is text, also an empty one', async t => {
 
 t.test('well-formed parts are read', async t => {
   t.strictSame(readPiece({ type: 'reasoning', text: 'hm', more: 1 }), { type: 'reasoning', text: 'hm' })
-  for (const part of [{ type: 'end', reason: 'stop' }, { type: 'end', reason: 'length', usage: { inputTokens: 1, outputTokens: 2 } }, { type: 'image', data: 'AAAA' }, { type: 'image' }]) {
+  for (const part of [{ type: 'end', reason: 'stop' }, { type: 'end', reason: 'length', usage: { inputTokens: 1, outputTokens: 2 } }, { type: 'image', data: 'AAAA' }, { type: 'image' }, { type: 'card', card: {} }, { type: 'card' }]) {
     t.strictSame(readPiece(part), part)
   }
 })
@@ -16,7 +16,7 @@ t.test('well-formed parts are read', async t => {
 t.test('anything else is no piece', async t => {
   for (const yielded of [
     undefined, null, 7, true, Symbol('x'), () => 'a', [], ['a'], {}, Buffer.from('a'), new String('a'), // eslint-disable-line no-new-wrappers
-    { type: 'text', text: 'a' }, { type: 'reasoning' }, { type: 'reasoning', text: 7 }, { type: 'end' }, { type: 'end', reason: 'error' }, { type: 'oops' }, { type: 'card', card: {} }
+    { type: 'text', text: 'a' }, { type: 'reasoning' }, { type: 'reasoning', text: 7 }, { type: 'end' }, { type: 'end', reason: 'error' }, { type: 'oops' }
   ]) t.equal(readPiece(yielded), undefined)
 })
 

@@ -1,12 +1,5 @@
 import { isIP } from 'node:net'
 
-/**
- * Where WeCom keeps the media of AI bots: buckets of Tencent's object storage, the only home that its documentation shows (document 100719).
- * The bucket and its region are WeCom's to change, hence the wildcard. It lets in buckets of other customers of the storage too; that is
- * bearable because a URL comes from a callback that WeCom has signed, and a host that wants it narrower names the bucket.
- */
-export const DEFAULT_MEDIA_HOSTS: readonly string[] = ['*.myqcloud.com']
-
 const PATTERN = /^(?:\[[\da-f:.]+\]|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?)(?::\d{1,5})?$/i
 
 /** Whether a text can stand among the allowed hosts: `name`, `*.suffix`, an IP address (IPv6 in brackets), each with an optional `:port`. */

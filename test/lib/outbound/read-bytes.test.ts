@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readBytes } from '../../../lib/media/read-bytes.ts'
+import { readBytes } from '../../../lib/outbound/read-bytes.ts'
 
 async function * inChunksOf (size: number, bytes: Uint8Array, log: number[] = []): AsyncGenerator<Uint8Array> {
   try {
@@ -23,7 +23,7 @@ t.test('bytes are joined however they come, up to the limit and not beyond', asy
       }
       if (size === 0) continue
       const left: number[] = []
-      await t.rejects(readBytes(inChunksOf(chunk, given, left), size - 1), { name: 'MediaError', reason: 'TOO_LARGE' })
+      await t.rejects(readBytes(inChunksOf(chunk, given, left), size - 1), { name: 'OutboundError', reason: 'TOO_LARGE' })
       t.strictSame(left, [size], 'the stream is closed')
     }
   }

@@ -2,25 +2,27 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { getEventListeners } from 'node:events'
 import type { LookupFunction } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
-import { download } from '../../../lib/media/download.ts'
-import type { Download, DownloadOptions } from '../../../lib/media/download.ts'
-import type { MediaFailure } from '../../../lib/media/error.ts'
+import type { OutboundFailure } from '../../../lib/outbound/error.ts'
+import { exchange } from '../../../lib/outbound/exchange.ts'
+import type { ExchangeOptions, OutboundAnswer, OutboundRequest } from '../../../lib/outbound/exchange.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import type { ManualClock } from '../../fixtures/clock.ts'
 import { endless, media, raw, startMediaServer, URL_SECRET } from '../../fixtures/media-server.ts'
 import type { MediaServer } from '../../fixtures/media-server.ts'
 
 const LIMIT = 1000
+const GET: OutboundRequest = { name: 'download', method: 'GET', headers: { accept: '*/*' }, limit: LIMIT }
 const TIMEOUT_MS = 60_000
 
 interface Case {
   server: MediaServer
   clock: ManualClock
   abort: AbortController
-  start (options?: Partial<DownloadOptions>, hostname?: string): Promise<Download>
+  start (options?: Partial<ExchangeOptions & OutboundRequest>, hostname?: string): Promise<OutboundAnswer>
   /** Holds that it fails so, tells nothing, and leaves nothing behind. */
-  fails (download: Promise<Download>, reason: MediaFailure, message?: RegExp): Promise<void>
+  fails (answer: Promise<OutboundAnswer>, reason: OutboundFailure, message?: RegExp, sent?: boolean): Promise<void>
 }
 
 async function prepare (t: Test): Promise<Case> {
@@ -43,14 +45,14 @@ async function prepare (t: Test): Promise<Case> {
       const { ca, lookup } = server.trust
       const target = { hostname, port: server.port, path: `/img/1?${URL_SECRET}` }
       try {
-        return await download(target, { limit: LIMIT, timeoutMs: TIMEOUT_MS, clock, ca, lookup, ...options }, abort.signal)
+        return await exchange(target, { ...GET, ...options }, { timeoutMs: TIMEOUT_MS, clock, ca, lookup, ...options }, abort.signal)
       } finally {
         await nothingIsLeft()
       }
     },
-    async fails (download, reason, message = /./) {
-      const error = await download.then(() => undefined, error => error)
-      t.match(error, { name: 'MediaError', reason, message })
+    async fails (answer, reason, message = /./, sent = true) {
+      const error = await answer.then(() => undefined, error => error)
+      t.match(error, { name: 'OutboundError', reason, message, sent })
       const told = inspect(error, { depth: Infinity, showHidden: true }) + error?.message + error?.stack + JSON.stringify(error)
       for (const secret of [URL_SECRET, '5ecre7', '/img/1', server.host, `:${server.port}`, '127.0.0.1']) t.notMatch(told, secret)
       t.notOk('cause' in error, 'no cause')
@@ -61,15 +63,32 @@ async function prepare (t: Test): Promise<Case> {
 /** A prime number of them comes again and again, so that no block equals another. */
 const bytes = (size: number): Buffer => Buffer.alloc(size, Uint8Array.from({ length: 251 }, (_, i) => i))
 
-t.test('a body and its disposition are given, and nothing is told that need not be', async t => {
+t.test('a body and the headers are given, and nothing is told that need not be', async t => {
   const { server, start } = await prepare(t)
   server.respondWith(media(bytes(LIMIT), { 'content-disposition': 'attachment; filename=a.png', 'set-cookie': 'a=b' }))
-  for (let i = 0; i < 2; i++) t.strictSame(await start(), { data: bytes(LIMIT), disposition: 'attachment; filename=a.png' })
+  for (let i = 0; i < 2; i++) t.match(await start(), { body: bytes(LIMIT), headers: { 'content-disposition': 'attachment; filename=a.png' } })
   t.equal(server.connections, 2, 'no connection is used twice')
   for (const request of server.requests) {
     t.match(request, { method: 'GET', path: `/img/1?${URL_SECRET}`, serverName: 'media.test' })
     t.strictSame(request.headers, { accept: '*/*', 'accept-encoding': 'identity', host: server.host, connection: 'close' })
   }
+})
+
+t.test('a body is posted whole, once, with the headers that were given', async t => {
+  const { server, start } = await prepare(t)
+  let received: Promise<string> | undefined
+  server.respondWith(response => {
+    received = text(response.req)
+    received.then(() => response.end('taken'), () => {})
+  })
+  const body = '企'.repeat(100_000)
+  const headers = { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) }
+  t.equal((await start({ method: 'POST', headers, body: Buffer.from(body) })).body.toString(), 'taken')
+  t.equal(await received, body)
+  t.strictSame(server.requests.map(({ method, headers }) => ({ method, headers })), [{
+    method: 'POST',
+    headers: { 'content-type': 'text/plain', 'content-length': '300000', 'accept-encoding': 'identity', host: server.host, connection: 'close' }
+  }])
 })
 
 t.test('no proxy and no lax TLS of the environment is heeded', async t => {
@@ -80,8 +99,8 @@ t.test('no proxy and no lax TLS of the environment is heeded', async t => {
   for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'HTTP_PROXY']) process.env[name] = 'http://127.0.0.1:1'
   process.env['NODE_USE_ENV_PROXY'] = '1'
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
-  t.strictSame((await start()).data, bytes(3))
-  await fails(start({ ca: undefined }), 'BROKEN', /\((?:DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)/)
+  t.strictSame((await start()).body, bytes(3))
+  await fails(start({ ca: undefined }), 'BROKEN', /\((?:DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)/, false)
 })
 
 t.test('without a Content-Length, a body ends with its last chunk or with the connection', async t => {
@@ -90,16 +109,15 @@ t.test('without a Content-Length, a body ends with its last chunk or with the co
     response.write(bytes(10))
     response.end(bytes(20))
   })
-  t.strictSame((await start()).data, Buffer.concat([bytes(10), bytes(20)]))
+  t.strictSame((await start()).body, Buffer.concat([bytes(10), bytes(20)]))
   server.respondWith(raw(['HTTP/1.1 200 OK\r\n\r\n', bytes(10), bytes(20)]))
-  t.strictSame((await start()).data, Buffer.concat([bytes(10), bytes(20)]))
-  t.equal((await start()).disposition, undefined)
+  t.strictSame((await start()).body, Buffer.concat([bytes(10), bytes(20)]))
 })
 
 t.test('a connection that its host keeps open is closed', async t => {
   const { server, start } = await prepare(t)
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc'], true))
-  t.equal((await start()).data.toString(), 'abc')
+  t.equal((await start()).body.toString(), 'abc')
 })
 
 t.test('every redirect is refused, wherever it leads', async t => {
@@ -136,7 +154,7 @@ t.test('a compressed body is refused, an empty or plain coding is not', async t 
   }
   for (const coding of ['identity', 'Identity', '']) {
     server.respondWith(media(bytes(10), { 'content-encoding': coding }))
-    t.strictSame((await start()).data, bytes(10))
+    t.strictSame((await start()).body, bytes(10))
   }
 })
 
@@ -145,7 +163,7 @@ t.test('the limit holds at its byte, with and without a Content-Length', async t
   const unannounced = (size: number) => raw(['HTTP/1.1 200 OK\r\n\r\n', bytes(size)])
   for (const answer of [(size: number) => media(bytes(size)), unannounced]) {
     server.respondWith(answer(LIMIT))
-    t.strictSame((await start()).data, bytes(LIMIT))
+    t.strictSame((await start()).body, bytes(LIMIT))
     server.respondWith(answer(LIMIT + 1))
     await fails(start(), 'TOO_LARGE')
   }
@@ -164,7 +182,7 @@ t.test('a Content-Length that lies is not believed', async t => {
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n', bytes(99)]))
   await fails(start(), 'BROKEN', /ECONNRESET/)
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n', bytes(LIMIT * 100)], true))
-  t.strictSame((await start()).data, bytes(10), 'what comes after it is none of the body')
+  t.strictSame((await start()).body, bytes(10), 'what comes after it is none of the body')
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', bytes(10)], true))
   await fails(start(), 'BROKEN')
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n', bytes(20)], true))
@@ -197,14 +215,14 @@ t.test('what breaks in between, and what is no HTTP, are failures', async t => {
   server.respondWith(raw(['SSH-2.0-OpenSSH_9.6\r\n'], true))
   await fails(start(), 'BROKEN', /HPE_/)
   await server.close()
-  await fails(start(), 'BROKEN', /ECONNREFUSED/)
+  await fails(start(), 'BROKEN', /ECONNREFUSED/, false)
 })
 
 t.test('a certificate for another name, or of nobody known, is a failure', async t => {
   const { server, start, fails } = await prepare(t)
-  await fails(start({}, 'other.test'), 'BROKEN', /ERR_TLS_CERT_ALTNAME_INVALID/)
-  await fails(start({}, 'a.b.media.test'), 'BROKEN', /ERR_TLS_CERT_ALTNAME_INVALID/)
-  await fails(start({ ca: undefined }), 'BROKEN')
+  await fails(start({}, 'other.test'), 'BROKEN', /ERR_TLS_CERT_ALTNAME_INVALID/, false)
+  await fails(start({}, 'a.b.media.test'), 'BROKEN', /ERR_TLS_CERT_ALTNAME_INVALID/, false)
+  await fails(start({ ca: undefined }), 'BROKEN', /./, false)
   t.equal(server.requests.length, 0, 'nothing was asked')
   await start({}, 'a.media.test')
   await start({}, '127.0.0.1')
@@ -214,21 +232,21 @@ t.test('a certificate for another name, or of nobody known, is a failure', async
 t.test('a name that nobody knows is a failure, and so is a look-up that throws', async t => {
   const { start, fails } = await prepare(t)
   const failed = (code?: string): Error => Object.assign(new Error(`no ${URL_SECRET}`), code === undefined ? {} : { code })
-  await fails(start({ lookup: (_hostname, _options, callback) => callback(failed('ENOTFOUND'), []) }), 'BROKEN', /\(ENOTFOUND\)$/)
-  await fails(start({ lookup: (_hostname, _options, callback) => callback(failed(), []) }), 'BROKEN', /\(no code\)$/)
-  await fails(start({ lookup: () => { throw failed('EFAIL') } }), 'BROKEN', /\(EFAIL\)$/)
+  await fails(start({ lookup: (_hostname, _options, callback) => callback(failed('ENOTFOUND'), []) }), 'BROKEN', /^the download failed \(ENOTFOUND\)$/, false)
+  await fails(start({ lookup: (_hostname, _options, callback) => callback(failed(), []) }), 'BROKEN', /\(no code\)$/, false)
+  await fails(start({ lookup: () => { throw failed('EFAIL') } }), 'BROKEN', /\(EFAIL\)$/, false)
 })
 
-/** Each of the moments in which a download can hang. */
-const MOMENTS: Array<{ name: string, options?: Partial<DownloadOptions>, script?: Parameters<MediaServer['respondWith']>[0], reached: (server: MediaServer, asked: Promise<void>) => Promise<unknown> }> = [
-  { name: 'the name', options: {}, reached: (_server, asked) => asked },
+/** Each of the moments in which an exchange can hang. */
+const MOMENTS: Array<{ name: string, sent?: false, options?: Partial<ExchangeOptions>, script?: Parameters<MediaServer['respondWith']>[0], reached: (server: MediaServer, asked: Promise<void>) => Promise<unknown> }> = [
+  { name: 'the name', sent: false, options: {}, reached: (_server, asked) => asked },
   { name: 'the head', script: () => {}, reached: server => server.request(0) },
   { name: 'the body', script: response => { response.writeHead(200); response.flushHeaders() }, reached: server => server.request(0) },
   { name: 'the rest of the body', script: response => { response.writeHead(200, { 'content-length': 100 }); response.write(bytes(10)) }, reached: server => server.request(0) }
 ]
 
-for (const { name, options, script, reached } of MOMENTS) {
-  const hanging = async (t: Test): Promise<Case & { pending: Promise<Download>, settled: () => boolean }> => {
+for (const { name, options, script, reached, sent } of MOMENTS) {
+  const hanging = async (t: Test): Promise<Case & { pending: Promise<OutboundAnswer>, settled: () => boolean }> => {
     const prepared = await prepare(t)
     if (script !== undefined) prepared.server.respondWith(script)
     let ask = (): void => {}
@@ -246,7 +264,7 @@ for (const { name, options, script, reached } of MOMENTS) {
     await clock.advance(TIMEOUT_MS - 1)
     t.notOk(settled())
     await clock.advance(1)
-    await fails(pending, 'TIMEOUT')
+    await fails(pending, 'TIMEOUT', /took too long/, sent)
   })
 
   t.test(`waiting for ${name} ends at once when it is aborted`, async t => {

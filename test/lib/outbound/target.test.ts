@@ -1,6 +1,6 @@
 import t from 'tap'
-import { isPublicAddress } from '../../../lib/media/address.ts'
-import { readTarget } from '../../../lib/media/target.ts'
+import { isPublicAddress } from '../../../lib/outbound/address.ts'
+import { readTarget } from '../../../lib/outbound/target.ts'
 
 const anyAddress = (): boolean => true
 
@@ -24,7 +24,7 @@ t.test('what is no https URL of an allowed host is refused', async t => {
     'https://user@media.test/', 'https://user:pass@media.test/', 'https://:pass@media.test/', 'https://media.test@evil.test/', 'https://evil.test\\@media.test/',
     'https://evil.test/', 'https://evil.test/media.test', 'https://evil.test?media.test', 'https://evil.test#media.test', 'https://media.test.evil.test/',
     'https://media.test%2eevil.test/', 'https://evil。test/', 'https://media.test:8443/', 'https://media.test:80/', 'https://localhost/', 'https://metadata.google.internal/'
-  ]) t.throws(() => readTarget(url, { allowedHosts: ['media.test'], isAllowedAddress: anyAddress }), { name: 'MediaError', reason: 'REFUSED' }, url)
+  ]) t.throws(() => readTarget(url, { allowedHosts: ['media.test'], isAllowedAddress: anyAddress }), { name: 'OutboundError', reason: 'REFUSED' }, url)
 })
 
 const LOOPBACK = ['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0x7f.1', '017700000001', '0177.0.0.1', '127.0.0.1.', '１２７.0.0.1', '%31%32%37.0.0.1']

@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { isPublicAddress } from '../../../lib/media/address.ts'
-import { guardLookup } from '../../../lib/media/lookup.ts'
+import { isPublicAddress } from '../../../lib/outbound/address.ts'
+import { guardLookup } from '../../../lib/outbound/lookup.ts'
 
 const OUTSIDE: LookupAddress = { address: '1.1.1.1', family: 4 }
 const OUTSIDE_V6: LookupAddress = { address: '2606:4700::1111', family: 6 }
@@ -45,14 +45,14 @@ t.test('one address inside spoils the answer, wherever it stands', async t => {
     const inside = { address, family: address.includes(':') ? 6 : 4 }
     for (const answer of [[inside], [inside, OUTSIDE], [OUTSIDE, inside], [OUTSIDE, inside, OUTSIDE_V6]]) {
       const [error, addresses] = (await guarded([null, answer])).answer
-      t.match(error, { name: 'MediaError', reason: 'REFUSED' }, address)
+      t.match(error, { name: 'OutboundError', reason: 'REFUSED' }, address)
       t.strictSame(addresses, [])
     }
   }
 })
 
 t.test('an empty answer is an error', async t => {
-  t.match((await guarded([null, []])).answer, [{ name: 'MediaError', reason: 'BROKEN' }, []])
+  t.match((await guarded([null, []])).answer, [{ name: 'OutboundError', reason: 'BROKEN' }, []])
 })
 
 t.test('an error is passed on', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { isPublicAddress } from '../../../lib/media/address.ts'
+import { isPublicAddress } from '../../../lib/outbound/address.ts'
 
 // The first and the last address of each network, with their outer neighbours where those are public.
 const V4: Array<[from: string, to: string, below?: string | undefined, above?: string]> = [

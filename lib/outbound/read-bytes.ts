@@ -1,4 +1,4 @@
-import { MediaError } from './error.ts'
+import { OutboundError } from './error.ts'
 
 const FIRST_BYTES = 64 * 1024
 
@@ -25,4 +25,4 @@ function grow (bytes: Buffer, size: number): Buffer {
   return larger
 }
 
-export const tooLarge = (): MediaError => new MediaError('TOO_LARGE', 'it is larger than the limit')
+export const tooLarge = (): OutboundError => new OutboundError('TOO_LARGE', 'it is larger than the limit')

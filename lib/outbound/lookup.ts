@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net'
-import { MediaError } from './error.ts'
+import { OutboundError } from './error.ts'
 
 /**
  * A name look-up that answers only with allowed addresses. Handed to the connection itself, so that the addresses that are judged are those
@@ -13,7 +13,7 @@ export function guardLookup (lookup: LookupFunction, isAllowed: (address: string
       const addresses = Array.isArray(answer) ? answer : [{ address: answer, family }]
       const [first] = addresses
       // Node's own code throws outside of anybody's reach on an empty answer.
-      if (first === undefined) return callback(new MediaError('BROKEN', 'its host has no address'), [])
+      if (first === undefined) return callback(new OutboundError('BROKEN', 'its host has no address'), [])
       if (!addresses.every(({ address }) => isAllowed(address))) return callback(refusedAddress(), [])
       if (options.all === true) callback(null, addresses)
       else callback(null, first.address, first.family)
@@ -21,5 +21,5 @@ export function guardLookup (lookup: LookupFunction, isAllowed: (address: string
   }
 }
 
-export const refusedAddress = (): MediaError => new MediaError('REFUSED',
+export const refusedAddress = (): OutboundError => new OutboundError('REFUSED',
   'its host has an address that is not public (inside Tencent Cloud, and in private deployments of WeCom, that is as it should be: allow private addresses there)')

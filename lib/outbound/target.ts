@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { MediaError } from './error.ts'
+import { OutboundError } from './error.ts'
 import { isAllowedHost } from './hosts.ts'
 import { refusedAddress } from './lookup.ts'
 
@@ -16,7 +16,7 @@ export interface TargetRules {
   isAllowedAddress: (address: string) => boolean
 }
 
-/** Where a media URL leads, if it may be followed. What a name means is judged later, by `guardLookup`. */
+/** Where a URL leads, if it may be followed. What a name means is judged later, by `guardLookup`. */
 export function readTarget (text: string, { allowedHosts, isAllowedAddress }: TargetRules): Target {
   // The error of the constructor would carry the text.
   if (!URL.canParse(text)) throw refused('its URL is none')
@@ -31,4 +31,4 @@ export function readTarget (text: string, { allowedHosts, isAllowedAddress }: Ta
   return { hostname, port: url.port === '' ? 443 : Number(url.port), path: url.pathname + url.search }
 }
 
-const refused = (detail: string): MediaError => new MediaError('REFUSED', detail)
+const refused = (detail: string): OutboundError => new OutboundError('REFUSED', detail)

@@ -1,0 +1,39 @@
+import { isGroup, stringAt } from './messages.ts'
+import type { Message } from './messages.ts'
+
+/** Ids are opaque: they are compared as they stand. */
+export interface AccessList {
+  /** Empty lets in whatever is not denied. */
+  allow: readonly string[]
+  /** Wins over `allow`. */
+  deny: readonly string[]
+}
+
+export interface AccessListsOptions {
+  users: AccessList
+  /** Of groups; a single chat is its user. */
+  chats: AccessList
+  bots: AccessList
+}
+
+export type ListName = 'bot list' | 'chat list' | 'user list'
+
+/** Gives the list that refuses a message; undefined where none does. */
+export type AccessLists = (message: Message) => ListName | undefined
+
+export function createAccessLists ({ users, chats, bots }: AccessListsOptions): AccessLists {
+  const [admitsUser, admitsChat, admitsBot] = [users, chats, bots].map(gateOf) as [Gate, Gate, Gate]
+  return message => {
+    if (!admitsBot(stringAt(message, 'aibotid'))) return 'bot list'
+    if (isGroup(message) && !admitsChat(stringAt(message, 'chatid'))) return 'chat list'
+    return admitsUser(stringAt(message, 'from', 'userid')) ? undefined : 'user list'
+  }
+}
+
+type Gate = (id: string | undefined) => boolean
+
+function gateOf ({ allow, deny }: AccessList): Gate {
+  const allowed = new Set<string | undefined>(allow)
+  const denied = new Set<string | undefined>(deny)
+  return id => !denied.has(id) && (allowed.size === 0 || allowed.has(id))
+}

@@ -1,0 +1,112 @@
+import type { AccessLists, ListName } from './access-lists.ts'
+import type { Clock } from './clock.ts'
+import type { Inbound } from './inbound.ts'
+import type { Logger } from './logger.ts'
+import { stringAt, turnOf } from './messages.ts'
+import type { Message } from './messages.ts'
+import { describeError } from './redact.ts'
+import { abortable } from './sources/abortable.ts'
+import type { Turn } from './sources/source.ts'
+import type { Streams } from './streams.ts'
+import type { UserLimits } from './user-limits.ts'
+
+/** A host that takes longer refuses. */
+const DECIDE_MS = 10_000
+
+// One for all, as it says nothing of the message.
+const LATE = new DOMException(`access.decide took longer than ${DECIDE_MS} ms`, 'TimeoutError')
+
+/** Who asks, as a source is told. */
+export type Asker = Pick<Turn, 'sender' | 'chat' | 'bot' | 'message'>
+
+/** The host's own decision: true lets in, false refuses, and so does a sentence, which the user is shown. */
+export type Decide = (who: Asker, context: { log: Logger, signal: AbortSignal }) => boolean | string | Promise<boolean | string>
+
+export interface AccessOptions {
+  streams: Pick<Streams, 'refuse'>
+  log: Logger
+  clock: Clock
+  lists: AccessLists
+  limits: UserLimits
+  decide: Decide | undefined
+}
+
+/** A message, with the stream that was opened for it. */
+export interface Asked {
+  id: string
+  message: Message
+  inbound: Inbound
+}
+
+/** Who may talk to the bot, and how much. */
+export interface Access {
+  /** The list that refuses a message; undefined where none does. */
+  refusedBy (message: Message): ListName | undefined
+  /** The lists alone: an event opens no stream. */
+  admitsEvent (message: Message): boolean
+  /** Asks the host. False where it refuses, and the stream has ended with a sentence. Rejects where the stream ends before. */
+  admitsCommand (asked: Asked, signal: AbortSignal): Promise<boolean>
+  /** As for a command, with the limits besides: the question counts until it leaves. */
+  admitsQuestion (asked: Asked, signal: AbortSignal, deadline: number): Promise<boolean>
+  leave (asked: Asked): Promise<void>
+}
+
+export function createAccess ({ streams, log, clock, lists, limits, decide }: AccessOptions): Access {
+  async function admitsCommand (asked: Asked, signal: AbortSignal): Promise<boolean> {
+    const verdict = await decided(asked, signal)
+    if (verdict === true) return true
+    log.info({ streamId: asked.id, why: 'decide' }, 'message refused')
+    streams.refuse(asked.id, 'DENIED', verdict === false ? '' : verdict)
+    return false
+  }
+
+  /** Fails closed. */
+  async function decided (asked: Asked, signal: AbortSignal): Promise<boolean | string> {
+    if (decide === undefined) return true
+    const { id, message } = asked
+    const late = new AbortController()
+    const cancel = clock.setTimeout(() => late.abort(LATE), DECIDE_MS)
+    const over = AbortSignal.any([signal, late.signal])
+    const asking = verdictOf(() => decide(turnOf(message), { log: log.child({ streamId: id }), signal: over }))
+    return await abortable(asking, over).finally(cancel).catch((error: unknown) => {
+      signal.throwIfAborted()
+      log.error({ streamId: id, cause: describeError(error, privateIn(asked)) }, 'access.decide failed, so the message is refused')
+      return false
+    })
+  }
+
+  return {
+    refusedBy: lists,
+    admitsEvent (message) {
+      const why = lists(message)
+      if (why !== undefined) log.info({ why }, 'event refused')
+      return why === undefined
+    },
+    admitsCommand,
+    async admitsQuestion (asked, signal, deadline) {
+      if (!await admitsCommand(asked, signal)) return false
+      const why = await limits.exceededBy(asked.id, asked.message, deadline)
+      if (why === undefined) return true
+      log.info({ streamId: asked.id, why }, 'message refused')
+      streams.refuse(asked.id, 'LIMITED')
+      return false
+    },
+    leave: async ({ id, message }) => await limits.leave(id, message)
+  }
+}
+
+async function verdictOf (decide: () => unknown): Promise<boolean | string> {
+  const verdict = await decide()
+  if (typeof verdict === 'boolean' || typeof verdict === 'string') return verdict
+  throw new TypeError('access.decide gives true, false or a sentence')
+}
+
+/** What the host's error may quote of a message. */
+function privateIn ({ message, inbound }: Asked): string[] {
+  const said = [inbound, ...inbound.quote === undefined ? [] : [inbound.quote]]
+  const fields = [stringAt(message, 'text', 'content'), stringAt(message, 'response_url'), stringAt(message, 'from', 'userid')]
+  return [
+    ...said.flatMap(({ text, media }) => [text, ...media.map(({ url }) => url)]),
+    ...fields.filter(field => field !== undefined)
+  ]
+}

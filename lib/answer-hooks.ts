@@ -1,0 +1,85 @@
+import type { Clock } from './clock.ts'
+import { inTime } from './in-time.ts'
+import type { LateReply } from './late-reply.ts'
+import type { Logger } from './logger.ts'
+import { isObject } from './messages.ts'
+import { describeError } from './redact.ts'
+import type { Measures } from './run.ts'
+import type { Turn } from './sources/source.ts'
+import type { StreamState } from './stream-state.ts'
+import type { StreamInput } from './streams.ts'
+
+/** What `onMessage` is told besides the turn. */
+export interface MessageContext {
+  /** Aborted when the stream has ended meanwhile. */
+  signal: AbortSignal
+  /** Bound to the stream. Whatever a hook logs is logged: keep what users write out of it. */
+  log: Logger
+}
+
+/**
+ * Undefined lets a question pass; an input takes the place of the turn that was given, and may name another source; a
+ * string is the answer; false refuses.
+ */
+export type MessageDecision = StreamInput | string | false | undefined
+
+/** What was asked, as WeCom sent it. */
+export type Question = Pick<Turn, 'prompt' | 'sender' | 'chat' | 'bot' | 'message'>
+
+/** How an answer came to its end. */
+export interface Finish extends Partial<Measures> {
+  streamId: string
+  state: StreamState
+  question: Question
+  /** What became of text that its bubble could not hold; undefined where there was none. */
+  late?: LateReply
+}
+
+export interface AnswerHooks {
+  /** Sees each question, with its files and its history, before its source does. */
+  onMessage?: (turn: Turn, context: MessageContext) => MessageDecision | void | Promise<MessageDecision | void>
+  /** Is told of each question that was taken in when it has ended and what was left of the answer has been delivered. */
+  onFinish?: (finish: Finish) => unknown
+}
+
+/** Milliseconds that `onMessage` may take. Its user is waiting. */
+const MAX_HOOK_MS = 10_000
+
+export interface AnswerHooksRunner {
+  /** What `onMessage` gives; undefined where it fails or takes too long, which costs a line in the log. Never rejects. */
+  onMessage (id: string, turn: Turn, signal: AbortSignal): Promise<MessageDecision>
+  /** Never rejects. */
+  onFinish (finish: Finish): Promise<void>
+}
+
+export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock, log }: { clock: Clock, log: Logger }): AnswerHooksRunner {
+  const failed = (streamId: string, hook: string, error: unknown, prompt: string): void =>
+    log.error({ streamId, hook, cause: describeError(error, [prompt]) }, 'a hook failed')
+
+  return {
+    async onMessage (id, turn, signal) {
+      if (onMessage === undefined) return undefined
+      try {
+        const given = await inTime(clock, MAX_HOOK_MS, (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))())
+        if (given === undefined) log.warn({ streamId: id, hook: 'onMessage', waitedMs: MAX_HOOK_MS }, 'a hook takes too long')
+        return given?.value
+      } catch (error) {
+        failed(id, 'onMessage', error, turn.prompt)
+        return undefined
+      }
+    },
+    async onFinish (finish) {
+      try {
+        await onFinish?.(finish)
+      } catch (error) {
+        failed(finish.streamId, 'onFinish', error, finish.question.prompt)
+      }
+    }
+  }
+}
+
+function checked (given: unknown): MessageDecision {
+  if (given === undefined || given === false || typeof given === 'string') return given
+  if (isObject(given) && typeof given['prompt'] === 'string') return given as unknown as StreamInput
+  throw new TypeError('onMessage gives nothing, a turn with a prompt, a string, or false')
+}

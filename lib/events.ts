@@ -1,0 +1,136 @@
+import type { Clock } from './clock.ts'
+import { createHookRunner } from './event-hooks.ts'
+import type { CardEvent, EventHooks, SelectedOptions } from './event-hooks.ts'
+import { cardReply, welcomeReply } from './event-replies.ts'
+import { readFeedback } from './feedback.ts'
+import type { FeedbackLinks } from './feedback.ts'
+import { createId, hashOf } from './ids.ts'
+import { inTime } from './in-time.ts'
+import type { Logger } from './logger.ts'
+import { isObject, originOf, stringAt } from './messages.ts'
+import type { Message } from './messages.ts'
+import { describeError, safeName } from './redact.ts'
+import type { FactStore } from './stores/facts.ts'
+
+export interface EventsOptions {
+  hooks: EventHooks
+  /** The welcome where no hook gives another; empty for none. */
+  welcomeText: string
+  feedback: FeedbackLinks
+  facts: FactStore
+  clock: Clock
+  log: Logger
+  /** Keeps the events of this bot apart from those of another in the same app. */
+  scope: string
+}
+
+/** Gives the plaintext of the reply to an event (document 101027); undefined is the empty reply. Never rejects. */
+export type Events = (message: Message) => Promise<string | undefined>
+
+/** How long a repeated event is known, and what was replied to it. */
+const KNOWN_MS = 10 * 60_000
+
+/** An event asks the store twice at most; with the time of a hook that stays below the 5 s that WeCom waits. */
+const MAX_STORE_MS = 500
+
+export function createEvents (options: EventsOptions): Events {
+  const { hooks: { onEnterChat, onCardEvent, onFeedback }, feedback, facts, clock, log, scope } = options
+  const welcome = welcomeReply(options.welcomeText)
+  const run = createHookRunner(options)
+
+  return async message => {
+    const eventtype = stringAt(message, 'event', 'eventtype') ?? ''
+    log.debug({ eventtype: safeName(eventtype) }, 'event received')
+    switch (eventtype) {
+      case 'enter_chat':
+        return onEnterChat === undefined ? welcome : await once(message, () => greet(message, onEnterChat))
+      case 'template_card_event':
+        return onCardEvent && await once(message, () => update(message, onCardEvent))
+      case 'feedback_event':
+        return onFeedback && await once(message, () => tell(message, onFeedback))
+      default:
+        log.info({ eventtype: safeName(eventtype) }, 'an event has no hook')
+        return undefined
+    }
+  }
+
+  async function greet (message: Message, hook: Hook<'onEnterChat'>): Promise<string | undefined> {
+    const event = { ...originOf(message), message }
+    const given = await run('onEnterChat', async context => {
+      const said = await hook(event, context)
+      return said === undefined ? welcome : welcomeReply(said)
+    }, [])
+    return given === undefined ? welcome : given.value
+  }
+
+  async function update (message: Message, hook: Hook<'onCardEvent'>): Promise<string | undefined> {
+    const event = { ...originOf(message), ...readCardEvent(message), message }
+    const given = await run('onCardEvent', async context => {
+      const card = await hook(event, context)
+      return card === undefined ? undefined : cardReply(card, event.taskId)
+    }, [stringAt(message, 'response_url') ?? ''])
+    return given?.value
+  }
+
+  async function tell (message: Message, hook: Hook<'onFeedback'>): Promise<undefined> {
+    const said = readFeedback(message)
+    if (said === undefined) {
+      log.info({ eventtype: 'feedback_event' }, 'an event has a vote of an unknown kind')
+      return
+    }
+    const { feedbackId, comment = '' } = said
+    const conversation = await ask(feedback.find(feedbackId))
+    const event = { ...originOf(message), ...said, ...(conversation && { streamId: feedbackId, conversation }), message }
+    await run('onFeedback', async context => { await hook(event, context) }, [comment])
+  }
+
+  /** The first delivery of an event calls its hook; the others get the reply that it got, where that is known by then. */
+  async function once (message: Message, reply: () => Promise<string | undefined>): Promise<string | undefined> {
+    const msgid = stringAt(message, 'msgid') ?? ''
+    if (msgid === '') return await reply()
+    const key = hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid)
+    const own = createId()
+    const first = await ask(facts.keep(`event:${key}`, own, KNOWN_MS))
+    if (first !== undefined && first !== own) return await ask(facts.get(`event-reply:${key}`))
+    const given = await reply()
+    if (given !== undefined) facts.keep(`event-reply:${key}`, given, KNOWN_MS).catch(logFailure)
+    return given
+  }
+
+  /** A store that is slow or away keeps nobody from being answered. */
+  async function ask<T> (work: Promise<T>): Promise<T | undefined> {
+    try {
+      const answered = await inTime(clock, MAX_STORE_MS, work)
+      if (answered === undefined) log.error({ waitedMs: MAX_STORE_MS }, 'the facts of an event take too long')
+      return answered?.value
+    } catch (error) {
+      logFailure(error)
+      return undefined
+    }
+  }
+
+  function logFailure (error: unknown): void {
+    log.error({ cause: describeError(error) }, 'the facts of an event could not be had')
+  }
+}
+
+type Hook<Name extends keyof EventHooks> = NonNullable<EventHooks[Name]>
+
+function readCardEvent (message: Message): Pick<CardEvent, 'cardType' | 'key' | 'taskId' | 'selected'> {
+  const at = (name: string): string => stringAt(message, 'event', 'template_card_event', name) ?? ''
+  return { cardType: at('card_type'), key: at('event_key'), taskId: at('task_id'), selected: selectedIn(message) }
+}
+
+function selectedIn (message: Message): SelectedOptions[] {
+  return listAt(message, 'event', 'template_card_event', 'selected_items', 'selected_item').flatMap(item => {
+    const question = stringAt(item, 'question_key')
+    if (question === undefined) return []
+    return [{ question, options: listAt(item, 'option_ids', 'option_id').filter(option => typeof option === 'string') }]
+  })
+}
+
+/** The list at a path of keys; empty where there is none. */
+function listAt (value: unknown, ...path: string[]): unknown[] {
+  const found = path.reduce<unknown>((value, key) => isObject(value) ? value[key] : undefined, value)
+  return Array.isArray(found) ? found : []
+}

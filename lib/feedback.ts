@@ -1,0 +1,59 @@
+import type { EventOrigin, FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
+import type { Logger } from './logger.ts'
+import { isObject, originOf, stringAt } from './messages.ts'
+import type { Message } from './messages.ts'
+import { describeError } from './redact.ts'
+import type { FactStore } from './stores/facts.ts'
+import type { StreamRecord } from './stores/store.ts'
+import { isTerminal } from './stream-state.ts'
+
+/** Users rate an answer hours later. */
+const LINK_MS = 72 * 3_600_000
+
+/** Document 101027. */
+const VOTES = new Map<unknown, FeedbackVote>([[1, 'accurate'], [2, 'inaccurate'], [3, 'cancelled']])
+const REASONS = new Map<unknown, FeedbackReason>([[1, 'irrelevant'], [2, 'incomplete'], [3, 'wrong'], [4, 'data-analysis']])
+
+/** Leads from the rating of an answer back to who had asked. The id of a feedback is that of the stream. */
+export interface FeedbackLinks {
+  /** Goes on in the background, and never fails. */
+  keep (streamId: string, message: Message): void
+  find (feedbackId: string): Promise<EventOrigin | undefined>
+}
+
+export function createFeedbackLinks ({ facts, log }: { facts: FactStore, log: Logger }): FeedbackLinks {
+  const keyOf = (id: string): string => `feedback:${id}`
+
+  return {
+    keep (streamId, message) {
+      facts.keep(keyOf(streamId), JSON.stringify(originOf(message)), LINK_MS).catch((error: unknown) => {
+        log.error({ streamId, cause: describeError(error) }, 'a feedback link could not be kept')
+      })
+    },
+    async find (feedbackId) {
+      // A card of the host's can have an id of any kind.
+      const link = /^[0-9a-f]{32}$/.test(feedbackId) ? await facts.get(keyOf(feedbackId)) : undefined
+      return link === undefined ? undefined : JSON.parse(link)
+    }
+  }
+}
+
+/** What has ended without anything of the source's is an excuse: there is nothing to rate. */
+export const canBeRated = (record: StreamRecord): boolean =>
+  !isTerminal(record.status) || record.content !== '' || record.notes.images !== undefined
+
+/** What a `feedback_event` says of itself; undefined for a kind of vote that is not known. */
+export function readFeedback (message: Message): Pick<FeedbackEvent, 'vote' | 'reasons' | 'comment' | 'feedbackId'> | undefined {
+  const event = isObject(message['event']) ? message['event'] : {}
+  const said = isObject(event['feedback_event']) ? event['feedback_event'] : {}
+  const vote = VOTES.get(said['type'])
+  if (vote === undefined) return undefined
+  const reasons: unknown = said['inaccurate_reason_list']
+  const comment = stringAt(said, 'content') ?? ''
+  return {
+    vote,
+    reasons: Array.isArray(reasons) ? reasons.map(reason => REASONS.get(reason) ?? 'other') : [],
+    ...(comment !== '' && { comment }),
+    feedbackId: stringAt(said, 'id') ?? ''
+  }
+}

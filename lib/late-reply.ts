@@ -1,0 +1,63 @@
+import type { ActiveReply, ActiveReplyError } from './active-reply.ts'
+import type { Frames } from './frames.ts'
+import { createId, hashOf } from './ids.ts'
+import type { Logger } from './logger.ts'
+import { stringAt } from './messages.ts'
+import type { Message } from './messages.ts'
+import { describeError } from './redact.ts'
+import type { FactStore } from './stores/facts.ts'
+import type { StreamRecord } from './stores/store.ts'
+
+export interface LateRepliesOptions {
+  activeReply: ActiveReply
+  frames: Frames
+  facts: FactStore
+  log: Logger
+}
+
+/** `failed` may have arrived all the same: of a call that broke off nobody can tell. */
+export type LateReply = 'delivered' | 'failed'
+
+export interface LateReplies {
+  /** Whether there is a way to the user besides the bubble of a message. */
+  accepts (message: Message): boolean
+  /**
+   * Says what the bubble of an ended stream could not hold. Of any number of calls, in any process, one is made
+   * (document 101138). Undefined where nothing was left to say, or another has said it. Never rejects.
+   */
+  deliver (message: Message, record: StreamRecord): Promise<LateReply | undefined>
+}
+
+/** A `response_url` is valid for an hour (document 101138). */
+const CLAIM_MS = 60 * 60_000
+
+const urlOf = (message: Message): string => stringAt(message, 'response_url') ?? ''
+
+export function createLateReplies ({ activeReply, frames, facts, log }: LateRepliesOptions): LateReplies {
+  /** Before the call, so that one whose end nobody saw is not made again. */
+  async function claim (url: string): Promise<boolean> {
+    const claimant = createId()
+    return await facts.keep(`late:${hashOf(url)}`, claimant, CLAIM_MS) === claimant
+  }
+
+  return {
+    accepts: message => activeReply.accepts(urlOf(message)),
+    async deliver (message, record) {
+      if (record.notes.deliverable !== true) return undefined
+      const content = frames.rest(record)
+      if (content === undefined) return undefined
+      const url = urlOf(message)
+      const fields = { streamId: record.id, bytes: Buffer.byteLength(content) }
+      try {
+        if (!await claim(url)) return undefined
+        await activeReply.send(url, { content })
+        log.info(fields, 'the rest of an answer was delivered')
+        return 'delivered'
+      } catch (error) {
+        const { reason, errcode } = error as Partial<ActiveReplyError>
+        log.error({ ...fields, reason, errcode, cause: describeError(error, [url]) }, 'the rest of an answer could not be delivered')
+        return 'failed'
+      }
+    }
+  }
+}

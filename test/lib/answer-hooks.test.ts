@@ -1,0 +1,76 @@
+import t from 'tap'
+import { createAnswerHooks } from '../../lib/answer-hooks.ts'
+import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../../lib/answer-hooks.ts'
+import type { Turn } from '../../lib/sources/source.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { settle } from '../fixtures/sources.ts'
+
+const TURN: Turn = { prompt: 'my prompt', deadline: 1 }
+const FINISH: Finish = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }
+const { signal } = new AbortController()
+
+function setUp (hooks: AnswerHooks = {}) {
+  const clock = createManualClock()
+  const log = createLog()
+  return { clock, log, hooks: createAnswerHooks(hooks, { clock, log }) }
+}
+
+t.test('without hooks nothing is decided and nobody told', async t => {
+  const { hooks, log, clock } = setUp()
+  t.equal(await hooks.onMessage('s', TURN, signal), undefined)
+  await hooks.onFinish(FINISH)
+  t.strictSame(log.lines, [])
+  t.equal(clock.pending, 0)
+})
+
+t.test('onMessage sees the turn, and decides', async t => {
+  for (const decision of [undefined, false, '', 'an answer', { prompt: 'another' }, { prompt: '', source: 'other' }]) {
+    const seen: Array<[Turn, MessageContext]> = []
+    const { hooks, log, clock } = setUp({ onMessage: async (turn, context) => { seen.push([turn, context]); return decision as MessageDecision } })
+    t.equal(await hooks.onMessage('s', TURN, signal), decision)
+    t.equal(seen[0]?.[0], TURN)
+    t.equal(seen[0]?.[1].signal, signal)
+    seen[0]?.[1].log.info({}, 'of the host')
+    t.match(log.lines, [{ fields: { streamId: 's' }, message: 'of the host' }])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('a hook that throws, rejects or gives what is no decision costs a line in the log', async t => {
+  for (const onMessage of [
+    () => { throw new Error('on my prompt') }, async () => { throw new Error('on my prompt') }, () => true, () => null, () => 5, () => [], () => ({ deadline: 1 }), () => ({ prompt: 5 })
+  ] as Array<NonNullable<AnswerHooks['onMessage']>>) {
+    const { hooks, log } = setUp({ onMessage })
+    t.equal(await hooks.onMessage('s', TURN, signal), undefined)
+    t.match(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onMessage' }, message: 'a hook failed' }])
+    t.notMatch(JSON.stringify(log.lines), 'my prompt')
+  }
+})
+
+t.test('a hook that takes ten seconds is not waited for, and may fail later', async t => {
+  let fail = (): void => {}
+  const { hooks, log, clock } = setUp({ onMessage: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('late')) }) })
+  let given: unknown = 'nothing yet'
+  hooks.onMessage('s', TURN, signal).then(decision => { given = decision })
+  await clock.advance(9999)
+  t.equal(given, 'nothing yet')
+  await clock.advance(1)
+  t.equal(given, undefined)
+  t.match(log.lines, [{ level: 'warn', fields: { streamId: 's', hook: 'onMessage', waitedMs: 10_000 } }])
+  fail()
+  await settle()
+  t.equal(log.lines.length, 1)
+})
+
+t.test('onFinish is told, and its failure costs a line in the log', async t => {
+  const told: Finish[] = []
+  const { hooks, log } = setUp({ onFinish: finish => { told.push(finish); throw new Error('on my prompt') } })
+  await hooks.onFinish(FINISH)
+  t.strictSame(told, [FINISH])
+  t.match(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onFinish' } }])
+  t.notMatch(JSON.stringify(log.lines), 'my prompt')
+  const rejecting = setUp({ onFinish: async () => { throw new Error('x') } })
+  await rejecting.hooks.onFinish(FINISH)
+  t.match(rejecting.log.lines, [{ level: 'error' }])
+})

@@ -1,0 +1,57 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { createHookRunner } from '../../lib/event-hooks.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { settle } from '../fixtures/sources.ts'
+
+function setUp () {
+  const clock = createManualClock()
+  const log = createLog()
+  return { clock, log, run: createHookRunner({ clock, log }) }
+}
+
+t.test('what a hook gives is given, at once or later', async t => {
+  const { run, log, clock } = setUp()
+  t.same(await run('onEnterChat', () => 'hi', []), { value: 'hi' })
+  t.same(await run('onCardEvent', async () => undefined, []), { value: undefined })
+  t.strictSame(log.lines, [])
+  t.equal(clock.pending, 0)
+})
+
+t.test('a hook has a logger that says whose it is', async t => {
+  const { run, log } = setUp()
+  await run('onFeedback', ({ log }) => { log.info({ a: 1 }, 'mine') }, [])
+  t.strictSame(log.lines, [{ level: 'info', message: 'mine', fields: { hook: 'onFeedback', a: 1 } }])
+})
+
+const failing: Array<[name: string, hook: () => unknown]> = [
+  ['throws', () => { throw new Error('bad comment, sk-secret1234') }],
+  ['rejects', async () => { throw new Error('bad comment, sk-secret1234') }]
+]
+for (const [name, hook] of failing) {
+  t.test(`a hook that ${name} costs a line without content`, async t => {
+    const { run, log, clock } = setUp()
+    t.equal(await run('onFeedback', hook, ['comment']), undefined)
+    t.match(log.lines, [{ level: 'error', message: 'an event hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }])
+    t.equal(log.lines.length, 1)
+    t.equal(clock.pending, 0)
+  })
+}
+
+async function callSlow (t: Test, settleIt: (resolve: (value: string) => void, reject: (error: Error) => void) => void): Promise<void> {
+  const { run, log, clock } = setUp()
+  let end = (): void => {}
+  let given: unknown = 'not yet'
+  run('onEnterChat', () => new Promise<string>((resolve, reject) => { end = () => settleIt(resolve, reject) }), []).then(value => { given = value }, t.fail)
+  await clock.advance(2999)
+  t.equal(given, 'not yet')
+  await clock.advance(1)
+  t.equal(given, undefined)
+  end()
+  await settle()
+  t.strictSame(log.lines, [{ level: 'warn', message: 'an event hook takes too long', fields: { hook: 'onEnterChat', waitedMs: 3000 } }])
+}
+
+t.test('a hook that takes too long is not waited for', async t => await callSlow(t, resolve => resolve('too late')))
+t.test('and may fail after that', async t => await callSlow(t, (_resolve, reject) => reject(new Error('too late'))))

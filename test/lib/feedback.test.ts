@@ -1,0 +1,75 @@
+import t from 'tap'
+import { canBeRated, createFeedbackLinks, readFeedback } from '../../lib/feedback.ts'
+import { createId } from '../../lib/ids.ts'
+import type { Message } from '../../lib/messages.ts'
+import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
+import type { FactStore } from '../../lib/stores/facts.ts'
+import type { StreamRecord } from '../../lib/stores/store.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { settle } from '../fixtures/sources.ts'
+
+const HOUR = 3_600_000
+const asked: Message = { msgtype: 'text', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'u' }, text: { content: 'secret' }, response_url: 'https://secret' }
+
+function setUp (own: Partial<FactStore> = {}) {
+  const clock = createManualClock()
+  const log = createLog()
+  const facts = { ...createMemoryFacts(clock, 10), ...own }
+  return { clock, log, facts, links: createFeedbackLinks({ facts, log }) }
+}
+
+t.test('a link leads back to who had asked, for three days', async t => {
+  const { links, clock, facts } = setUp()
+  const id = createId()
+  links.keep(id, asked)
+  t.same(await links.find(id), { sender: 'u', bot: 'bot', chat: { type: 'group', id: 'g' } })
+  t.notMatch(await facts.get(`feedback:${id}`), 'secret', 'and holds nothing else')
+  await clock.advance(72 * HOUR - 1)
+  t.match(await links.find(id), { sender: 'u' })
+  await clock.advance(1)
+  t.equal(await links.find(id), undefined)
+})
+
+t.test('only ids of streams are looked up', async t => {
+  const { links } = setUp({ get: key => { throw new Error(key) } })
+  for (const id of ['', 'order-7', 'a'.repeat(100_000), 'A'.repeat(32), `${'a'.repeat(32)}\n`]) t.equal(await links.find(id), undefined)
+  await t.rejects(links.find('a'.repeat(32)), { message: `feedback:${'a'.repeat(32)}` })
+})
+
+t.test('a store that fails costs a line', async t => {
+  const { links, log } = setUp({ keep: () => Promise.reject(new Error('away, sk-secret1234')) })
+  links.keep('id', asked)
+  await settle()
+  t.match(log.lines, [{ level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }])
+})
+
+const record = (more: Partial<StreamRecord>): StreamRecord =>
+  ({ id: 'id', status: 'done', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {}, ...more })
+
+t.test('what has something of the source, or may get it, can be rated', async t => {
+  for (const more of [
+    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { notes: { images: [] } }
+  ] as const) t.equal(canBeRated(record(more)), true, JSON.stringify(more))
+})
+
+t.test('an excuse cannot', async t => {
+  for (const more of [{}, { notice: 'UNSUPPORTED' }, { status: 'error', failure: { code: 'BUSY', reference: '1' } }] as const) t.equal(canBeRated(record(more)), false, JSON.stringify(more))
+})
+
+const feedback = (said: unknown): Message => ({ msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: said } })
+
+t.test('a feedback is read', async t => {
+  t.same(readFeedback(feedback({ id: 'f', type: 1 })), { vote: 'accurate', reasons: [], feedbackId: 'f' })
+  t.same(readFeedback(feedback({ id: 'f', type: 3, content: '' })), { vote: 'cancelled', reasons: [], feedbackId: 'f' })
+  t.same(readFeedback(feedback({ id: 'f', type: 2, content: '不对', inaccurate_reason_list: [1, 2, 3, 4] })), {
+    vote: 'inaccurate', reasons: ['irrelevant', 'incomplete', 'wrong', 'data-analysis'], comment: '不对', feedbackId: 'f'
+  })
+})
+
+t.test('what WeCom has added since is kept, or left out, and harms nobody', async t => {
+  t.same(readFeedback(feedback({ id: 5, type: 2, content: {}, inaccurate_reason_list: [5, '1', null, 2] })), { vote: 'inaccurate', reasons: ['other', 'other', 'other', 'incomplete'], feedbackId: '' })
+  t.same(readFeedback(feedback({ type: 2, inaccurate_reason_list: 2 })), { vote: 'inaccurate', reasons: [], feedbackId: '' })
+  for (const said of [undefined, null, 5, [], {}, { type: 4 }, { type: '1' }]) t.equal(readFeedback(feedback(said)), undefined)
+  for (const event of [undefined, null, 'x']) t.equal(readFeedback({ msgtype: 'event', event }), undefined)
+})
