@@ -45,7 +45,10 @@ export function createAnswering (options: AnsweringOptions): Answering {
     const { id, conversation } = question
     let ended: Ended | undefined
     try {
-      ended = await inConversation(question)
+      const generation = await ask(question)
+      // One function in all until here: what waits for a source is there a thousand times.
+      const measures = await streams.ended(id)
+      ended = await readEnded(question, generation, measures)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
     } finally {
@@ -55,13 +58,10 @@ export function createAnswering (options: AnsweringOptions): Answering {
     if (ended !== undefined) await seeOff(question, ended)
   }
 
-  async function inConversation (question: Question): Promise<Ended> {
-    const { id } = question
-    const generation = await ask(question)
-    const measures = await streams.ended(id)
+  async function readEnded (question: Question, generation: number | undefined, measures: Measures | undefined): Promise<Ended> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
-    const arrived = streams.delivering(id)
-    const record = await streams.read(id)
+    const arrived = streams.delivering(question.id)
+    const record = await streams.read(question.id)
     if (generation !== undefined && record !== undefined) await remember(question, record, generation)
     return { measures, record, arrived }
   }

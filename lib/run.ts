@@ -184,7 +184,8 @@ export class Run {
     const measures = this.#measures()
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
-    }).finally(() => this.#resolveEnded(measures))
+      return true
+    }).then(isOurs => this.#resolveEnded(isOurs ? measures : undefined))
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
@@ -201,16 +202,18 @@ export class Run {
     this.#watchdog.extend(this.deadline)
   }
 
-  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<void> {
-    if (await this.#created !== this.id) return
+  /** False where the stream turns out to be another's. */
+  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<boolean> {
+    if (await this.#created !== this.id) return false
     const { notes, refused } = this.#extras?.notes() ?? NO_EXTRAS
     if (notes !== undefined) await this.#writer.note(notes)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
     const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
-    if (failure === undefined) return this.#deps.log.info(fields, 'stream ended')
-    this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
+    if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
+    else this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
+    return true
   }
 
   #measures (): Measures {

@@ -51,6 +51,8 @@ export interface Opened {
   runnable: boolean
 }
 
+const NOT_HERE = Promise.resolve(undefined)
+
 /** One for all: each stream that waits for its source has its notes. */
 const DELIVERABLE: Notes = Object.freeze({ deliverable: true })
 
@@ -68,12 +70,17 @@ export function createStreams (options: StreamsOptions) {
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
-  function openRun (id: string, created: Promise<string>, deliverable: boolean): Run {
+  function openRun (id: string, created: Promise<string>, { deliverable, chat }: Pick<Opening, 'deliverable' | 'chat'>): Run {
     const now = clock.now()
     const bubble = now + limits.deadlineMs
-    const run = new Run(options, id, { bubble, deadline: deliverable ? Math.max(bubble, now + limits.lateDeadlineMs) : bubble }, created)
+    const run = new Run(options, id, { bubble, deadline: deliverable === true ? Math.max(bubble, now + limits.lateDeadlineMs) : bubble }, created)
     runs.set(id, run)
-    run.ended.then(() => release(run))
+    const isShown = chat !== undefined
+    run.ended.then(measures => {
+      release(run)
+      // The bubble of a sealed one ended long ago.
+      if (isShown && measures !== undefined && !run.sealed) lastFrames.await(id)
+    })
     return run
   }
 
@@ -110,13 +117,12 @@ export function createStreams (options: StreamsOptions) {
     async open ({ always = false, deliverable = false, outcome = always ? undefined : refusal(), why, ...opening }: Opening): Promise<Opened> {
       const id = createId()
       const created = store.create({ id, ...opening, ...(deliverable && { notes: DELIVERABLE }), ...(outcome && { outcome }) })
-      const run = outcome === undefined ? openRun(id, created, deliverable) : undefined
+      const run = outcome === undefined ? openRun(id, created, { deliverable, ...opening }) : undefined
       const kept = await created.catch((error: unknown) => {
         run?.abandon()
         throw error
       })
       if (kept !== id) run?.abandon()
-      else if (opening.chat !== undefined) run?.ended.then(() => { if (!run.sealed) lastFrames.await(id) })
       if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
       if (kept === id && why !== undefined) log.info({ streamId: id, why }, 'message refused')
       return { id: kept, runnable: kept === id && run !== undefined }
@@ -183,7 +189,7 @@ export function createStreams (options: StreamsOptions) {
     follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
 
     /** Resolves when a stream of this process has ended, with what it took; at once for any other. Never rejects. */
-    ended: async (id: string): Promise<Measures | undefined> => await runs.get(id)?.ended,
+    ended: (id: string): Promise<Measures | undefined> => runs.get(id)?.ended ?? NOT_HERE,
 
     /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
     async untilEnded (id: string, ms: number): Promise<void> {

@@ -1,10 +1,10 @@
-// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [latency] [heap] [intake]
+// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
 // machine say little about another; the ratios to the floor do.
 import { writeFileSync } from 'node:fs'
-import { benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
+import { benchConversations, benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
 import type { Heap, IntakeSpeed, Latencies, Refreshes } from './parts.ts'
 import { chosenParts, flags, machine, settings } from './settings.ts'
 import type { Comparison, Percentiles } from './statistics.ts'
@@ -43,6 +43,13 @@ async function benchAllMessages (): Promise<Comparison> {
   return messages
 }
 
+async function benchAllConversations (): Promise<Comparison> {
+  const conversations = await benchConversations()
+  printTable('New messages per second with conversations, against the plugin without them',
+    ['', 'with/s', 'without/s', 'ratio', 'with CPU µs', 'without CPU µs', 'CPU ratio'], [['messages', ...comparisonCells(conversations)]])
+  return conversations
+}
+
 async function benchAllLatency (): Promise<Latencies> {
   const { streams, refreshesPerSecond, messagesPerSecond, chunkEveryMs } = settings.latency
   const latency = await benchLatency()
@@ -68,6 +75,7 @@ async function benchAllIntake (): Promise<IntakeSpeed> {
 const parts = {
   refreshes: benchAllRefreshes,
   messages: benchAllMessages,
+  conversations: benchAllConversations,
   latency: benchAllLatency,
   heap: benchAllHeap,
   intake: benchAllIntake

@@ -110,6 +110,21 @@ export async function benchMessages (): Promise<Comparison> {
   })
 }
 
+/** The same with conversations and their history, against the plugin without them. */
+export async function benchConversations (): Promise<Comparison> {
+  return await withServers(['conversing', 'plugin'], connections, async (conversing, plain) => {
+    const measured = []
+    for (let round = 0; round < rounds; round++) {
+      measured.push(await inTurn(conversing, plain, ({ connections }) => {
+        // Everybody asks once in each slice, and has asked so many times before.
+        const messages = Array.from({ length: settings.messagesPerSlice }, (_, user) => messageRequest({ bytes: 200, then: 'end' }, `user-${user}`))
+        return async () => (await postAll(connections, messages)).length
+      }))
+    }
+    return compare(measured)
+  })
+}
+
 export interface Latencies { refreshes: Percentiles, firstAnswers: Percentiles }
 
 /** Milliseconds to an answer at a fixed rate while 1,000 streams grow. */

@@ -10,8 +10,8 @@ import type { Intake } from './intake.ts'
 import { credentials, path } from './settings.ts'
 import { createBenchSource } from './source.ts'
 
-/** `plugin` has the source of the bench, `mock` the package's own, which waits. */
-export type Kind = 'floor' | 'plugin' | 'mock'
+/** `plugin` has the source of the bench and no conversations, `conversing` has them, `mock` has the package's own source, which waits. */
+export type Kind = 'floor' | 'plugin' | 'conversing' | 'mock'
 
 /** What a server does for its parent. */
 export interface Actions {
@@ -46,8 +46,9 @@ async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Part
     env: {},
     firstReplyGraceMs: 0,
     maxRunning: 100_000,
-    // All messages are of one user, who would have them answered one after the other.
-    parallelTurns: true,
+    // All messages of a part but one are of one user, who would have them answered one after the other.
+    parallelTurns: kind !== 'conversing',
+    ...(kind === 'plugin' && { history: { turns: 0 } }),
     // What has ended long ago shall not weigh on what is measured now.
     maxFinished: 1000,
     ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })

@@ -24,8 +24,16 @@ function sealedRequest (message: object): Buffer {
 const createMsgid = (): string => randomBytes(16).toString('hex')
 
 /** A message with an id of its own; its text tells the source of the bench what to do. */
-export const messageRequest = (order: Order): Buffer =>
-  sealedRequest({ msgid: createMsgid(), ...chat, msgtype: 'text', text: { content: JSON.stringify(order) } })
+export const messageRequest = (order: Order, userid = 'bench-user'): Buffer =>
+  sealedRequest({
+    msgid: createMsgid(),
+    ...chat,
+    from: { userid },
+    // Valid in form; what fits into a bubble calls nobody.
+    response_url: `https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=${createMsgid()}`,
+    msgtype: 'text',
+    text: { content: JSON.stringify(order) }
+  })
 
 export const refreshRequest = (id: string): Buffer =>
   sealedRequest({ msgid: createMsgid(), ...chat, msgtype: 'stream', stream: { id } })
