@@ -87,5 +87,5 @@ export class PolledWatchers {
 }
 
 function call ({ listeners }: Watched): void {
-  for (const listener of [...listeners]) listener()
+  for (const listener of [...listeners]) if (listeners.has(listener)) listener()
 }
