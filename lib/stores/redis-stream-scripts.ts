@@ -49,6 +49,7 @@ end
 local length = tonumber(redis.call('HGET', KEYS[1], field))
 local back = length - offset
 if back < 0 then return 0 end
+if units == 0 then return 1 end
 if back > 0 then
   -- Which bytes those units are is found from the end, where a repetition stands. None takes more than three.
   local tail = redis.call('GETRANGE', key, -3 * back, -1)
@@ -62,10 +63,10 @@ if back > 0 then
   if left < 0 then return 0 end
   local standing = string.sub(tail, at)
   if string.sub(standing, 1, #text) ~= string.sub(text, 1, #standing) then return 0 end
+  if #standing >= #text then return 1 end
   text = string.sub(text, #standing + 1)
   units = units - back
 end
-if text == '' then return 1 end
 redis.call('APPEND', key, text)
 if length == 0 then redis.call('PEXPIRE', key, redis.call('PTTL', KEYS[1])) end
 redis.call('HINCRBY', KEYS[1], field, units)

@@ -74,12 +74,13 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
     const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
     recent.set(id, newest)
-    watchers.see(id, newest.record)
     return newest.record
   }
 
-  function read (id: string): Promise<StreamRecord | undefined> {
-    return readWith(READ, id)
+  async function read (id: string): Promise<StreamRecord | undefined> {
+    const record = await readWith(READ, id)
+    if (record !== undefined) watchers.see(id, record)
+    return record
   }
 
   return {
@@ -121,7 +122,13 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     read,
-    requestStop: id => readWith(STOP, id),
+
+    async requestStop (id) {
+      const before = recent.get(id)?.record
+      const record = await readWith(STOP, id)
+      if (record !== undefined && record !== before) watchers.ring(id)
+      return record
+    },
 
     async renew (id, epoch) {
       const status = String(await run(RENEW, id, String(epoch)))

@@ -62,7 +62,8 @@ if (redis !== undefined) {
   const { url } = redis
 
   const nodeRedis = await createClient({ url, RESP: 2 }).connect()
-  const pool = await createClientPool({ url }, { minimum: 3, maximum: 3 }).connect()
+  const pool = createClientPool({ url }, { minimum: 3, maximum: 3 })
+  await pool.connect()
   const ioRedis = new Redis(url)
   t.teardown(() => {
     nodeRedis.destroy()
@@ -81,7 +82,7 @@ if (redis !== undefined) {
 
 if (hasRedisServer()) {
   // One node that has every slot refuses keys of several slots as a larger cluster does.
-  const server = await startRedisServer('--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${process.pid}.conf`, '--dir', t.testdir())
+  const server = await startRedisServer('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-config-file', `nodes-${process.pid}.conf`, '--dir', t.testdir())
   const plain = new Redis(server.url)
   await plain.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   while (!String(await plain.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await new Promise(resolve => setTimeout(resolve, 20))
