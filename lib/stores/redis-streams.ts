@@ -46,14 +46,12 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   const run = (script: RedisScript, id: string, ...args: string[]): Promise<unknown> => runScript(connection, script, keysOf(id), args)
 
   /** Of all streams with a claim, the first; the stream is there before its claim, so a claim without one is left over. */
-  async function claimFor (id: string, claim: string, ttlMs: number): Promise<string> {
-    for (let gone = ''; ;) {
-      const holder = String(await runScript(connection, CLAIM, [claimKey(claim)], [id, ttlArg(ttlMs), gone]))
-      if (holder === id) return id
-      const [key] = keysOf(holder)
-      if (Number(await connection.command(['EXISTS', key], key)) === 1) return holder
-      gone = holder
-    }
+  async function claimFor (id: string, claim: string, ttlMs: number, gone = ''): Promise<string> {
+    const holder = String(await runScript(connection, CLAIM, [claimKey(claim)], [id, ttlArg(ttlMs), gone]))
+    if (holder === id) return id
+    const [key] = keysOf(holder)
+    if (Number(await connection.command(['EXISTS', key], key)) === 1) return holder
+    return await claimFor(id, claim, ttlMs, holder)
   }
 
   /** In one round trip, with only what has changed since this process last read it. */
