@@ -73,8 +73,13 @@ if (redis !== undefined) {
     await passTime(prefix, 5000)
     t.strictSame(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work' })
     t.equal(await one.append('s', 1, 'content', 5, 'late'), false)
-    await two.append('s', 2, 'content', 0, 'new')
-    t.match(await one.read('s'), { content: 'new', reasoning: '' })
+    t.match(await one.read('s'), { content: '限流😀!', reasoning: 'hm' })
+    t.equal(await two.append('s', 2, 'content', 5, '!'), false)
+    t.equal(await two.append('s', 2, 'content', 0, ''), true)
+    t.match(await create({ prefix }).store.read('s'), { content: '限流😀!', reasoning: 'hm' }, 'the old text has not gone yet')
+    await two.append('s', 2, 'content', 0, 'another and longer text')
+    await two.append('s', 2, 'reasoning', 0, 'and thoughts')
+    t.match(await one.read('s'), { content: 'another and longer text', reasoning: 'and thoughts' })
   })
 
   t.test('a read is one command, and carries what has changed since the last one', async t => {
@@ -128,7 +133,7 @@ if (redis !== undefined) {
     t.equal((await store.read('s'))?.content, `${text}x`)
     t.equal(await store.append('s', 1, 'content', 1, text.slice(1) + 'x😀'), true)
     t.equal((await store.read('s'))?.content, `${text}x😀`)
-    t.equal(await store.append('s', 1, 'content', 4, '?'), false, 'in the middle of a character nothing can begin')
+    for (const wrong of ['?', '😀']) t.equal(await store.append('s', 1, 'content', 4, wrong), false, 'in the middle of a character nothing can begin')
   })
 
   t.test('a claim whose stream is gone makes way, for one', async t => {
@@ -182,8 +187,10 @@ if (redis !== undefined) {
     const { store } = create()
     await store.create({ id: 's', claim: 'c' })
     await store.append('s', 1, 'content', 0, 'a')
+    await store.requestStop('s')
     t.equal(await store.create({ id: 's', claim: 'c' }), 's')
-    t.equal((await store.read('s'))?.content, 'a')
+    t.equal(await store.append('s', 1, 'content', 1, 'b'), true)
+    t.match(await store.read('s'), { content: 'ab', status: 'stopping' })
   })
 
   t.test('a stream that has vanished is unknown, and one that takes its place is read anew', async t => {
