@@ -21,13 +21,17 @@ interface Entry extends Record<Track, string> {
   status: StoredStatus
   outcome: Outcome | undefined
   notes: Notes
+  /** The owner's; negative once the owner has given the stream up. */
+  epoch: number
+  /** Of the owner that wrote the text that stands. */
+  textEpoch: number
   snapshot: StreamRecord | undefined
   watchers: Set<() => void> | undefined
 }
 
 interface Ended { entry: Entry, bytes: number, expires: number }
 
-const EPOCH = 1
+const FIRST_EPOCH = 1
 const NO_NOTES: Notes = Object.freeze({})
 
 /** Streams in this process's memory. */
@@ -86,7 +90,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
 
   function owned (id: string, epoch: number): Entry | undefined {
     const entry = entries.get(id)
-    return entry === undefined || isTerminal(entry.status) || epoch !== EPOCH ? undefined : entry
+    return entry === undefined || isTerminal(entry.status) || epoch !== Math.abs(entry.epoch) ? undefined : entry
   }
 
   const snapshot = (entry: Entry): StreamRecord => (entry.snapshot ??= Object.freeze({
@@ -106,7 +110,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       const holder = claim === undefined ? undefined : claims.get(claim)
       if (holder !== undefined) return holder
       const entry: Entry = {
-        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes, snapshot: undefined, watchers: undefined
+        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes, epoch: FIRST_EPOCH, textEpoch: FIRST_EPOCH, snapshot: undefined, watchers: undefined
       }
       entries.set(id, entry)
       if (claim !== undefined) claims.set(claim, id)
@@ -116,7 +120,14 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
 
     async append (id, epoch, track, offset, text) {
       const entry = owned(id, epoch)
-      if (entry === undefined || offset > entry[track].length) return false
+      if (entry === undefined) return false
+      if (entry.textEpoch !== epoch) {
+        if (offset > 0) return false
+        if (text === '') return true
+        entry.content = entry.reasoning = ''
+        entry.textEpoch = epoch
+      }
+      if (offset > entry[track].length) return false
       const standing = entry[track].slice(offset, offset + text.length)
       if (!text.startsWith(standing)) return false
       if (standing.length < text.length) {
@@ -155,6 +166,29 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
         changed(entry)
       }
       return snapshot(entry)
+    },
+
+    async renew (id, epoch) {
+      const entry = owned(id, epoch)
+      if (entry === undefined) return 'lost'
+      entry.epoch = epoch
+      return entry.status === 'stopping' ? 'stopping' : 'owned'
+    },
+
+    async adopt (id) {
+      const entry = entries.get(id)
+      // An owner in this process's memory lives as long as the stream does.
+      if (entry === undefined || isTerminal(entry.status) || entry.epoch > 0) return undefined
+      const { waiting, thinking, ...notes } = entry.notes
+      entry.notes = Object.freeze(notes)
+      entry.epoch = 1 - entry.epoch
+      changed(entry)
+      return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, work: undefined }
+    },
+
+    async release (id, epoch) {
+      const entry = owned(id, epoch)
+      if (entry !== undefined) entry.epoch = -epoch
     },
 
     watch (id, listener) {

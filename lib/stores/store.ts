@@ -35,6 +35,19 @@ export interface NewStream {
   notes?: Notes
   /** Creates a stream that has ended already. */
   outcome?: Outcome
+  /** What another process needs to answer in this one's place. Kept for five minutes at most, and not beyond the end. */
+  work?: string
+}
+
+/** What an owner is told when it gives a sign of life: `lost` where the stream is another's, has ended, or is unknown. */
+export type Ownership = 'owned' | 'stopping' | 'lost'
+
+export interface Adoption {
+  /** The new owner's. */
+  epoch: number
+  /** How often the stream was adopted, this time included. */
+  adoptions: number
+  work: string | undefined
 }
 
 /** What there is to know of a stream besides its text. */
@@ -94,6 +107,16 @@ export interface StreamStore {
   read (id: string): Promise<StreamRecord | undefined>
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
+  /** The owner's sign of life, due each second. Where it stays out for five, the stream may be adopted. */
+  renew (id: string, epoch: number): Promise<Ownership>
+  /**
+   * Takes over a stream that has not ended and that nobody owns any more: of all who try, one is given the next epoch.
+   * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks is
+   * forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
+   */
+  adopt (id: string): Promise<Adoption | undefined>
+  /** Lets the stream be adopted at once. Nothing happens where the epoch is not the owner's. */
+  release (id: string, epoch: number): Promise<void>
   /** Calls back after each change, until the returned function is called or the stream is gone. */
   watch (id: string, listener: () => void): () => void
   /** Drops everything held here; every watcher is called once more. */

@@ -1,0 +1,60 @@
+import type { StreamRecord } from './store.ts'
+
+/** A stream as it was last read from elsewhere, and what tells it from what it is there now. */
+export interface SeenStream {
+  readonly record: StreamRecord
+  /** Told apart from another stream of that id, which has its own versions. */
+  readonly birth: string
+  /** Goes up with each change, and with each of the notes. */
+  readonly version: number
+  readonly notesVersion: string
+  /** Text of one epoch only grows. */
+  readonly textEpoch: string
+  /** In UTF-8. */
+  readonly contentBytes: number
+  readonly reasoningBytes: number
+  readonly notesBytes: number
+}
+
+const ENTRY_BYTES = 500
+
+const bytesOf = ({ contentBytes, reasoningBytes, notesBytes }: SeenStream): number => contentBytes + reasoningBytes + notesBytes + ENTRY_BYTES
+
+/** The streams that were read most recently, within bounds of number and bytes. */
+export class RecentStreams {
+  readonly #max: number
+  readonly #maxBytes: number
+  readonly #streams = new Map<string, SeenStream>()
+  #bytes = 0
+
+  constructor (max: number, maxBytes: number) {
+    this.#max = max
+    this.#maxBytes = maxBytes
+  }
+
+  get (id: string): SeenStream | undefined {
+    return this.#streams.get(id)
+  }
+
+  set (id: string, stream: SeenStream): void {
+    this.delete(id)
+    this.#streams.set(id, stream)
+    this.#bytes += bytesOf(stream)
+    for (const oldest of this.#streams.keys()) {
+      if (this.#streams.size <= this.#max && this.#bytes <= this.#maxBytes) break
+      this.delete(oldest)
+    }
+  }
+
+  delete (id: string): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    this.#bytes -= bytesOf(stream)
+    this.#streams.delete(id)
+  }
+
+  clear (): void {
+    this.#streams.clear()
+    this.#bytes = 0
+  }
+}

@@ -1,0 +1,115 @@
+import { ConfigError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { describeError } from '../redact.ts'
+import { inTime, RedisTimeoutError } from './redis-connection.ts'
+import type { RedisConnection, RedisTiming } from './redis-connection.ts'
+
+/** The part of the package `redis` that is used: it need not be installed. */
+export interface RedisModule {
+  createClient (options: {
+    url: string
+    disableOfflineQueue: boolean
+    pingInterval: number
+    socket: { connectTimeout: number, socketTimeout: number, reconnectStrategy: (retries: number) => number }
+  }): OwnClient
+}
+
+interface OwnClient {
+  on (event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  connect (): Promise<unknown>
+  destroy (): void
+  sendCommand (args: string[]): Promise<unknown>
+}
+
+export interface RedisUrlOptions extends RedisTiming {
+  url: string
+  log: Logger
+  load?: () => Promise<RedisModule>
+}
+
+const CONNECT_TIMEOUT_MS = 2000
+const PING_MS = 1000
+// A connection on which nothing moves, not even a ping; it covers the greeting, too, which has no time-out of its own.
+const SOCKET_TIMEOUT_MS = 5000
+// What is sent counts as movement there: a peer that takes everything and answers nothing shows only here.
+const SILENT_MS = 3000
+const MAX_BACKOFF_MS = 2000
+
+/**
+ * Opens a connection to the server of a URL, and again whenever it is lost; meanwhile commands fail at once. Resolves
+ * when it stands, or when the first attempt has failed.
+ */
+export async function connectRedis ({ url, log, clock, timeoutMs, load = () => import('redis') }: RedisUrlOptions): Promise<RedisConnection> {
+  const { createClient } = await load().catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new ConfigError([{ name: 'REDIS_URL', problem: 'needs a package that is not installed: npm install redis' }])
+  })
+  const secrets = secretsOf(url)
+  let away = false
+  let silentSince: number | undefined
+  let settle!: () => void
+  const settled = new Promise<void>(resolve => { settle = resolve })
+
+  function open (): OwnClient {
+    const opened = createClient({
+      url,
+      disableOfflineQueue: true,
+      pingInterval: PING_MS,
+      socket: { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS, reconnectStrategy: backoffMs }
+    })
+    opened.on('error', error => {
+      // Each attempt fails anew.
+      if (!away) log.error({ cause: describeError(error, secrets) }, 'the connection to Redis is lost')
+      away = true
+      settle()
+    })
+    opened.on('ready', () => {
+      if (away) log.info({}, 'the connection to Redis stands again')
+      away = false
+      settle()
+    })
+    // The listeners are told of failures; it rejects when it is closed.
+    opened.connect().catch(() => {})
+    return opened
+  }
+
+  let client = open()
+  let closed = false
+  await settled
+
+  return {
+    async command (args) {
+      const asked = client
+      try {
+        const reply = await inTime({ clock, timeoutMs }, () => asked.sendCommand([...args]))
+        silentSince = undefined
+        return reply
+      } catch (error) {
+        silentSince = error instanceof RedisTimeoutError ? silentSince ?? clock.now() : undefined
+        if (silentSince !== undefined && clock.now() - silentSince >= SILENT_MS && asked === client && !closed) {
+          silentSince = undefined
+          client = open()
+          asked.destroy()
+        }
+        throw error
+      }
+    },
+    async close () {
+      if (closed) return
+      closed = true
+      client.destroy()
+    }
+  }
+}
+
+/** A faulty URL is refused here, for the error of the client would hold it with its password. */
+function secretsOf (url: string): string[] {
+  try {
+    const { protocol, password } = new URL(url)
+    if (protocol === 'redis:' || protocol === 'rediss:') return [url, password, decodeURIComponent(password)]
+  } catch {}
+  throw new ConfigError([{ name: 'REDIS_URL', problem: 'is no address of a Redis server, expected redis://[user:password@]host[:port][/database] or rediss://…' }])
+}
+
+// Random, so that replicas do not come back all at once.
+const backoffMs = (retries: number): number => Math.min(50 * 2 ** retries, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2)

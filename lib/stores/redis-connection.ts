@@ -1,0 +1,67 @@
+import type { Clock } from '../clock.ts'
+import { ConfigError } from '../errors.ts'
+
+/** All that the stores ask of a Redis client. */
+export interface RedisConnection {
+  /**
+   * Sends a command and gives its reply. `key` tells a cluster which node to ask. Rejects where there is no reply in
+   * time, which does not mean that the command was not, or will not be, carried out.
+   */
+  command (args: readonly string[], key?: string): Promise<unknown>
+  /** Closes what was opened here; a client of the host's stays open. */
+  close (): Promise<void>
+}
+
+/** A client, pool, cluster or sentinel of the package `redis`. */
+export interface NodeRedisClient { sendCommand: (...args: never[]) => Promise<unknown> }
+/** A client or cluster of the package `ioredis`. */
+export interface IoRedisClient { call: (...args: never[]) => Promise<unknown> }
+export type RedisClient = NodeRedisClient | IoRedisClient
+
+export interface RedisTiming {
+  clock: Clock
+  /** How long a command may take, in milliseconds. */
+  timeoutMs: number
+}
+
+export class RedisTimeoutError extends Error {
+  override readonly name = 'RedisTimeoutError'
+  readonly code = 'WECOM_ERR_REDIS_TIMEOUT'
+
+  constructor (ms: number) {
+    super(`Redis did not answer within ${ms} ms`)
+  }
+}
+
+type Send = (args: readonly string[], key: string | undefined) => Promise<unknown>
+
+/** Uses a client that the host has opened and will close. */
+export function adaptRedis (client: RedisClient, timing: RedisTiming): RedisConnection {
+  const send = senderOf(client)
+  return {
+    command: (args, key) => inTime(timing, () => send(args, key)),
+    async close () {}
+  }
+}
+
+/** Rejects with a `RedisTimeoutError` where a command takes too long. The command itself goes on. */
+export function inTime ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.setTimeout(() => reject(new RedisTimeoutError(timeoutMs)), timeoutMs)
+    send().then(resolve, reject).finally(cancel)
+  })
+}
+
+function senderOf (client: RedisClient): Send {
+  if ('call' in client && typeof client.call === 'function') {
+    const call = client.call.bind(client) as (...args: string[]) => Promise<unknown>
+    return args => call(...args)
+  }
+  if (!('sendCommand' in client) || typeof client.sendCommand !== 'function') {
+    throw new ConfigError([{ name: 'option redis', problem: 'is no client, expected one of the packages redis or ioredis' }])
+  }
+  const sendCommand = client.sendCommand.bind(client) as (...args: unknown[]) => Promise<unknown>
+  if ('masters' in client) return (args, key) => sendCommand(key, false, args)
+  if ('getSentinelNode' in client) return args => sendCommand(false, args)
+  return args => sendCommand(args)
+}

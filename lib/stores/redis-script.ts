@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto'
+import { hashOf } from '../ids.ts'
+import type { RedisConnection } from './redis-connection.ts'
+
+export interface RedisScript {
+  readonly lua: string
+  readonly sha: string
+}
+
+/** Where keys begin and how they are told apart from those of others. */
+export const DEFAULT_PREFIX = 'wecom:'
+
+export const defineScript = (lua: string): RedisScript => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
+
+/** `now`, in milliseconds since the Unix epoch: the server's, so that clocks of replicas do not matter. */
+export const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+/** Runs a script, all of whose keys have to be in one hash slot. The server may have forgotten it at any time. */
+export async function runScript (connection: RedisConnection, { lua, sha }: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  const rest = [String(keys.length), ...keys, ...args]
+  try {
+    return await connection.command(['EVALSHA', sha, ...rest], keys[0])
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    return await connection.command(['EVAL', lua, ...rest], keys[0])
+  }
+}
+
+/** A hash tag for a name of any length and content. Ids of ours stay readable. */
+export const hashTag = (name: string): string => `{${/^[\da-f]{32}$/.test(name) ? name : hashOf(name)}}`
+
+/** As Redis takes it: whole, and never so short that the key would not come to be. */
+export const ttlArg = (ms: number): string => String(Math.max(1, Math.ceil(ms)))

@@ -1,0 +1,139 @@
+import { defineScript, NOW } from './redis-script.ts'
+
+/*
+ * A stream is a hash, the strings of its two tracks, a hash of its notes (each note as JSON), and the work for another
+ * process. Fields of the hash: b birth, v version, n version of the notes, e epoch, t epoch of the owner that wrote the
+ * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim.
+ * All keys but the work share one time to live, and one hash slot.
+ */
+
+export const LEASE_MS = 5000
+
+/** Nothing happens where the stream is there: the command was sent again. */
+export const CREATE = defineScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+${NOW}
+local ttl, status, content, work = ARGV[1], ARGV[2], ARGV[6], ARGV[8]
+redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', 1, 't', 1, 's', status,
+  'c', ARGV[7], 'r', 0, 'l', now + ${LEASE_MS}, 'h', ARGV[3], 'o', ARGV[4], 'm', ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ttl)
+if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
+if work ~= '' then redis.call('SET', KEYS[5], work, 'PX', ARGV[9]) end
+return 1
+`)
+
+/** Gives the id of the claim's stream. A holder that is known to be gone makes way. */
+export const CLAIM = defineScript(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[3] then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+`)
+
+const OWNED = `
+local epoch = ARGV[1]
+local status, owner, textEpoch = unpack(redis.call('HMGET', KEYS[1], 's', 'e', 't'))
+if (status ~= 'running' and status ~= 'stopping') or owner ~= epoch then return 0 end
+`
+
+/** 0 is a refusal, 1 says that the text stands there already, 2 that it does now. */
+export const APPEND = defineScript(`${OWNED}
+local field, offset, units, text = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local key = field == 'c' and KEYS[2] or KEYS[3]
+if textEpoch ~= epoch then
+  if offset > 0 then return 0 end
+  if units == 0 then return 1 end
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[1], 't', epoch, 'c', 0, 'r', 0)
+end
+local length = tonumber(redis.call('HGET', KEYS[1], field))
+local back = length - offset
+if back < 0 then return 0 end
+if units == 0 then return 1 end
+if back > 0 then
+  -- Which bytes those units are is found from the end, where a repetition stands. None takes more than three.
+  local tail = redis.call('GETRANGE', key, -3 * back, -1)
+  local at, left = #tail + 1, back
+  while left > 0 do
+    at = at - 1
+    local byte = string.byte(tail, at)
+    if not byte then return 0 end
+    if byte >= 240 then left = left - 2 elseif byte < 128 or byte >= 192 then left = left - 1 end
+  end
+  if left < 0 then return 0 end
+  local standing = string.sub(tail, at)
+  if string.sub(standing, 1, #text) ~= string.sub(text, 1, #standing) then return 0 end
+  if #standing >= #text then return 1 end
+  text = string.sub(text, #standing + 1)
+  units = units - back
+end
+redis.call('APPEND', key, text)
+if length == 0 then redis.call('PEXPIRE', key, redis.call('PTTL', KEYS[1])) end
+redis.call('HINCRBY', KEYS[1], field, units)
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+return 2
+`)
+
+export const NOTE = defineScript(`${OWNED}
+for index = 2, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
+redis.call('PEXPIRE', KEYS[4], redis.call('PTTL', KEYS[1]))
+redis.call('HINCRBY', KEYS[1], 'n', 1)
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+return 1
+`)
+
+/** Gives the claim, which has to be kept as long as the stream. */
+export const END = defineScript(`${OWNED}
+redis.call('HSET', KEYS[1], 's', ARGV[2], 'o', ARGV[3])
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+redis.call('DEL', KEYS[5])
+for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], ARGV[4]) end
+return { redis.call('HGET', KEYS[1], 'm') }
+`)
+
+export const RENEW = defineScript(`${OWNED}${NOW}
+redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+return status
+`)
+
+export const RELEASE = defineScript(`${OWNED}
+redis.call('HSET', KEYS[1], 'l', 0)
+return 1
+`)
+
+export const ADOPT = defineScript(`
+local status, lease = unpack(redis.call('HMGET', KEYS[1], 's', 'l'))
+${NOW}
+if (status ~= 'running' and status ~= 'stopping') or tonumber(lease) > now then return {} end
+local epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
+redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+redis.call('HDEL', KEYS[4], 'waiting', 'thinking')
+redis.call('HINCRBY', KEYS[1], 'n', 1)
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+return { epoch, redis.call('GET', KEYS[5]) or '' }
+`)
+
+// Gives nothing for an unknown stream, one element where it is as it was when it was last read, and else what has changed.
+const CHANGES = `
+local birth, version, notes, text, status, chat, outcome = unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o'))
+if not birth then return {} end
+local same = birth == ARGV[1]
+if same and version == ARGV[2] then return { birth } end
+local grown = same and text == ARGV[4]
+  and redis.call('STRLEN', KEYS[2]) >= tonumber(ARGV[5]) and redis.call('STRLEN', KEYS[3]) >= tonumber(ARGV[6])
+local noted = not same or notes ~= ARGV[3]
+return {
+  birth, version, notes, text, status, chat, outcome, grown and 1 or 0,
+  redis.call('GETRANGE', KEYS[2], grown and ARGV[5] or 0, -1), redis.call('GETRANGE', KEYS[3], grown and ARGV[6] or 0, -1),
+  noted and redis.call('HGETALL', KEYS[4]) or 0
+}
+`
+
+export const READ = defineScript(CHANGES)
+
+export const STOP = defineScript(`
+if redis.call('HGET', KEYS[1], 's') == 'running' then
+  redis.call('HSET', KEYS[1], 's', 'stopping')
+  redis.call('HINCRBY', KEYS[1], 'v', 1)
+end
+${CHANGES}`)

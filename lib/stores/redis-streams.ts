@@ -1,0 +1,195 @@
+import { Buffer } from 'node:buffer'
+import type { Clock } from '../clock.ts'
+import { ClosedError } from '../errors.ts'
+import type { StoredStatus } from '../stream-state.ts'
+import { PolledWatchers } from './polled-watchers.ts'
+import { RecentStreams } from './recent-streams.ts'
+import type { SeenStream } from './recent-streams.ts'
+import type { RedisConnection } from './redis-connection.ts'
+import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './redis-script.ts'
+import type { RedisScript } from './redis-script.ts'
+import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, STOP } from './redis-stream-scripts.ts'
+import type { Notes, Outcome, StreamRecord, StreamStore } from './store.ts'
+
+export interface RedisStreamsOptions {
+  connection: RedisConnection
+  clock: Clock
+  /** How long an ended stream stays readable. */
+  retentionMs: number
+  /** How long a stream is kept that nobody ends; default 75 minutes. */
+  runningTtlMs?: number
+  /** Of all keys; default `wecom:`. */
+  prefix?: string
+  /** How many streams this process remembers as it last read them, and how many bytes of them. */
+  maxRecent?: number
+  maxRecentBytes?: number
+}
+
+/** How soon a watcher learns of what another replica did. */
+const POLL_MS = 250
+const WORK_MS = 5 * 60_000
+
+/** Streams in Redis, where any replica can read them, and take them over. */
+export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
+  const { connection, clock, retentionMs, runningTtlMs = 75 * 60_000, prefix = DEFAULT_PREFIX } = options
+  const recent = new RecentStreams(options.maxRecent ?? 5000, options.maxRecentBytes ?? 64 * 1024 * 1024)
+  const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
+  let closed = false
+
+  function keysOf (id: string): [string, ...string[]] {
+    const stream = `${prefix}s:${hashTag(id)}`
+    return [stream, `${stream}:c`, `${stream}:r`, `${stream}:n`, `${stream}:w`]
+  }
+
+  const claimKey = (claim: string): string => `${prefix}m:${hashTag(claim)}`
+
+  const run = (script: RedisScript, id: string, ...args: string[]): Promise<unknown> => runScript(connection, script, keysOf(id), args)
+
+  /** Of all streams with a claim, the first; the stream is there before its claim, so a claim without one is left over. */
+  async function claimFor (id: string, claim: string, ttlMs: number, gone = ''): Promise<string> {
+    const holder = String(await runScript(connection, CLAIM, [claimKey(claim)], [id, ttlArg(ttlMs), gone]))
+    if (holder === id) return id
+    const [key] = keysOf(holder)
+    if (Number(await connection.command(['EXISTS', key], key)) === 1) return holder
+    return await claimFor(id, claim, ttlMs, holder)
+  }
+
+  /** In one round trip, with only what has changed since this process last read it. */
+  async function readWith (script: RedisScript, id: string): Promise<StreamRecord | undefined> {
+    const base = recent.get(id)
+    const known = base === undefined
+      ? ['', '', '', '', '0', '0']
+      : [base.birth, String(base.version), base.notesVersion, base.textEpoch, String(base.contentBytes), String(base.reasoningBytes)]
+    const reply = await run(script, id, ...known) as unknown[]
+    if (closed) return undefined
+    if (reply.length === 0) {
+      recent.delete(id)
+      watchers.gone(id)
+      return undefined
+    }
+    const latest = recent.get(id)
+    const seen = reply.length === 1 ? base as SeenStream : seenStream(id, reply, base)
+    // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
+    const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
+    recent.set(id, newest)
+    return newest.record
+  }
+
+  async function read (id: string): Promise<StreamRecord | undefined> {
+    const record = await readWith(READ, id)
+    if (record !== undefined) watchers.see(id, record)
+    return record
+  }
+
+  return {
+    async create ({ id, claim, chat, content = '', outcome, work = '' }) {
+      if (closed) throw new ClosedError()
+      const ttlMs = outcome === undefined ? runningTtlMs : retentionMs
+      await run(CREATE, id,
+        ttlArg(ttlMs), outcome?.status ?? 'running', jsonOf(chat), jsonOf(outcome), claim === undefined ? '' : claimKey(claim),
+        content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)))
+      if (claim === undefined) return id
+      const kept = await claimFor(id, claim, ttlMs)
+      const keys = keysOf(id)
+      if (kept !== id) await connection.command(['DEL', ...keys], keys[0])
+      return kept
+    },
+
+    async append (id, epoch, track, offset, text) {
+      const field = track === 'content' ? 'c' : 'r'
+      const written = Number(await run(APPEND, id, String(epoch), field, String(offset), String(text.length), text))
+      if (written === 2) watchers.ring(id)
+      return written > 0
+    },
+
+    async note (id, epoch, notes) {
+      const fields = Object.entries(notes).flatMap(([name, note]) => [name, JSON.stringify(note)])
+      if (Number(await run(NOTE, id, String(epoch), ...fields)) === 0) return false
+      watchers.ring(id)
+      return true
+    },
+
+    async end (id, epoch, outcome) {
+      const reply = await run(END, id, String(epoch), outcome.status, JSON.stringify(outcome), ttlArg(retentionMs))
+      if (!Array.isArray(reply)) return false
+      const [claim] = reply.map(String) as [string]
+      // Where it goes wrong the claim is kept for longer than the stream, which does no harm.
+      if (claim !== '') connection.command(['PEXPIRE', claim, ttlArg(retentionMs)], claim).catch(() => {})
+      watchers.ring(id)
+      return true
+    },
+
+    read,
+
+    async requestStop (id) {
+      const before = recent.get(id)?.record
+      const record = await readWith(STOP, id)
+      if (record !== undefined && record !== before) watchers.ring(id)
+      return record
+    },
+
+    async renew (id, epoch) {
+      const status = String(await run(RENEW, id, String(epoch)))
+      return status === 'running' ? 'owned' : status === 'stopping' ? 'stopping' : 'lost'
+    },
+
+    async adopt (id) {
+      const [epoch, work] = await run(ADOPT, id) as unknown[]
+      if (epoch === undefined) return undefined
+      watchers.ring(id)
+      return { epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work) }
+    },
+
+    async release (id, epoch) { await run(RELEASE, id, String(epoch)) },
+
+    watch: (id, listener) => closed ? () => {} : watchers.watch(id, listener),
+
+    async close () {
+      closed = true
+      recent.clear()
+      watchers.close()
+    }
+  }
+}
+
+/** `base` is what the reply was asked with: what the reply leaves out stands there. */
+function seenStream (id: string, reply: unknown[], base: SeenStream | undefined): SeenStream {
+  const [birth, version, notesVersion, textEpoch, status, chat, outcome, grown, content, reasoning] = reply.slice(0, 10).map(String) as Fields
+  const head = grown === '1' ? base : undefined
+  const { failure, notice }: Partial<Outcome> = outcome === '' ? {} : JSON.parse(outcome)
+  const { notes, notesBytes } = Array.isArray(reply[10]) ? notesOf(reply[10].map(String)) : { ...base as SeenStream, notes: (base as SeenStream).record.notes }
+  return {
+    birth,
+    version: Number(version),
+    notesVersion,
+    textEpoch,
+    contentBytes: (head?.contentBytes ?? 0) + Buffer.byteLength(content),
+    reasoningBytes: (head?.reasoningBytes ?? 0) + Buffer.byteLength(reasoning),
+    notesBytes,
+    record: Object.freeze({
+      id,
+      status: status as StoredStatus,
+      content: (head?.record.content ?? '') + content,
+      reasoning: (head?.record.reasoning ?? '') + reasoning,
+      chat: chat === '' ? undefined : JSON.parse(chat),
+      failure,
+      notice,
+      notes
+    })
+  }
+}
+
+type Fields = [string, string, string, string, string, string, string, string, string, string]
+
+function notesOf (fields: readonly string[]): { notes: Notes, notesBytes: number } {
+  const entries: Array<[string, unknown]> = []
+  let notesBytes = 0
+  for (let index = 0; index < fields.length; index += 2) {
+    const [name, json] = fields.slice(index, index + 2) as [string, string]
+    entries.push([name, JSON.parse(json)])
+    notesBytes += json.length
+  }
+  return { notes: Object.freeze(Object.fromEntries(entries)), notesBytes }
+}
+
+const jsonOf = (value: object | undefined): string => value === undefined ? '' : JSON.stringify(value)

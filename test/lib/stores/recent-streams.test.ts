@@ -1,0 +1,44 @@
+import t from 'tap'
+import { RecentStreams } from '../../../lib/stores/recent-streams.ts'
+import type { SeenStream } from '../../../lib/stores/recent-streams.ts'
+
+const seen = (id: string, bytes = 0): SeenStream => ({
+  record: { id, status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {} },
+  birth: '1',
+  version: 1,
+  notesVersion: '1',
+  textEpoch: '1',
+  contentBytes: bytes,
+  reasoningBytes: bytes,
+  notesBytes: bytes
+})
+
+const kept = (streams: RecentStreams, ids: string): string => [...ids].filter(id => streams.get(id) !== undefined).join('')
+
+t.test('beyond their number those go that were set longest ago', async t => {
+  const streams = new RecentStreams(2, 1_000_000)
+  for (const id of 'abac') streams.set(id, seen(id))
+  t.equal(kept(streams, 'abc'), 'ac')
+})
+
+t.test('beyond their bytes those go that were set longest ago, each counted with what it takes itself', async t => {
+  const streams = new RecentStreams(100, 3 * (500 + 300))
+  for (const id of 'abc') streams.set(id, seen(id, 100))
+  t.equal(kept(streams, 'abc'), 'abc', 'exactly at the bound')
+  for (let round = 0; round < 5; round++) streams.set('c', seen('c', 100))
+  t.equal(kept(streams, 'abc'), 'abc', 'what is replaced is not counted any more')
+  streams.set('c', seen('c', 101))
+  t.equal(kept(streams, 'abc'), 'bc')
+  streams.delete('unknown')
+  streams.delete('c')
+  for (const id of 'de') streams.set(id, seen(id, 100))
+  t.equal(kept(streams, 'bcde'), 'bde', 'nor what is deleted')
+  streams.set('huge', seen('huge', 10_000))
+  t.equal(kept(streams, 'bde'), '')
+  t.equal(streams.get('huge'), undefined, 'what is larger than all there is room for is not remembered')
+  for (const id of 'abc') streams.set(id, seen(id, 100))
+  t.equal(kept(streams, 'abc'), 'abc')
+  streams.clear()
+  for (const id of 'def') streams.set(id, seen(id, 100))
+  t.equal(kept(streams, 'abcdef'), 'def')
+})

@@ -1,0 +1,355 @@
+import t from 'tap'
+import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
+import { createRedisStreams } from '../../../lib/stores/redis-streams.ts'
+import type { RedisStreamsOptions } from '../../../lib/stores/redis-streams.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { openRedis } from '../../fixtures/redis.ts'
+import { storeContract } from '../../fixtures/store-contract.ts'
+
+const redis = await openRedis(t)
+if (redis !== undefined) {
+  const { connection, newPrefix, passTime, keys } = redis
+
+  function create (change: Partial<RedisStreamsOptions> = {}) {
+    const clock = createManualClock()
+    const prefix = change.prefix ?? newPrefix()
+    return { clock, prefix, store: createRedisStreams({ connection, clock, retentionMs: 10_000, ...change, prefix }) }
+  }
+
+  /** A connection that remembers its replies, and sends the next ones when it is told to. */
+  function recording () {
+    const replies: unknown[] = []
+    let held: Array<() => void> | undefined
+    const recorded: RedisConnection = {
+      ...connection,
+      async command (args, key) {
+        const reply = await connection.command(args, key)
+        replies.push(reply)
+        if (held !== undefined) await new Promise<void>(resolve => held?.push(resolve))
+        return reply
+      }
+    }
+    return {
+      recorded,
+      replies,
+      hold () { held = [] },
+      release () {
+        const resolves = held ?? []
+        held = undefined
+        return resolves
+      }
+    }
+  }
+
+  const ttl = async (key: string): Promise<number> => Number(await connection.command(['PTTL', key], key))
+  const near = (value: number, expected: number): boolean => value <= expected && value > expected - 5000
+
+  storeContract(t, 'redis', async () => {
+    const { clock, prefix, store } = create()
+    return {
+      store,
+      retentionMs: 10_000,
+      leaseMs: 5000,
+      workMs: 5 * 60_000,
+      async advance (ms) {
+        await passTime(prefix, ms)
+        await clock.advance(ms)
+      }
+    }
+  })
+
+  t.test('what one replica writes another reads, stops and takes over', async t => {
+    const { prefix, store: one } = create()
+    const { store: two } = create({ prefix })
+    await one.create({ id: 's', claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work' })
+    await one.append('s', 1, 'content', 0, '限流😀')
+    t.match(await two.read('s'), { content: '限流😀', chat: { scope: '/', user: '限流😀' } })
+    await one.append('s', 1, 'content', 4, '!')
+    await one.append('s', 1, 'reasoning', 0, 'hm')
+    t.match(await two.read('s'), { content: '限流😀!', reasoning: 'hm' })
+    await two.requestStop('s')
+    t.equal(await one.renew('s', 1), 'stopping')
+    t.equal(await two.create({ id: 'other', claim: 'c' }), 's')
+    await passTime(prefix, 5000)
+    t.strictSame(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work' })
+    t.equal(await one.append('s', 1, 'content', 5, 'late'), false)
+    t.match(await one.read('s'), { content: '限流😀!', reasoning: 'hm' })
+    t.equal(await two.append('s', 2, 'content', 5, '!'), false)
+    t.equal(await two.append('s', 2, 'content', 0, ''), true)
+    t.match(await create({ prefix }).store.read('s'), { content: '限流😀!', reasoning: 'hm' }, 'the old text has not gone yet')
+    await two.append('s', 2, 'content', 0, 'another and longer text')
+    await two.append('s', 2, 'reasoning', 0, 'and thoughts')
+    t.match(await one.read('s'), { content: 'another and longer text', reasoning: 'and thoughts' })
+  })
+
+  t.test('a read is one command, and carries what has changed since the last one', async t => {
+    const { recorded, replies } = recording()
+    const { prefix, store } = create({ connection: recorded })
+    const { store: owner } = create({ prefix })
+    const base64 = 'x'.repeat(10_000)
+    await owner.create({ id: 's', content: 'x'.repeat(10_000) })
+    await owner.note('s', 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
+    const size = async (): Promise<number> => {
+      replies.length = 0
+      await store.read('s')
+      t.equal(replies.length, 1)
+      return JSON.stringify(replies[0]).length
+    }
+    await store.read('warm')
+    t.ok(await size() > 20_000)
+    t.ok(await size() < 50, 'nothing')
+    await owner.append('s', 1, 'content', 10_000, '限流😀')
+    t.ok(await size() < 150, 'the end of the text')
+    await owner.append('s', 1, 'reasoning', 0, 'hm')
+    t.ok(await size() < 150)
+    await owner.note('s', 1, { thinking: true })
+    t.ok(await size() < 10_300, 'the notes')
+    await owner.end('s', 1, { status: 'done', notice: 'LENGTH' })
+    t.ok(await size() < 200)
+    t.strictSame(await store.read('s'), {
+      id: 's',
+      status: 'done',
+      content: 'x'.repeat(10_000) + '限流😀',
+      reasoning: 'hm',
+      chat: undefined,
+      failure: undefined,
+      notice: 'LENGTH',
+      notes: { images: [{ msgtype: 'image', image: { base64, md5: '' } }], thinking: true }
+    })
+  })
+
+  t.test('an overlap is found in any text, from one to four bytes a character', async t => {
+    const { store } = create()
+    const text = 'aé限😀\u0000b😀😀限é'
+    await store.create({ id: 's' })
+    await store.append('s', 1, 'content', 0, text)
+    const starts = [...text].reduce<number[]>((all, character) => [...all, (all.at(-1) as number) + character.length], [0])
+    for (const offset of starts) {
+      t.equal(await store.append('s', 1, 'content', offset, text.slice(offset)), true)
+      t.equal(await store.append('s', 1, 'content', offset, 'x' + text.slice(offset)), offset === text.length)
+      if (offset === text.length) break
+      t.equal(await store.append('s', 1, 'content', offset, String.fromCodePoint(text.codePointAt(offset) as number)), true)
+    }
+    t.equal((await store.read('s'))?.content, `${text}x`)
+    t.equal(await store.append('s', 1, 'content', 1, text.slice(1) + 'x😀'), true)
+    t.equal((await store.read('s'))?.content, `${text}x😀`)
+    for (const wrong of ['?', '😀']) t.equal(await store.append('s', 1, 'content', 4, wrong), false, 'in the middle of a character nothing can begin')
+  })
+
+  t.test('a claim whose stream is gone makes way, for one', async t => {
+    const { prefix, store } = create()
+    await store.create({ id: 'a'.repeat(32), claim: 'c' })
+    const key = `${prefix}s:{${'a'.repeat(32)}}`
+    await connection.command(['DEL', key], key)
+    const ids = await Promise.all(Array.from({ length: 10 }, (_, index) => store.create({ id: `s${index}`, claim: 'c' })))
+    t.equal(new Set(ids).size, 1)
+    t.equal((await store.read(ids[0] as string))?.status, 'running')
+    t.equal((await keys(prefix)).length, 2, 'nothing is left of the others')
+  })
+
+  t.test('each key has the time to live of its stream', async t => {
+    const { prefix, store } = create()
+    const id = 'a'.repeat(32)
+    const stream = `${prefix}s:{${id}}`
+    const texts = [stream, `${stream}:c`, `${stream}:r`, `${stream}:n`]
+    await store.create({ id, claim: 'c', work: 'work' })
+    const claim = (await keys(prefix)).find(key => key.startsWith(`${prefix}m:`)) as string
+    await store.append(id, 1, 'content', 0, 'a')
+    await store.append(id, 1, 'reasoning', 0, 'b')
+    await store.note(id, 1, { waiting: true })
+    t.strictSame((await keys(prefix)).sort(), [claim, ...texts, `${stream}:w`].sort())
+    for (const key of [claim, ...texts]) t.ok(near(await ttl(key), 75 * 60_000), key)
+    t.ok(near(await ttl(`${stream}:w`), 5 * 60_000))
+    await store.end(id, 1, { status: 'done' })
+    t.strictSame((await keys(prefix)).sort(), [claim, ...texts].sort())
+    for (const key of [claim, ...texts]) t.ok(near(await ttl(key), 10_000), key)
+  })
+
+  t.test('times to live are given in the options, and work is kept for no longer, nor for what has ended', async t => {
+    const { prefix, store } = create({ runningTtlMs: 60_000 })
+    const id = 'b'.repeat(32)
+    await store.create({ id, work: 'work', content: 'text' })
+    for (const key of await keys(prefix)) t.ok(near(await ttl(key), 60_000), key)
+    t.equal((await keys(prefix)).length, 3)
+    await store.release(id, 1)
+    await store.adopt(id)
+    await passTime(prefix, 20_000)
+    await store.append(id, 2, 'content', 0, 'new')
+    for (const key of await keys(prefix)) t.ok(near(await ttl(key), 40_000), key)
+    const ended = create()
+    await ended.store.create({ id, claim: 'c', work: 'work', content: 'text', outcome: { status: 'done' } })
+    const endedKeys = await keys(ended.prefix)
+    t.equal(endedKeys.length, 3)
+    for (const key of endedKeys) t.ok(near(await ttl(key), 10_000), key)
+  })
+
+  t.test('a creation that is sent again leaves the stream as it is', async t => {
+    const { store } = create()
+    await store.create({ id: 's', claim: 'c' })
+    await store.append('s', 1, 'content', 0, 'a')
+    await store.requestStop('s')
+    t.equal(await store.create({ id: 's', claim: 'c' }), 's')
+    t.equal(await store.append('s', 1, 'content', 1, 'b'), true)
+    t.match(await store.read('s'), { content: 'ab', status: 'stopping' })
+  })
+
+  t.test('a stream that has vanished is unknown, and one that takes its place is read anew', async t => {
+    const { prefix, store } = create()
+    await store.create({ id: 's', chat: { scope: 'old' } })
+    await store.append('s', 1, 'content', 0, 'old')
+    await store.note('s', 1, { thinking: true })
+    t.match(await store.read('s'), { content: 'old' })
+    for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
+    t.equal(await store.append('s', 1, 'content', 3, '!'), false)
+    t.equal(await store.renew('s', 1), 'lost')
+    t.equal(await store.adopt('s'), undefined)
+    await store.create({ id: 's', chat: { scope: 'new' }, content: 'new text' })
+    await store.note('s', 1, { waiting: true })
+    await store.requestStop('s')
+    t.strictSame(await store.read('s'), {
+      id: 's', status: 'stopping', content: 'new text', reasoning: '', chat: { scope: 'new' }, failure: undefined, notice: undefined, notes: { waiting: true }
+    })
+    for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
+    t.equal(await store.read('s'), undefined)
+  })
+
+  t.test('a text that the server has lost is not taken for one that can be written on', async t => {
+    const { prefix, store } = create()
+    const id = 'a'.repeat(32)
+    await store.create({ id, content: 'abc' })
+    await connection.command(['DEL', `${prefix}s:{${id}}:c`], `${prefix}s:{${id}}:c`)
+    t.equal(await store.append(id, 1, 'content', 1, 'bcd'), false)
+  })
+
+  t.test('a server that has lost the latest changes is believed', async t => {
+    const { prefix, store } = create()
+    const id = 'a'.repeat(32)
+    const key = `${prefix}s:{${id}}`
+    await store.create({ id, content: 'abc' })
+    await store.append(id, 1, 'content', 3, 'def')
+    t.match(await store.read(id), { content: 'abcdef' })
+    await connection.command(['HSET', key, 'v', '1', 'c', '3'], key)
+    await connection.command(['SET', `${key}:c`, 'abc', 'KEEPTTL'], `${key}:c`)
+    t.match(await store.read(id), { content: 'abc' })
+    await store.append(id, 1, 'content', 3, 'DEF')
+    t.match(await store.read(id), { content: 'abcDEF' })
+  })
+
+  t.test('replies that come out of order take nothing back', async t => {
+    const { recorded, hold, release } = recording()
+    const { prefix, store } = create({ connection: recorded })
+    const { store: owner } = create({ prefix })
+    await owner.create({ id: 's', content: 'a' })
+    for (const known of [false, true]) {
+      if (known) await store.read('s')
+      const { length } = (await owner.read('s'))?.content as string
+      hold()
+      const late = store.read('s')
+      await connection.command(['EXISTS', prefix], prefix)
+      await owner.append('s', 1, 'content', length, 'b')
+      const early = store.read('s')
+      await connection.command(['EXISTS', prefix], prefix)
+      const [answerLate, answerEarly] = release()
+      answerEarly?.()
+      const newest = await early
+      t.equal(newest?.content.length, length + 1)
+      answerLate?.()
+      t.equal(await late, newest)
+      t.equal(await store.read('s'), newest)
+    }
+  })
+
+  t.test('what is not remembered any more is read in full', async t => {
+    const { store } = create({ maxRecent: 1 })
+    for (const id of ['a', 'b']) await store.create({ id, content: id })
+    for (let round = 0; round < 2; round++) for (const id of ['a', 'b']) t.equal((await store.read(id))?.content, id)
+    const { store: small } = create({ maxRecentBytes: 0 })
+    await small.create({ id: 's', content: 'text' })
+    t.not(await small.read('s'), await small.read('s'))
+    t.equal((await small.read('s'))?.content, 'text')
+  })
+
+  t.test('a watcher learns within a quarter of a second what another replica did', async t => {
+    const { clock, prefix, store } = create()
+    const { store: owner } = create({ prefix })
+    await owner.create({ id: 's' })
+    let ring = (): void => {}
+    const unwatch = store.watch('s', () => ring())
+    await store.read('s')
+    for (const change of [
+      () => owner.append('s', 1, 'content', 0, 'a'),
+      () => owner.note('s', 1, { thinking: true }),
+      () => owner.requestStop('s'),
+      () => owner.end('s', 1, { status: 'done' })
+    ]) {
+      const rung = new Promise<void>(resolve => { ring = resolve })
+      await change()
+      await store.read('unknown')
+      await clock.advance(250)
+      await rung
+      await store.read('s')
+    }
+    unwatch()
+    t.equal(clock.pending, 0)
+  })
+
+  t.test('a refused or empty append rings nobody, nor does a sign of life', async t => {
+    const { store } = create()
+    await store.create({ id: 's' })
+    await store.append('s', 1, 'content', 0, 'a')
+    store.watch('s', () => t.fail('nothing has changed'))
+    for (const [offset, text] of [[0, 'a'], [1, ''], [2, 'c'], [0, 'b']] as const) await store.append('s', 1, 'content', offset, text)
+    await store.append('s', 2, 'content', 1, 'b')
+    await store.note('s', 2, {})
+    await store.renew('s', 1)
+    await store.read('s')
+    await store.end('s', 2, { status: 'done' })
+    await store.read('s')
+  })
+
+  t.test('a closed store takes nothing and watches nothing, and leaves what it wrote to the others', async t => {
+    const { recorded, hold, release } = recording()
+    const { clock, prefix, store } = create({ connection: recorded })
+    await store.create({ id: 's' })
+    hold()
+    const reading = store.read('s')
+    await connection.command(['EXISTS', prefix], prefix)
+    await store.close()
+    for (const answer of release()) answer()
+    t.equal(await reading, undefined)
+    t.equal(await store.read('s'), undefined)
+    await t.rejects(store.create({ id: 'late' }), { code: 'WECOM_ERR_CLOSED' })
+    store.watch('s', () => t.fail('there is nothing to be told any more'))()
+    t.equal(clock.pending, 0)
+    t.equal((await create({ prefix }).store.read('s'))?.status, 'running')
+  })
+
+  t.test('what Redis refuses or does not answer rejects', async t => {
+    const failing: RedisConnection = { ...connection, async command () { throw new Error('away') } }
+    const { clock, store } = create({ connection: failing })
+    for (const call of [
+      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () => store.note('s', 1, {}),
+      () => store.end('s', 1, { status: 'done' }), () => store.requestStop('s'), () => store.renew('s', 1), () => store.adopt('s'), () => store.release('s', 1)
+    ]) await t.rejects(call(), { message: 'away' })
+    const unwatch = store.watch('s', () => t.fail('nothing is known to have changed'))
+    await clock.advance(1000)
+    unwatch()
+  })
+
+  t.test('a claim that cannot be shortened is kept for longer than its stream', async t => {
+    const failing: RedisConnection = {
+      ...connection,
+      async command (args, key) {
+        if (args[0] === 'PEXPIRE') throw new Error('away')
+        return await connection.command(args, key)
+      }
+    }
+    const { prefix, store } = create({ connection: failing })
+    await store.create({ id: 's', claim: 'c' })
+    t.equal(await store.end('s', 1, { status: 'done' }), true)
+    await passTime(prefix, 20_000)
+    t.equal(await store.create({ id: 's2', claim: 'c' }), 's2')
+  })
+
+  redis.everyKeyExpires()
+}
