@@ -37,24 +37,24 @@ export class RecentStreams {
   }
 
   set (id: string, stream: SeenStream): void {
-    this.delete(id)
+    this.#drop(id)
     this.#streams.set(id, stream)
     this.#bytes += bytesOf(stream)
     for (const oldest of this.#streams.keys()) {
       if (this.#streams.size <= this.#max && this.#bytes <= this.#maxBytes) break
-      this.delete(oldest)
+      this.#drop(oldest)
     }
-  }
-
-  delete (id: string): void {
-    const stream = this.#streams.get(id)
-    if (stream === undefined) return
-    this.#bytes -= bytesOf(stream)
-    this.#streams.delete(id)
   }
 
   clear (): void {
     this.#streams.clear()
     this.#bytes = 0
+  }
+
+  #drop (id: string): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    this.#bytes -= bytesOf(stream)
+    this.#streams.delete(id)
   }
 }

@@ -86,7 +86,7 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
         return reply
       } catch (error) {
         silentSince = error instanceof RedisTimeoutError ? silentSince ?? clock.now() : undefined
-        if (silentSince !== undefined && clock.now() - silentSince >= SILENT_MS && asked === client && !closed) {
+        if (silentSince !== undefined && clock.now() - silentSince >= SILENT_MS) {
           silentSince = undefined
           client = open()
           asked.destroy()

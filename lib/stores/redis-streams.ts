@@ -63,7 +63,6 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     const reply = await run(script, id, ...known) as unknown[]
     if (closed) return undefined
     if (reply.length === 0) {
-      recent.delete(id)
       watchers.gone(id)
       return undefined
     }

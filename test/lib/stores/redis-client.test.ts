@@ -44,6 +44,26 @@ t.test('a package that is not installed is named', async t => {
   await t.rejects(connectRedis({ ...options, load: load('ERR_OTHER') }), { code: 'ERR_OTHER' })
 })
 
+t.test('whatever an error of the client quotes, the URL and the password are taken out', async t => {
+  const url = `redis://user:${encodeURIComponent(PASSWORD)}@host`
+  const { log } = await connect(t, {
+    url,
+    load: async () => ({
+      createClient: () => ({
+        on (event, listener) {
+          if (event === 'error') queueMicrotask(() => listener(new Error(`${PASSWORD} ${encodeURIComponent(PASSWORD)} ${JSON.stringify({ url, PASSWORD })}`)))
+        },
+        async connect () { throw new Error('away') },
+        destroy () {},
+        async sendCommand () {}
+      })
+    })
+  })
+  t.equal(log.lines.length, 1)
+  const told = JSON.stringify(log.lines)
+  for (const secret of ['pass', encodeURIComponent('wörd'), 'user', 'host"']) t.notOk(told.includes(secret), secret)
+})
+
 const redis = await openRedis(t)
 if (redis !== undefined) {
   const { url } = redis
