@@ -33,6 +33,8 @@ export interface Question {
   message: Message
   inbound: Inbound
   conversation: Conversation
+  /** It was let in by another process, which is gone. */
+  again?: true
 }
 
 /** Answers a question in the background, from its attachments to what is remembered of it. Never rejects. */
@@ -43,22 +45,25 @@ export function createAnswering (options: AnsweringOptions): Answering {
 
   return async question => {
     const { id, conversation } = question
+    const over = streams.ended(id)
     let ended: Ended | undefined
     try {
       const generation = await ask(question)
       // One function in all until here: what waits for a source is there a thousand times.
-      const measures = await streams.ended(id)
+      const measures = await over
+      // Another process has the stream by now, and sees to all of this.
+      if (measures === undefined) return
       ended = await readEnded(question, generation, measures)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
     } finally {
-      await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
+      if (await over !== undefined) await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
     }
     // The next question of the conversation does not wait for any of this.
     if (ended !== undefined) await seeOff(question, ended)
   }
 
-  async function readEnded (question: Question, generation: number | undefined, measures: Measures | undefined): Promise<Ended> {
+  async function readEnded (question: Question, generation: number | undefined, measures: Measures): Promise<Ended> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
     const arrived = streams.delivering(question.id)
     const record = await streams.read(question.id)
@@ -92,7 +97,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
     const { id, message, inbound, conversation } = question
     // The place is taken before anything else, so that questions keep their order.
     await conversation.join(id, deadline)
-    if (!await access.admitsQuestion(question, signal, deadline)) return undefined
+    if (question.again !== true && !await access.admitsQuestion(question, signal, deadline)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
     const fetching = fetchAll(inbound, signal)
     fetching.catch(() => {})
@@ -138,7 +143,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
 }
 
 interface Ended {
-  measures: Measures | undefined
+  measures: Measures
   record: StreamRecord | undefined
   /** To be called when WeCom has been given what was left. */
   arrived: () => void

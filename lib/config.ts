@@ -38,6 +38,10 @@ export interface StreamsConfig {
   STREAM_SOURCE?: string
   STREAM_DEADLINE_MS: number
   STREAM_LATE_DEADLINE_MS: number
+  REDIS_URL?: string
+  REDIS_PREFIX: string
+  REDIS_COMMAND_TIMEOUT_MS: number
+  STREAM_ON_OWNER_LOST: 'restart' | 'finish'
   STREAM_FIRST_TOKEN_TIMEOUT_MS: number
   STREAM_IDLE_TIMEOUT_MS: number
   STREAM_SHUTDOWN_GRACE_MS: number

@@ -5,7 +5,7 @@ import type { EndStatus } from './stream-state.ts'
 import type { LateReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */
-export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'FAILED' | Refusal | LateReason
+export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'OWNER_LOST' | 'FAILED' | Refusal | LateReason
 
 interface Ending {
   status: EndStatus
@@ -21,6 +21,7 @@ const ENDINGS: Record<Exclude<EndReason, 'FAILED'>, Ending> = {
   DENIED: { status: 'done', notice: 'DENIED' },
   LIMITED: { status: 'done', notice: 'LIMITED' },
   SHUTDOWN: { status: 'error', class: 'BROKEN' },
+  OWNER_LOST: { status: 'error', class: 'BROKEN' },
   DEADLINE: { status: 'error', class: 'TIMEOUT' },
   FIRST_TOKEN: { status: 'error', class: 'TIMEOUT' },
   IDLE: { status: 'error', class: 'TIMEOUT' }

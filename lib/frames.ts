@@ -37,6 +37,8 @@ export interface Frames {
    * takes once only is left out unless it is asked for.
    */
   reply (id: string, record: StreamRecord | undefined, once?: OnceOnly): string
+  /** The plaintext of a reply for a stream of which nothing is known but that it runs. */
+  waiting (id: string): string
   /** The plaintext of a reply for a stream that could not be had at all. */
   failure (id: string, failure: NonNullable<Outcome['failure']>): string
   /** What is left to be said of an ended stream where its bubble could not hold it; undefined where it could. */
@@ -100,6 +102,7 @@ export function createFrames (texts: Texts): Frames {
       }
       return reply
     },
+    waiting: id => streamReply(id, false, texts.waiting),
     failure: (id, failure) => streamReply(id, true, sentence(failure)),
     rest (record) {
       const { content, notes } = record

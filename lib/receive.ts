@@ -16,7 +16,7 @@ import { chatOf, stringAt } from './messages.ts'
 import type { Message } from './messages.ts'
 import { describeError, safeName } from './redact.ts'
 import type { FactStore } from './stores/facts.ts'
-import type { Chat, Notice, StreamRecord } from './stores/store.ts'
+import type { Chat, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import type { Opening, Streams } from './streams.ts'
 
 export interface ReceiveOptions {
@@ -52,6 +52,12 @@ export type Receive = (message: Message) => Promise<string | undefined>
 export function createReceive (options: ReceiveOptions): Receive {
   const { streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable, facts } = options
 
+  streams.takeUpFor(scope, (id, given) => {
+    const message = given as Message
+    const inbound = readInbound(message, botName) as Inbound
+    answering({ id, message, inbound, conversation: conversationFor(message), again: true })
+  })
+
   return async message => {
     switch (message.msgtype) {
       case 'event': return access.admitsEvent(message) ? await events(message) : undefined
@@ -68,8 +74,20 @@ export function createReceive (options: ReceiveOptions): Receive {
       return await show(id, belongsTo(record, message, scope) ? record : undefined, message)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
-      return undefined
+      return fromMemory(id, message)
     }
+  }
+
+  /** What this process knows of a stream whose store is away. */
+  function fromMemory (id: string, message: Message): string | undefined {
+    const known = streams.known(id)
+    if (known === undefined || !belongsTo(known.record, message, scope)) return undefined
+    return known.isLate ? frames.failure(id, excuse()) : frames.reply(id, known.record)
+  }
+
+  /** A store that is elsewhere is away at times. */
+  function excuse (): NonNullable<Outcome['failure']> {
+    return { code: 'BUSY', reference: createId().slice(0, 8) }
   }
 
   async function answer (message: Message): Promise<string> {
@@ -80,12 +98,17 @@ export function createReceive (options: ReceiveOptions): Receive {
       const { id, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
       if (runnable) start(id, message, inbound as Inbound, command)
       await streams.untilEnded(id, command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
-      const record = await streams.read(id)
-      const rated = feedback !== undefined && command === undefined && record !== undefined && canBeRated(record)
+      const record = await streams.read(id).catch((error: unknown) => {
+        log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be read')
+        return undefined
+      })
+      // It is there, as it was opened just now.
+      if (record === undefined) return frames.waiting(id)
+      const rated = feedback !== undefined && command === undefined && canBeRated(record)
       return await show(id, record, message, rated ? id : undefined)
     } catch (error) {
       // Any other status than 200 would only make WeCom send the message again.
-      const failure = { code: 'INTERNAL', reference: createId().slice(0, 8) } as const
+      const failure = { ...excuse(), ...(!streams.shared && { code: 'INTERNAL' as const }) }
       log.error({ ...failure, cause: describeError(error) }, 'a message could not be answered')
       return frames.failure(createId(), failure)
     }
@@ -117,14 +140,18 @@ export function createReceive (options: ReceiveOptions): Receive {
       ...(msgid !== '' && { claim: hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid) }),
       ...(notice && { outcome: { status: 'done', notice } }),
       ...(why && { why }),
-      ...(command ? { always: true } : isDeliverable(message) && { deliverable: true })
+      ...(command ? { always: true } : { work: { scope, message }, deliverable: isDeliverable(message) })
     }
+  }
+
+  function conversationFor (message: Message): Conversation {
+    return conversationOf(chatOf(message, scope), stringAt(message, 'from', 'userid'))
   }
 
   /** Goes on in the background. */
   function start (id: string, message: Message, inbound: Inbound, command: Command | undefined): void {
     const sender = stringAt(message, 'from', 'userid')
-    const conversation = conversationOf(chatOf(message, scope), sender)
+    const conversation = conversationFor(message)
     if (command === undefined) {
       feedback?.keep(id, message)
       answering({ id, message, inbound, conversation })

@@ -9,8 +9,10 @@ import { describeError } from './redact.ts'
 import { Extras } from './reply-extras.ts'
 import { readPiece } from './sources/piece.ts'
 import type { Source, SourceContext, Turn, Usage } from './sources/source.ts'
-import type { Notes, StreamStore, Track } from './stores/store.ts'
+import type { NewStream, Notes, StreamStore, Track } from './stores/store.ts'
+import { SharedStreamWriter } from './shared-stream-writer.ts'
 import { StreamWriter } from './stream-writer.ts'
+import type { Writer } from './stream-writer.ts'
 import { headOf } from './utf8.ts'
 import { Watchdog } from './watchdog.ts'
 import type { LateReason, WatchdogLimits } from './watchdog.ts'
@@ -49,15 +51,18 @@ export interface Work {
   reasoning: ReasoningMode
 }
 
-/** In milliseconds since the Unix epoch. */
-export interface RunTimes {
+/** A stream, as one process owns it. Times are in milliseconds since the Unix epoch. */
+export interface Tenure {
+  stream: NewStream
+  epoch: number
   /** When WeCom shows no more of it. */
   bubble: number
   /** When it is ended whatever its source does. */
   deadline: number
+  /** Gives the id that the store keeps. */
+  created: Promise<string>
 }
 
-const EPOCH = 1
 const NO_EXTRAS = { notes: undefined, refused: [] }
 
 // One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
@@ -92,10 +97,13 @@ export class Run {
   readonly ended: Promise<Measures | undefined>
   readonly #deps: RunDependencies
   readonly #created: Promise<string>
+  readonly #epoch: number
   readonly #openedAt: number
-  readonly #writer: StreamWriter
+  readonly #writer: Writer
+  readonly #shared: SharedStreamWriter | undefined
   readonly #watchdog: Watchdog
   #sealed = false
+  #lost = false
   readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: (measures?: Measures) => void
   #extras: Extras | undefined
@@ -109,18 +117,18 @@ export class Run {
   #bytes = 0
   #usage: Usage | undefined
 
-  /**
-   * The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes
-   * on behind it. `created` gives the id that the store keeps.
-   */
-  constructor (deps: RunDependencies, id: string, { bubble, deadline }: RunTimes, created: Promise<string>) {
+  /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
+  constructor (deps: RunDependencies, { stream, epoch, bubble, deadline, created }: Tenure) {
+    const { store, clock } = deps
     this.#deps = deps
     this.#created = created
-    this.id = id
+    this.id = stream.id
+    this.#epoch = epoch
     this.deadline = deadline
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = deps.clock.now()
-    this.#writer = new StreamWriter(deps.store, id, EPOCH)
+    this.#shared = store.shared && new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#lose() })
+    this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
     this.#watchdog = new Watchdog(deps.clock, deps.limits, bubble, reason => this.#late(reason))
   }
 
@@ -174,13 +182,9 @@ export class Run {
     if (this.#finished) this.#leave()
   }
 
-  /** Ends the stream; only the first call counts. The source is told and left at once, whether it listens or not. */
+  /** Ends the stream; only the first call counts. */
   finish (reason: EndReason, error?: unknown): void {
-    if (this.#finished) return
-    this.#finished = true
-    this.#watchdog.stop()
-    this.#leave?.()
-    this.#abort?.abort(ENDED)
+    if (!this.#stopWork()) return
     const measures = this.#measures()
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
@@ -190,9 +194,43 @@ export class Run {
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
   abandon (): void {
+    this.#stopWork()
+    this.#resolveEnded()
+  }
+
+  /** Gives the owner's sign of life, and hears whether the stream is still its own, and whether it is to stop. */
+  async renew (): Promise<void> {
+    if (this.#shared === undefined || await this.#created !== this.id) return
+    const ownership = await this.#deps.store.renew(this.id, this.#epoch)
+    if (ownership === 'stopping') this.finish('STOP')
+    if (ownership === 'lost' && !this.#finished) await this.#shared.recover()
+  }
+
+  /** Leaves the stream, as it is, to whoever will adopt it. */
+  async handOver (): Promise<void> {
+    if (!this.#stopWork()) return
+    try {
+      if (await this.#created === this.id) await this.#deps.store.release(this.id, this.#epoch)
+    } finally {
+      this.#resolveEnded()
+    }
+  }
+
+  /** The stream is another's by now. */
+  #lose (): void {
+    this.#lost = true
+    this.#deps.log.warn({ streamId: this.id }, 'a stream was lost to another owner')
+    if (this.#stopWork()) this.#resolveEnded()
+  }
+
+  /** The source is told and left at once, whether it listens or not. False where that has been done. */
+  #stopWork (): boolean {
+    if (this.#finished) return false
     this.#finished = true
     this.#watchdog.stop()
-    this.#resolveEnded()
+    this.#leave?.()
+    this.#abort?.abort(ENDED)
+    return true
   }
 
   #late (reason: LateReason): void {
@@ -210,6 +248,7 @@ export class Run {
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
+    if (this.#lost) return false
     const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
     if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
     else this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')

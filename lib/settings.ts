@@ -135,6 +135,13 @@ export const streamsSettings = {
   STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 1024 * 1024),
   // The sentences of failures stand in stream states, too.
   WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
+  REDIS_URL: {
+    ...text('redis.url', undefined, 'the address of a Redis or Valkey server: redis://[user:password@]host[:port][/database], or rediss:// with TLS'),
+    check: value => /^rediss?:\/\//.test(String(value)) && URL.canParse(String(value))
+  },
+  REDIS_PREFIX: { ...text('redis.prefix', 'wecom:', 'what all keys begin with, without braces'), check: value => !/[{}]/.test(String(value)), telling: true },
+  REDIS_COMMAND_TIMEOUT_MS: ms('redis.commandTimeoutMs', 300),
+  STREAM_ON_OWNER_LOST: choice('onOwnerLost', ['restart', 'finish']),
   STREAM_HISTORY_TURNS: number('', 'history.turns', { default: 10, min: 0, max: 1000 }),
   STREAM_HISTORY_BYTES: bytes('history.bytes', 32 * 1024),
   STREAM_HISTORY_IDLE_MS: ms('history.idleMs', 30 * 60_000),
@@ -211,6 +218,7 @@ export const callbackFurtherOptions: readonly FurtherOption[] = [
 /** What the streams plugin takes besides its settings. */
 export const streamsFurtherOptions: readonly FurtherOption[] = [
   object('sources'),
+  object('redis.client'),
   object('openai.extraBody'),
   object('openai.clock'),
   { option: 'openai.imageDetail', expected: 'auto, low or high', check: value => ['auto', 'low', 'high'].includes(String(value)) },

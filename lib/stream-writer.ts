@@ -1,10 +1,22 @@
 import type { Notes, Outcome, StreamStore, Track } from './stores/store.ts'
 
+/** What an owner writes its stream with, behind its source. */
+export interface Writer {
+  /** UTF-16 units of content so far, stored or not. */
+  readonly length: number
+  /** Never waits; a failure shows at `end`. */
+  write (track: Track, text: string): void
+  /** Resolves when everything written before has been stored, and the notes; false where they were refused. */
+  note (notes: Notes): Promise<boolean>
+  /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */
+  end (outcome: Outcome): Promise<boolean>
+}
+
 /**
  * Writes a stream's text behind its source: what comes while a write is under way goes out with the next one, in order.
  * Once a write is refused the stream has another owner, or none, and nothing more is written.
  */
-export class StreamWriter {
+export class StreamWriter implements Writer {
   readonly #store: StreamStore
   readonly #id: string
   readonly #epoch: number
@@ -20,12 +32,10 @@ export class StreamWriter {
     this.#epoch = epoch
   }
 
-  /** UTF-16 units of content so far, stored or not. */
   get length (): number {
     return this.#written.content + this.#pending.content.length
   }
 
-  /** Never waits; a failure shows at `end`. */
   write (track: Track, text: string): void {
     if (text === '') return
     this.#pending[track] += text
@@ -34,12 +44,10 @@ export class StreamWriter {
     this.#writing.catch(() => {})
   }
 
-  /** Resolves when everything written before has been stored, and the notes; false where they were refused. */
   async note (notes: Notes): Promise<boolean> {
     return await (this.#writing ?? true) && await this.#store.note(this.#id, this.#epoch, notes)
   }
 
-  /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */
   async end (outcome: Outcome): Promise<boolean> {
     return await (this.#writing ?? true) && await this.#store.end(this.#id, this.#epoch, outcome)
   }

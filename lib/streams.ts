@@ -1,10 +1,13 @@
 import { BusyError, ClosedError, InputError } from './errors.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { describeError } from './redact.ts'
 import { Run } from './run.ts'
 import type { Measures, ReasoningMode, RunDependencies, RunLimits } from './run.ts'
 import type { Source, Turn } from './sources/source.ts'
-import type { Chat, Notes, Outcome, Refusal, StreamRecord } from './stores/store.ts'
+import { isTerminal } from './stream-state.ts'
+import type { Adoption, Chat, NewStream, Notes, Outcome, Refusal, StreamRecord } from './stores/store.ts'
 
 /** What a host asks a source. All but `source` is handed to it as its `Turn`. */
 export interface StreamInput extends Omit<Turn, 'deadline'> {
@@ -28,6 +31,8 @@ export interface StreamsOptions extends Omit<RunDependencies, 'limits'> {
   limits: StreamsLimits
   source: Source
   sources: ReadonlyMap<string, Source>
+  /** What becomes of a stream of a shared store whose owner has gone; default `restart`. */
+  onOwnerLost?: 'restart' | 'finish'
 }
 
 export interface Opening {
@@ -41,9 +46,19 @@ export interface Opening {
   deliverable?: boolean
   /** Why the outcome is a refusal, for the log. */
   why?: string
+  /** What another process of a shared store needs to answer in this one's place. */
+  work?: Work
   /** Takes the stream in however many there are: for what costs no model. */
   always?: boolean
 }
+
+/** Plain data: a message for the callback of that scope, or what the host had asked a source. */
+export type Work =
+  | { scope: string, message: Record<string, unknown> }
+  | { input: Omit<StreamInput, 'source'> & { source?: string } }
+
+/** Takes up a message in a stream that is open already. */
+export type TakeUp = (id: string, message: Record<string, unknown>) => void
 
 export interface Opened {
   id: string
@@ -52,6 +67,10 @@ export interface Opened {
 }
 
 const NOT_HERE = Promise.resolve(undefined)
+const FIRST_EPOCH = 1
+
+/** What is left of a bubble's time has to be worth another attempt. */
+const MIN_RESTART_MS = 20_000
 
 /** One for all: each stream that waits for its source has its notes. */
 const DELIVERABLE: Notes = Object.freeze({ deliverable: true })
@@ -66,20 +85,24 @@ export function createStreams (options: StreamsOptions) {
   const working = new Set<Run>()
   const queue = new Map<Run, () => void>()
   const lastFrames = new LastFrames(clock)
+  const takeUps = new Map<string, TakeUp>()
+  const adopting = new Set<string>()
   let draining: Promise<void> | undefined
+  let stopHeartbeat = (): void => {}
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
-  function openRun (id: string, created: Promise<string>, { deliverable, chat }: Pick<Opening, 'deliverable' | 'chat'>): Run {
-    const now = clock.now()
-    const bubble = now + limits.deadlineMs
-    const run = new Run(options, id, { bubble, deadline: deliverable === true ? Math.max(bubble, now + limits.lateDeadlineMs) : bubble }, created)
-    runs.set(id, run)
-    const isShown = chat !== undefined
+  function openRun (stream: NewStream, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}): Run {
+    const openedAt = clock.now() - ageMs
+    const bubble = openedAt + limits.deadlineMs
+    const deadline = stream.notes?.deliverable === true ? Math.max(bubble, openedAt + limits.lateDeadlineMs) : bubble
+    const run = new Run(options, { stream, epoch, bubble, deadline, created })
+    runs.set(run.id, run)
+    const isShown = stream.chat !== undefined
     run.ended.then(measures => {
       release(run)
       // The bubble of a sealed one ended long ago.
-      if (isShown && measures !== undefined && !run.sealed) lastFrames.await(id)
+      if (isShown && measures !== undefined && !run.sealed) lastFrames.await(run.id)
     })
     return run
   }
@@ -114,10 +137,17 @@ export function createStreams (options: StreamsOptions) {
      * Creates a stream for a message, or finds the one that an earlier delivery of it created. Where there is no room
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
-    async open ({ always = false, deliverable = false, outcome = always ? undefined : refusal(), why, ...opening }: Opening): Promise<Opened> {
+    async open ({ always = false, deliverable = false, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening): Promise<Opened> {
       const id = createId()
-      const created = store.create({ id, ...opening, ...(deliverable && { notes: DELIVERABLE }), ...(outcome && { outcome }) })
-      const run = outcome === undefined ? openRun(id, created, { deliverable, ...opening }) : undefined
+      const stream: NewStream = {
+        id,
+        ...opening,
+        ...(deliverable && { notes: DELIVERABLE }),
+        ...(outcome && { outcome }),
+        ...(store.shared && work && { work: JSON.stringify(work) })
+      }
+      const created = store.create(stream)
+      const run = outcome === undefined ? openRun(stream, created) : undefined
       const kept = await created.catch((error: unknown) => {
         run?.abandon()
         throw error
@@ -168,15 +198,29 @@ export function createStreams (options: StreamsOptions) {
       const source = resolveSource(given.source)
       if (draining !== undefined) throw new ClosedError()
       if (isFull()) throw new BusyError(runs.size)
-      const { id } = await streams.open({})
+      const { id } = await streams.open({ ...workOf(given) })
       streams.run(id, { ...given, source })
       return id
+    },
+
+    /** Says who takes up the messages of a callback that were another process's. */
+    takeUpFor (scope: string, takeUp: TakeUp): void {
+      takeUps.set(scope, takeUp)
     },
 
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
 
     read: (id: string): Promise<StreamRecord | undefined> => store.read(id),
+
+    /** What is known here of a stream whose store is away; late is one that WeCom asks about no more. */
+    known (id: string): { record: StreamRecord, isLate: boolean } | undefined {
+      const known = store.known?.(id)
+      return known && { record: known.record, isLate: !isTerminal(known.record.status) && known.ageMs > limits.deadlineMs }
+    },
+
+    /** Whether the store is elsewhere, and other processes have it, too. */
+    shared: store.shared !== undefined,
 
     /** Asks a stream to stop; gives what it is now. Unknown and ended streams are left as they are. */
     async stop (id: string): Promise<StreamRecord | undefined> {
@@ -223,6 +267,7 @@ export function createStreams (options: StreamsOptions) {
     async close (): Promise<void> {
       draining ??= Promise.resolve()
       await endAll()
+      stopHeartbeat()
       lastFrames.close()
       await store.close()
     },
@@ -246,12 +291,67 @@ export function createStreams (options: StreamsOptions) {
     }
   }
 
+  /** Takes over a stream whose owner has gone. */
+  async function adopt (id: string): Promise<void> {
+    if (draining !== undefined || runs.has(id) || adopting.has(id)) return
+    adopting.add(id)
+    try {
+      const adoption = await store.adopt(id)
+      const record = adoption && await store.read(id)
+      if (adoption !== undefined && record !== undefined) resume(record, adoption)
+    } catch (error) {
+      log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be taken over')
+    } finally {
+      adopting.delete(id)
+    }
+  }
+
+  function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
+    const run = openRun({ id, notes, ...(chat && { chat }), ...(work !== undefined && { work }) }, Promise.resolve(id), { epoch, ageMs })
+    log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
+    if (status === 'stopping') return run.finish('STOP')
+    const again = options.onOwnerLost !== 'finish' && adoptions === 1 && limits.deadlineMs - ageMs >= MIN_RESTART_MS ? againOf(work) : undefined
+    if (again === undefined) return run.finish('OWNER_LOST')
+    again(id)
+  }
+
+  /** Undefined where this process cannot do it. */
+  function againOf (json: string | undefined): ((id: string) => void) | undefined {
+    const work = json === undefined ? undefined : JSON.parse(json) as Work
+    if (work === undefined) return undefined
+    if ('input' in work) {
+      const { input } = work
+      const isHere = input.source === undefined || options.sources.has(input.source)
+      return isHere ? id => streams.run(id, input) : undefined
+    }
+    const takeUp = takeUps.get(work.scope)
+    return takeUp && (id => takeUp(id, work.message))
+  }
+
+  if (store.shared !== undefined) {
+    store.onOrphan(id => { adopt(id) })
+    stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {
+      for (const run of runs.values()) run.renew().catch((error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given'))
+    })
+  }
+
   const allEnded = async (): Promise<void> => { await Promise.all([...runs.values()].map(run => run.ended)) }
 
+  /** Those of a shared store go on elsewhere. */
   async function endAll (): Promise<void> {
-    for (const run of [...runs.values()]) run.finish('SHUTDOWN')
+    const left = [...runs.values()]
+    for (const run of left) {
+      if (store.shared === undefined) run.finish('SHUTDOWN')
+      else run.handOver().catch((error: unknown) => log.error({ streamId: run.id, cause: describeError(error) }, 'a stream could not be handed over'))
+    }
     await allEnded()
   }
 
   return streams
+}
+
+/** A source that is a function is known to this process alone. */
+function workOf ({ source, ...input }: StreamInput): { work?: Work } {
+  if (typeof source === 'function') return {}
+  return { work: { input: { ...input, ...(source !== undefined && { source }) } } }
 }

@@ -10,13 +10,10 @@ import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
 import { viewOf, viewsOf } from '../lib/state-view.ts'
-import type { FactStore } from '../lib/stores/facts.ts'
-import type { HistoryLimits, HistoryStore } from '../lib/stores/history.ts'
-import type { LineStore } from '../lib/stores/lines.ts'
-import { createMemoryFacts } from '../lib/stores/memory-facts.ts'
-import { createMemoryHistory } from '../lib/stores/memory-history.ts'
-import { createMemoryLines } from '../lib/stores/memory-lines.ts'
-import { createMemoryStore } from '../lib/stores/memory.ts'
+import type { HistoryLimits } from '../lib/stores/history.ts'
+import type { RedisClient } from '../lib/stores/redis-connection.ts'
+import { createStores } from '../lib/stores/stores.ts'
+import type { Stores } from '../lib/stores/stores.ts'
 import { createStreams } from '../lib/streams.ts'
 import type { StreamInput, Streams } from '../lib/streams.ts'
 import type { StreamState } from '../lib/stream-state.ts'
@@ -49,6 +46,19 @@ export interface StreamsPluginOptions extends SourceOptions {
   maxFinishedBytes?: number
   /** `STREAM_MAX_CONTENT_BYTES` */
   maxContentBytes?: number
+  /** Where state is kept when several processes share it; default: in this process. */
+  redis?: {
+    /** `REDIS_URL`; needs the package `redis`. */
+    url?: string
+    /** A client of yours (`redis` or `ioredis`, cluster or not) in place of the URL. It stays open. */
+    client?: RedisClient
+    /** What all keys begin with. `REDIS_PREFIX`. */
+    prefix?: string
+    /** Milliseconds that a command may take. `REDIS_COMMAND_TIMEOUT_MS`. */
+    commandTimeoutMs?: number
+  }
+  /** What becomes of a stream whose process has died: its turn is run again, or it ends. `STREAM_ON_OWNER_LOST`. */
+  onOwnerLost?: 'restart' | 'finish'
   /** What is remembered of a conversation. `turns: 0` switches it off. `STREAM_HISTORY_TURNS` and its like. */
   history?: Partial<HistoryLimits>
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
@@ -68,12 +78,6 @@ export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams'
 
 /** And what is kept of conversations and users. */
 export const kStores: unique symbol = Symbol.for('fastify-wecom-stream.stores')
-
-/** Beyond these, the one that was silent for longest is forgotten. */
-const MAX_CONVERSATIONS = 10_000
-
-/** Some 200 bytes each. */
-const MAX_FACTS = 50_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -103,7 +107,7 @@ declare module 'fastify' {
      */
     drainStreams (): Promise<void>
     [kStreams]: Streams
-    [kStores]: { history: HistoryStore, lines: LineStore, facts: FactStore }
+    [kStores]: Pick<Stores, 'history' | 'lines' | 'facts'>
   }
 }
 
@@ -120,14 +124,11 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   const config = configOf(readStreamsConfig(options, options.env ?? {}))
   const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
   const clock = options.clock ?? systemClock
+  const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log })
   const streams = createStreams({
     ...createSources(options, config, clock),
-    store: createMemoryStore({
-      clock,
-      retentionMs: config.STREAM_RETENTION_MS,
-      maxFinished: config.STREAM_MAX_FINISHED,
-      maxFinishedBytes: config.STREAM_MAX_FINISHED_BYTES
-    }),
+    store,
+    onOwnerLost: config.STREAM_ON_OWNER_LOST,
     clock,
     log: fastify.log,
     createId,
@@ -145,16 +146,8 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
 
   fastify.log.info({ source: typeof options.source === 'function' ? 'of the host' : chosenName({ ...config }) }, 'streams are ready')
 
-  const history = createMemoryHistory(clock, {
-    turns: config.STREAM_HISTORY_TURNS,
-    bytes: config.STREAM_HISTORY_BYTES,
-    idleMs: config.STREAM_HISTORY_IDLE_MS
-  }, MAX_CONVERSATIONS)
-  const lines = createMemoryLines(clock)
-  const facts = createMemoryFacts(clock, MAX_FACTS)
-
   fastify.decorate(kStreams, streams)
-  fastify.decorate(kStores, { history, lines, facts })
+  fastify.decorate(kStores, stores)
   fastify.decorate('startStream', input => streams.start(input))
   fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))
   fastify.decorate('stopStream', async id => viewOf(await streams.stop(id), texts))
@@ -173,7 +166,8 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   })
   fastify.addHook('onClose', async () => {
     await streams.close()
-    await Promise.all([history.close(), lines.close(), facts.close()])
+    await Promise.all(Object.values(stores).map(async kept => await kept.close()))
+    await close()
   })
 }
 

@@ -44,6 +44,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   let endedBytes = 0
   let cancelSweep: (() => void) | undefined
   let closed = false
+  let orphanFound = (_id: string): void => {}
 
   function changed (entry: Entry): void {
     entry.snapshot = undefined
@@ -155,7 +156,9 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
 
     async read (id) {
       const entry = entries.get(id)
-      return entry === undefined ? undefined : snapshot(entry)
+      if (entry === undefined) return undefined
+      if (entry.epoch < 0 && !isTerminal(entry.status)) orphanFound(id)
+      return snapshot(entry)
     },
 
     async requestStop (id) {
@@ -183,8 +186,13 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       entry.notes = Object.freeze(notes)
       entry.epoch = 1 - entry.epoch
       changed(entry)
-      return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, work: undefined }
+      return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, work: undefined, ageMs: 0 }
     },
+
+    // Nothing is lost here.
+    async restore () { return false },
+
+    onOrphan (listener) { orphanFound = listener },
 
     async release (id, epoch) {
       const entry = owned(id, epoch)

@@ -19,6 +19,8 @@ redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v',
 redis.call('PEXPIRE', KEYS[1], ttl)
 if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
 if work ~= '' then redis.call('SET', KEYS[5], work, 'PX', ARGV[9]) end
+for index = 10, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
+if #ARGV > 9 then redis.call('PEXPIRE', KEYS[4], ttl) end
 return 1
 `)
 
@@ -82,8 +84,37 @@ redis.call('HINCRBY', KEYS[1], 'v', 1)
 return 1
 `)
 
+/** Nothing happens where the stream is another's, or has ended. The time to live of what is there stays. */
+export const RESTORE = defineScript(`
+local epoch, ttl, content, reasoning = ARGV[1], ARGV[2], ARGV[5], ARGV[7]
+local status, owner = unpack(redis.call('HMGET', KEYS[1], 's', 'e'))
+if status and (owner ~= epoch or (status ~= 'running' and status ~= 'stopping')) then return 0 end
+${NOW}
+if status then
+  ttl = redis.call('PTTL', KEYS[1])
+else
+  redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', epoch, 's', 'running', 'h', ARGV[3], 'o', '', 'm', ARGV[4])
+end
+redis.call('HSET', KEYS[1], 't', epoch, 'c', ARGV[6], 'r', ARGV[8], 'l', now + ${LEASE_MS})
+redis.call('DEL', KEYS[2], KEYS[3])
+if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
+if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
+for index = 9, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
+for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], ttl) end
+redis.call('HINCRBY', KEYS[1], 'n', 1)
+redis.call('HINCRBY', KEYS[1], 'v', 1)
+return 1
+`)
+
+// The command may have been sent again.
+const ENDED_SO = `
+local owner, status, outcome = unpack(redis.call('HMGET', KEYS[1], 'e', 's', 'o'))
+if owner == ARGV[1] and status == ARGV[2] and outcome == ARGV[3] then return { redis.call('HGET', KEYS[1], 'm') } end
+`
+
 /** Gives the claim, which has to be kept as long as the stream. */
-export const END = defineScript(`${OWNED}
+export const END = defineScript(`do ${ENDED_SO} end
+${OWNED}
 redis.call('HSET', KEYS[1], 's', ARGV[2], 'o', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('DEL', KEYS[5])
@@ -110,22 +141,25 @@ redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 redis.call('HDEL', KEYS[4], 'waiting', 'thinking')
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
-return { epoch, redis.call('GET', KEYS[5]) or '' }
+return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000) }
 `)
 
-// Gives nothing for an unknown stream, one element where it is as it was when it was last read, and else what has changed.
+// Gives nothing for an unknown stream, whether it may be adopted where it is as it was when it was last read, and else what has
+// changed, too.
 const CHANGES = `
-local birth, version, notes, text, status, chat, outcome = unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o'))
+local birth, version, notes, text, status, chat, outcome, lease = unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o', 'l'))
 if not birth then return {} end
+${NOW}
+local orphan = (status == 'running' or status == 'stopping') and tonumber(lease) <= now and 1 or 0
 local same = birth == ARGV[1]
-if same and version == ARGV[2] then return { birth } end
+if same and version == ARGV[2] then return { birth, orphan } end
 local grown = same and text == ARGV[4]
   and redis.call('STRLEN', KEYS[2]) >= tonumber(ARGV[5]) and redis.call('STRLEN', KEYS[3]) >= tonumber(ARGV[6])
 local noted = not same or notes ~= ARGV[3]
 return {
   birth, version, notes, text, status, chat, outcome, grown and 1 or 0,
   redis.call('GETRANGE', KEYS[2], grown and ARGV[5] or 0, -1), redis.call('GETRANGE', KEYS[3], grown and ARGV[6] or 0, -1),
-  noted and redis.call('HGETALL', KEYS[4]) or 0
+  noted and redis.call('HGETALL', KEYS[4]) or 0, orphan
 }
 `
 

@@ -8,8 +8,8 @@ import type { SeenStream } from './recent-streams.ts'
 import type { RedisConnection } from './redis-connection.ts'
 import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './redis-script.ts'
 import type { RedisScript } from './redis-script.ts'
-import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, STOP } from './redis-stream-scripts.ts'
-import type { Notes, Outcome, StreamRecord, StreamStore } from './store.ts'
+import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, RESTORE, STOP } from './redis-stream-scripts.ts'
+import type { Notes, Outcome, SharedTiming, StreamRecord, StreamStore } from './store.ts'
 
 export interface RedisStreamsOptions {
   connection: RedisConnection
@@ -29,12 +29,16 @@ export interface RedisStreamsOptions {
 const POLL_MS = 250
 const WORK_MS = 5 * 60_000
 
+// A lease lasts five times the heartbeat: an event loop that stands still for some seconds costs none.
+const TIMING: SharedTiming = { heartbeatMs: 1000, coalesceMs: 75, coalesceChars: 1024, retryMs: 200, patienceMs: 60_000 }
+
 /** Streams in Redis, where any replica can read them, and take them over. */
 export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   const { connection, clock, retentionMs, runningTtlMs = 75 * 60_000, prefix = DEFAULT_PREFIX } = options
   const recent = new RecentStreams(options.maxRecent ?? 5000, options.maxRecentBytes ?? 64 * 1024 * 1024)
   const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
   let closed = false
+  let orphanFound = (_id: string): void => {}
 
   function keysOf (id: string): [string, ...string[]] {
     const stream = `${prefix}s:${hashTag(id)}`
@@ -67,7 +71,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return undefined
     }
     const latest = recent.get(id)
-    const seen = reply.length === 1 ? base as SeenStream : seenStream(id, reply, base)
+    if (Number(reply.at(-1)) === 1) orphanFound(id)
+    const seen = reply.length === 2 ? base as SeenStream : seenStream(id, reply, base)
     // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
     const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
     recent.set(id, newest)
@@ -81,12 +86,14 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   }
 
   return {
-    async create ({ id, claim, chat, content = '', outcome, work = '' }) {
+    shared: TIMING,
+
+    async create ({ id, claim, chat, content = '', notes = {}, outcome, work = '' }) {
       if (closed) throw new ClosedError()
       const ttlMs = outcome === undefined ? runningTtlMs : retentionMs
       await run(CREATE, id,
         ttlArg(ttlMs), outcome?.status ?? 'running', jsonOf(chat), jsonOf(outcome), claim === undefined ? '' : claimKey(claim),
-        content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)))
+        content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)), ...fieldsOf(notes))
       if (claim === undefined) return id
       const kept = await claimFor(id, claim, ttlMs)
       const keys = keysOf(id)
@@ -102,8 +109,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     async note (id, epoch, notes) {
-      const fields = Object.entries(notes).flatMap(([name, note]) => [name, JSON.stringify(note)])
-      if (Number(await run(NOTE, id, String(epoch), ...fields)) === 0) return false
+      if (Number(await run(NOTE, id, String(epoch), ...fieldsOf(notes))) === 0) return false
       watchers.ring(id)
       return true
     },
@@ -120,6 +126,11 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     read,
 
+    known (id) {
+      const seen = recent.get(id)
+      return seen && { record: seen.record, ageMs: clock.now() - Number(seen.birth) / 1000 }
+    },
+
     async requestStop (id) {
       const before = recent.get(id)?.record
       const record = await readWith(STOP, id)
@@ -133,11 +144,23 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     async adopt (id) {
-      const [epoch, work] = await run(ADOPT, id) as unknown[]
+      const [epoch, work, ageMs] = await run(ADOPT, id) as unknown[]
       if (epoch === undefined) return undefined
       watchers.ring(id)
-      return { epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work) }
+      return { epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work), ageMs: Number(ageMs) }
     },
+
+    async restore ({ id, claim, chat, notes = {} }, epoch, { content, reasoning }) {
+      const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat), claim === undefined ? '' : claimKey(claim),
+        content, String(content.length), reasoning, String(reasoning.length), ...fieldsOf(notes)))
+      if (restored === 0) return false
+      // Who comes second finds it again; who cannot be told is answered by a stream of its own.
+      if (claim !== undefined) claimFor(id, claim, runningTtlMs).catch(() => {})
+      watchers.ring(id)
+      return true
+    },
+
+    onOrphan (listener) { orphanFound = listener },
 
     async release (id, epoch) { await run(RELEASE, id, String(epoch)) },
 
@@ -190,5 +213,7 @@ function notesOf (fields: readonly string[]): { notes: Notes, notesBytes: number
   }
   return { notes: Object.freeze(Object.fromEntries(entries)), notesBytes }
 }
+
+const fieldsOf = (notes: Notes): string[] => Object.entries(notes).flatMap(([name, note]) => [name, JSON.stringify(note)])
 
 const jsonOf = (value: object | undefined): string => value === undefined ? '' : JSON.stringify(value)

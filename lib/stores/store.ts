@@ -42,12 +42,26 @@ export interface NewStream {
 /** What an owner is told when it gives a sign of life: `lost` where the stream is another's, has ended, or is unknown. */
 export type Ownership = 'owned' | 'stopping' | 'lost'
 
+/** How those who write to a store that other processes share deal with it. In milliseconds. */
+export interface SharedTiming {
+  /** Between two signs of life of an owner. */
+  heartbeatMs: number
+  /** For how long text is gathered before it is written, and how much of it at most, in UTF-16 units. */
+  coalesceMs: number
+  coalesceChars: number
+  /** Between two attempts at a write, and for how long the end of a stream is attempted. */
+  retryMs: number
+  patienceMs: number
+}
+
 export interface Adoption {
   /** The new owner's. */
   epoch: number
   /** How often the stream was adopted, this time included. */
   adoptions: number
   work: string | undefined
+  /** Milliseconds since the stream was created. */
+  ageMs: number
 }
 
 /** What there is to know of a stream besides its text. */
@@ -79,6 +93,11 @@ export interface StreamRecord {
   readonly notes: Notes
 }
 
+export interface Known {
+  record: StreamRecord
+  ageMs: number
+}
+
 /** A stream has two growing texts. */
 export type Track = 'content' | 'reasoning'
 
@@ -88,6 +107,8 @@ export type Track = 'content' | 'reasoning'
  * Every promise settles within a bounded time: streams end, drain and close behind it.
  */
 export interface StreamStore {
+  /** Of a store that other processes share; they may take streams over, and it may lose them. */
+  readonly shared?: SharedTiming
   /**
    * Creates a stream, running and empty, with epoch 1, and gives its id; where a stream with the same claim is kept
    * already, nothing is created and that stream's id is given. Atomic.
@@ -105,6 +126,8 @@ export interface StreamStore {
   end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */
   read (id: string): Promise<StreamRecord | undefined>
+  /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
+  known? (id: string): Known | undefined
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
   /** The owner's sign of life, due each second. Where it stays out for five, the stream may be adopted. */
@@ -115,6 +138,13 @@ export interface StreamStore {
    * forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
    */
   adopt (id: string): Promise<Adoption | undefined>
+  /**
+   * Writes a stream anew, as its owner knows it, where the store has lost it or some of its text. False, and nothing
+   * changed, where it is another's by now, or has ended.
+   */
+  restore (stream: NewStream, epoch: number, texts: Record<Track, string>): Promise<boolean>
+  /** Calls back when a stream is read that may be adopted. */
+  onOrphan (listener: (id: string) => void): void
   /** Lets the stream be adopted at once. Nothing happens where the epoch is not the owner's. */
   release (id: string, epoch: number): Promise<void>
   /** Calls back after each change, until the returned function is called or the stream is gone. */

@@ -1,0 +1,84 @@
+import type { Clock } from '../clock.ts'
+import type { StreamsConfig } from '../config.ts'
+import type { Logger } from '../logger.ts'
+import type { FactStore } from './facts.ts'
+import type { HistoryStore } from './history.ts'
+import type { LineStore } from './lines.ts'
+import { createMemoryFacts } from './memory-facts.ts'
+import { createMemoryHistory } from './memory-history.ts'
+import { createMemoryLines } from './memory-lines.ts'
+import { createMemoryStore } from './memory.ts'
+import { connectRedis } from './redis-client.ts'
+import { adaptRedis } from './redis-connection.ts'
+import type { RedisClient } from './redis-connection.ts'
+import { createRedisFacts } from './redis-facts.ts'
+import { createRedisHistory } from './redis-history.ts'
+import { createRedisLines } from './redis-lines.ts'
+import { createRedisStreams } from './redis-streams.ts'
+import type { StreamStore } from './store.ts'
+
+/** Everything that is kept. */
+export interface Stores {
+  store: StreamStore
+  history: HistoryStore
+  lines: LineStore
+  facts: FactStore
+  /** Closes what holds them; each of them has its own `close`. */
+  close (): Promise<void>
+}
+
+export interface StoresOptions {
+  config: StreamsConfig
+  /** A client of the host's, in place of one for `REDIS_URL`. */
+  client: RedisClient | undefined
+  clock: Clock
+  log: Logger
+}
+
+/** Beyond these, the one that was silent for longest is forgotten. */
+const MAX_CONVERSATIONS = 10_000
+
+/** Some 200 bytes each. */
+const MAX_FACTS = 50_000
+
+/** In Redis where there is one, else in this process. */
+export async function createStores (options: StoresOptions): Promise<Stores> {
+  const { config: { REDIS_URL: url }, client } = options
+  return url === undefined && client === undefined ? inMemory(options) : await inRedis(options)
+}
+
+function inMemory ({ config, clock }: StoresOptions): Stores {
+  return {
+    store: createMemoryStore({
+      clock,
+      retentionMs: config.STREAM_RETENTION_MS,
+      maxFinished: config.STREAM_MAX_FINISHED,
+      maxFinishedBytes: config.STREAM_MAX_FINISHED_BYTES
+    }),
+    history: createMemoryHistory(clock, historyLimits(config), MAX_CONVERSATIONS),
+    lines: createMemoryLines(clock),
+    facts: createMemoryFacts(clock, MAX_FACTS),
+    async close () {}
+  }
+}
+
+async function inRedis ({ config, client, clock, log }: StoresOptions): Promise<Stores> {
+  const timing = { clock, timeoutMs: config.REDIS_COMMAND_TIMEOUT_MS }
+  const connection = client === undefined
+    ? await connectRedis({ url: config.REDIS_URL as string, log, ...timing })
+    : adaptRedis(client, timing)
+  const shared = { connection, clock, prefix: config.REDIS_PREFIX }
+  return {
+    store: createRedisStreams({ ...shared, retentionMs: config.STREAM_RETENTION_MS }),
+    history: createRedisHistory({ ...shared, limits: historyLimits(config) }),
+    lines: createRedisLines(shared),
+    facts: createRedisFacts(shared),
+    close: () => connection.close()
+  }
+}
+
+const historyLimits = (config: StreamsConfig) => ({
+  turns: config.STREAM_HISTORY_TURNS,
+  bytes: config.STREAM_HISTORY_BYTES,
+  idleMs: config.STREAM_HISTORY_IDLE_MS
+})
