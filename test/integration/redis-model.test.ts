@@ -93,7 +93,7 @@ const redis = await openRedis(t)
 if (redis !== undefined) {
   const { connection, newPrefix } = redis
 
-  t.test(`${runs} random sequences of calls do the same in memory and in Redis, by one replica or two`, { timeout: 30_000 + 20 * runs }, async t => {
+  t.test(`${runs} random sequences of calls do the same in memory and in Redis, by one replica or two`, async t => {
     let steps = 0
     await fc.assert(fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 25 }), async calls => {
       const memory: Stores = {
