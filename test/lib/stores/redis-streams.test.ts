@@ -225,14 +225,18 @@ if (redis !== undefined) {
     const { prefix, store } = create()
     const id = 'a'.repeat(32)
     const key = `${prefix}s:{${id}}`
-    await store.create({ id, content: 'abc' })
-    await store.append(id, 1, 'content', 3, 'def')
-    t.match(await store.read(id), { content: 'abcdef' })
-    await connection.command(['HSET', key, 'v', '1', 'c', '3'], key)
-    await connection.command(['SET', `${key}:c`, 'abc', 'KEEPTTL'], `${key}:c`)
-    t.match(await store.read(id), { content: 'abc' })
-    await store.append(id, 1, 'content', 3, 'DEF')
-    t.match(await store.read(id), { content: 'abcDEF' })
+    await store.create({ id })
+    for (const [track, field] of [['content', 'c'], ['reasoning', 'r']] as const) {
+      await store.append(id, 1, track, 0, 'abc')
+      const version = (await connection.command(['HGET', key, 'v'], key)) as string
+      await store.append(id, 1, track, 3, 'def')
+      t.match(await store.read(id), { [track]: 'abcdef' })
+      await connection.command(['HSET', key, 'v', version, field, '3'], key)
+      await connection.command(['SET', `${key}:${field}`, 'abc', 'KEEPTTL'], `${key}:${field}`)
+      t.match(await store.read(id), { [track]: 'abc' })
+      await store.append(id, 1, track, 3, 'DEF')
+      t.match(await store.read(id), { [track]: 'abcDEF' })
+    }
   })
 
   t.test('replies that come out of order take nothing back', async t => {
