@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { randomInt } from 'node:crypto'
 import type { HistoryTurn } from '../sources/source.ts'
 import type { HistoryLimits, HistoryStore } from './history.ts'
 import type { RedisConnection } from './redis-connection.ts'
@@ -12,17 +11,24 @@ export interface RedisHistoryOptions {
   prefix?: string
 }
 
-// The keys of a conversation: the generation, and the list of its turns, each as its size, a colon and JSON.
+// The keys of a conversation: when it was cleared, and the list of its turns, each as its size, a colon and JSON.
 
-const READ = defineScript(`
-redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return { redis.call('GET', KEYS[1]), redis.call('LRANGE', KEYS[2], 0, -1) }
+/** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
+const MAX_TURN_MS = 60 * 60_000
+
+/** `at`, in microseconds: no two commands share one. */
+const AT = `
+local time = redis.call('TIME')
+local at = time[1] .. string.format('%06d', time[2])
+`
+
+const READ = defineScript(`${AT}
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return { at, redis.call('LRANGE', KEYS[2], 0, -1) }
 `)
 
 const ADD = defineScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if tonumber(redis.call('GET', KEYS[1]) or 0) >= tonumber(ARGV[1]) then return 0 end
 redis.call('RPUSH', KEYS[2], ARGV[2])
 local turns = redis.call('LRANGE', KEYS[2], 0, -1)
 local kept, bytes = 0, 0
@@ -36,26 +42,26 @@ if kept == 0 then
 else
   redis.call('LTRIM', KEYS[2], -kept, -1)
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return 1
 `)
 
-const CLEAR = defineScript('return redis.call(\'DEL\', KEYS[1], KEYS[2])')
+const CLEAR = defineScript(`${AT}
+redis.call('SET', KEYS[1], at, 'PX', ${MAX_TURN_MS})
+return redis.call('DEL', KEYS[2])
+`)
 
 /** Histories in Redis, where all replicas share them. */
 export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFIX }: RedisHistoryOptions): HistoryStore {
   const keysOf = (key: string): string[] => {
-    const generation = `${prefix}h:${hashTag(key)}`
-    return [generation, `${generation}:t`]
+    const cleared = `${prefix}h:${hashTag(key)}`
+    return [cleared, `${cleared}:t`]
   }
 
   return {
     async read (key) {
-      // Drawn, and not counted: nothing is left of a forgotten conversation that could be counted on from.
-      const candidate = String(randomInt(1, 2 ** 47))
-      const [generation, turns] = await runScript(connection, READ, keysOf(key), [candidate, ttlArg(limits.idleMs)]) as [unknown, unknown[]]
-      return { generation: Number(generation), turns: turns.map(turn => turnOf(String(turn))) }
+      const [at, turns] = await runScript(connection, READ, keysOf(key), [ttlArg(limits.idleMs)]) as [unknown, unknown[]]
+      return { generation: Number(at), turns: turns.map(turn => turnOf(String(turn))) }
     },
     async add (key, generation, turn) {
       const bytes = Buffer.byteLength(turn.prompt) + Buffer.byteLength(turn.reply)
