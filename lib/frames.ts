@@ -102,14 +102,18 @@ export function createFrames (texts: Texts): Frames {
     },
     failure: (id, failure) => streamReply(id, true, sentence(failure)),
     rest (record) {
-      const { content, notes } = record
+      const { content, notice, notes } = record
       const sealed = notes.sealedAt !== undefined
       const shown = bubbleOf(record, tailOf(record))
       if (!sealed && shown === content) return undefined
       const left = content.slice(shown.length)
       // Below a bubble that ended with its stream stands how it ended.
       const tail = sealed ? [...tailOf(record), ...hasExtras(notes) ? [texts.tooLate] : []] : []
-      if (!isVisible(left)) return tail.length === 0 ? texts.complete : tail.join('\n\n')
+      if (!isVisible(left)) {
+        // It promised that something follows.
+        const last = notice === undefined ? texts.complete : noticeText(notice, texts)
+        return tail.length === 0 ? last : tail.join('\n\n')
+      }
       const opener = left.startsWith('\n') ? fenceOpener(shown).trimEnd() : fenceOpener(shown)
       const whole = join(opener + left, tail)
       if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole

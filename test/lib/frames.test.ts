@@ -345,6 +345,7 @@ t.test('what is left of a sealed bubble says how the answer ended', async t => {
   t.equal(rest({ content: '```\nab', notice: 'LENGTH' }), `\`\`\`\nb\n\`\`\`\n\n${texts.length}`)
   t.equal(rest({ content: '```\na', notice: 'LENGTH' }), texts.length, 'no fence around nothing')
   t.equal(rest({ notice: 'STOPPED' }), ' world')
+  t.equal(rest({ content: 'hello', notice: 'STOPPED' }), texts.stopped, 'what was stopped was not the whole answer')
   t.equal(rest({ status: 'error', content: 'hello', failure: { code: 'TIMEOUT', reference: 'r' } }), `${texts.failures.TIMEOUT}（编号 r）`)
   t.equal(rest({ notes: { lost: ['BROKEN'] } }), ` world\n\n（附件未能读取：${texts.lost.BROKEN}）`)
   t.equal(rest({ reasoning: 'hm' }), ' world', 'thinking is left out')
