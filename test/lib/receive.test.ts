@@ -516,8 +516,18 @@ t.test('a card comes once, with the end, and again only to the callback that it 
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard)
   t.same(await parsed(refresh(id, { msgid: 'r3' })), without)
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard, 'its reply was lost')
-  t.same(await parsed(refresh(id, { msgid: undefined })), without)
+  for (const msgid of [undefined, '']) t.same(await parsed(refresh(id, { msgid })), without)
   t.same(log.lines.map(({ message }) => message), ['stream ended'])
+})
+
+t.test('a callback without a name is like no other', async t => {
+  const { receive, hand, replyTo } = setUp()
+  const { id } = await replyTo(message('hi'))
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().end()
+  const kinds = []
+  for (let n = 0; n < 2; n++) kinds.push(JSON.parse(await receive(refresh(id, { msgid: '' }) as Message) as string).msgtype)
+  t.same(kinds, ['stream_with_template_card', 'stream'])
 })
 
 t.test('a fast answer has its card in the first frame, and a repeated delivery of the message as well', async t => {
