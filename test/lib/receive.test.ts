@@ -546,6 +546,25 @@ t.test('where it cannot be told whether a card was shown, the text comes without
   t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
 })
 
+t.test('a card that comes before the bubble is over is shown with its end, though the text goes on', async t => {
+  const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  const sent: string[] = []
+  const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(content) } } })
+  const { id } = read(await receive(message('hi') as Message))
+  await settle()
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().push('a')
+  await clock.advance(1000)
+  const shown = [JSON.parse(await receive(refresh(id, { msgid: 'r1' }) as Message) as string)]
+  await hand.call().push('b')
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().end()
+  shown.push(JSON.parse(await receive(refresh(id, { msgid: 'r2' }) as Message) as string))
+  const stream = { id, finish: true, content: `a\n\n${texts.later}` }
+  t.same(shown, [{ msgtype: 'stream_with_template_card', stream, template_card: CARD }, { msgtype: 'stream', stream }])
+  t.same(sent, [`b\n\n${texts.tooLate}`])
+})
+
 t.test('a card that comes when the bubble is over is not shown', async t => {
   const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
