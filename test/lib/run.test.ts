@@ -703,7 +703,10 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
 })
 
 t.test('a bubble is sealed with the card that it has, and what comes later is noted to be too late', async t => {
-  const { call, stored, clock } = startHand({ bubble: 400 })
+  const noted: object[] = []
+  const { call, stored, clock } = startHand({
+    bubble: 400, wrap: memory => ({ note: async (id, epoch, notes) => { noted.push(notes); return await memory.note(id, epoch, notes) } })
+  })
   await clock.advance(250)
   await call.push({ type: 'card', card: CARD })
   await clock.advance(150)
@@ -712,6 +715,7 @@ t.test('a bubble is sealed with the card that it has, and what comes later is no
   await call.push('a')
   await call.end()
   t.strictSame(await stored(), { status: 'done', content: 'a', notes: { card: CARD, sealedAt: 0, tooLate: true } })
+  t.strictSame(noted, [{ card: CARD, sealedAt: 0 }, { tooLate: true }], 'each is stored once')
 })
 
 t.test('a sealed stream has its deadline, and its clocks for silence', async t => {
