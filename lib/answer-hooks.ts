@@ -5,6 +5,7 @@ import type { Logger } from './logger.ts'
 import { isObject } from './messages.ts'
 import { describeError } from './redact.ts'
 import type { Measures } from './run.ts'
+import { abortable } from './sources/abortable.ts'
 import type { Turn } from './sources/source.ts'
 import type { StreamState } from './stream-state.ts'
 import type { StreamInput } from './streams.ts'
@@ -60,11 +61,13 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock
     async onMessage (id, turn, signal) {
       if (onMessage === undefined) return undefined
       try {
-        const given = await inTime(clock, MAX_HOOK_MS, (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))())
+        const deciding = (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))()
+        const given = await inTime(clock, MAX_HOOK_MS, abortable(deciding, signal))
         if (given === undefined) log.warn({ streamId: id, hook: 'onMessage', waitedMs: MAX_HOOK_MS }, 'a hook takes too long')
         return given?.value
       } catch (error) {
-        failed(id, 'onMessage', error, turn.prompt)
+        // The stream has ended, and the next question of the conversation is waiting.
+        if (!signal.aborted) failed(id, 'onMessage', error, turn.prompt)
         return undefined
       }
     },

@@ -82,8 +82,12 @@ export function createAnswering (options: AnsweringOptions): Answering {
       streams.refuse(id, 'DENIED')
       return undefined
     }
-    if (typeof decision === 'string') streams.answer(id, decision)
-    else streams.run(id, { ...(source && { source }), ...(decision ?? turn) }, reasoning)
+    if (typeof decision === 'string') {
+      streams.answer(id, decision)
+    } else {
+      const chosen = decision?.source ?? source
+      streams.run(id, { ...(decision ?? turn), ...(chosen && { source: chosen }) }, reasoning)
+    }
     return generation
   }
 
@@ -133,7 +137,11 @@ export function createAnswering (options: AnsweringOptions): Answering {
 
   async function remember ({ inbound, conversation }: Question, record: StreamRecord, generation: number): Promise<void> {
     const turn = turnToRemember(inbound, record)
-    if (turn !== undefined) await conversation.remember(generation, turn)
+    if (turn === undefined) return
+    // What is left of the answer is delivered all the same.
+    await conversation.remember(generation, turn).catch((error: unknown) => {
+      log.error({ streamId: record.id, cause: describeError(error, [inbound.text]) }, 'an answer could not be remembered')
+    })
   }
 }
 

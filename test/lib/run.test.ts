@@ -702,6 +702,22 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
   t.equal(clock.pending, 0)
 })
 
+t.test('a bubble is sealed with the card that it has, and what comes later is noted to be too late', async t => {
+  const noted: object[] = []
+  const { call, stored, clock } = startHand({
+    bubble: 400, wrap: memory => ({ note: async (id, epoch, notes) => { noted.push(notes); return await memory.note(id, epoch, notes) } })
+  })
+  await clock.advance(250)
+  await call.push({ type: 'card', card: CARD })
+  await clock.advance(150)
+  t.strictSame(await stored(), { status: 'running', content: '', notes: { card: CARD, sealedAt: 0 } })
+  await call.push({ type: 'image', data: '' })
+  await call.push('a')
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: 'a', notes: { card: CARD, sealedAt: 0, tooLate: true } })
+  t.strictSame(noted, [{ card: CARD, sealedAt: 0 }, { tooLate: true }], 'each is stored once')
+})
+
 t.test('a sealed stream has its deadline, and its clocks for silence', async t => {
   const silent = startHand({ bubble: 400 })
   await silent.clock.advance(250)
