@@ -53,6 +53,7 @@ t.test('what may not be replied is told', async t => {
     [entering, { msgtype: 'stream', stream: {} }, 'the reply to enter_chat is neither a text nor a template_card'],
     [CARD_EVENT, { response_type: 'update_template_card', template_card: { task_id: 't' } }],
     [CARD_EVENT, { response_type: 'update_template_card', template_card: { task_id: 'u' } }, 'the task_id of the new card is not that of the event'],
+    [CARD_EVENT, { response_type: 'update', template_card: { task_id: 't' } }, 'the reply to template_card_event is no update_template_card'],
     [CARD_EVENT, { msgtype: 'template_card', template_card: { task_id: 't' } }, 'the reply to template_card_event is no update_template_card'],
     [rated, { msgtype: 'text' }, 'the reply to this event is not the empty one']
   ] as Array<[SimulatedEvent, object | undefined, string?]>) {
