@@ -3,6 +3,7 @@ import { inTime } from './in-time.ts'
 import type { LateReply } from './late-reply.ts'
 import type { Logger } from './logger.ts'
 import { isObject } from './messages.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import type { Measures } from './run.ts'
 import { abortable } from './sources/abortable.ts'
@@ -54,8 +55,8 @@ export interface AnswerHooksRunner {
 }
 
 export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock, log }: { clock: Clock, log: Logger }): AnswerHooksRunner {
-  const failed = (streamId: string, hook: string, error: unknown, prompt: string): void =>
-    log.error({ streamId, hook, cause: describeError(error, [prompt]) }, 'a hook failed')
+  const failed = (streamId: string, hook: string, error: unknown, told: Turn | Finish): void =>
+    log.error({ streamId, hook, cause: describeError(error, privateTextsIn(told)) }, 'a hook failed')
 
   return {
     async onMessage (id, turn, signal) {
@@ -67,7 +68,7 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock
         return given?.value
       } catch (error) {
         // The stream has ended, and the next question of the conversation is waiting.
-        if (!signal.aborted) failed(id, 'onMessage', error, turn.prompt)
+        if (!signal.aborted) failed(id, 'onMessage', error, turn)
         return undefined
       }
     },
@@ -75,7 +76,7 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock
       try {
         await onFinish?.(finish)
       } catch (error) {
-        failed(finish.streamId, 'onFinish', error, finish.question.prompt)
+        failed(finish.streamId, 'onFinish', error, finish)
       }
     }
   }

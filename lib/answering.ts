@@ -7,6 +7,7 @@ import type { LateReplies } from './late-reply.ts'
 import type { Logger } from './logger.ts'
 import { turnOf } from './messages.ts'
 import type { Message } from './messages.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import type { Measures, ReasoningMode } from './run.ts'
 import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from './sources/source.ts'
@@ -50,7 +51,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
       const measures = await streams.ended(id)
       ended = await readEnded(question, generation, measures)
     } catch (error) {
-      log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
+      log.error({ streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound])) }, 'a question could not be seen through')
     } finally {
       await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
     }

@@ -5,6 +5,7 @@ import type { EndReason } from './ending.ts'
 import { SourceError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { pump } from './pump.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import { Extras } from './reply-extras.ts'
 import { readPiece } from './sources/piece.ts'
@@ -231,7 +232,7 @@ export class Run {
     const { details, cause } = error instanceof SourceError ? error : { cause: error }
     return {
       ...(details && { details }),
-      ...(cause !== undefined && { cause: describeError(cause, [this.#work?.turn.prompt ?? '']) })
+      ...(cause !== undefined && { cause: describeError(cause, privateTextsIn(this.#work?.turn)) })
     }
   }
 

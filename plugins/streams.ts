@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { BotStores } from '../lib/bot.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { configOf, readConfig } from '../lib/config.ts'
@@ -10,9 +11,7 @@ import { streamsFurtherOptions, streamsSettings } from '../lib/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/sources/registry.ts'
 import type { SourceOptions } from '../lib/sources/registry.ts'
 import { viewOf, viewsOf } from '../lib/state-view.ts'
-import type { FactStore } from '../lib/stores/facts.ts'
-import type { HistoryLimits, HistoryStore } from '../lib/stores/history.ts'
-import type { LineStore } from '../lib/stores/lines.ts'
+import type { HistoryLimits } from '../lib/stores/history.ts'
 import { createMemoryFacts } from '../lib/stores/memory-facts.ts'
 import { createMemoryHistory } from '../lib/stores/memory-history.ts'
 import { createMemoryLines } from '../lib/stores/memory-lines.ts'
@@ -103,7 +102,7 @@ declare module 'fastify' {
      */
     drainStreams (): Promise<void>
     [kStreams]: Streams
-    [kStores]: { history: HistoryStore, lines: LineStore, facts: FactStore }
+    [kStores]: BotStores
   }
 }
 

@@ -6,7 +6,7 @@ import type { EndReason } from '../../lib/ending.ts'
 import { SourceError } from '../../lib/errors.ts'
 import { Run } from '../../lib/run.ts'
 import type { ReasoningMode, RunLimits } from '../../lib/run.ts'
-import type { Source } from '../../lib/sources/source.ts'
+import type { Source, Turn } from '../../lib/sources/source.ts'
 import { createMemoryStore } from '../../lib/stores/memory.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { createManualClock } from '../fixtures/clock.ts'
@@ -546,6 +546,15 @@ t.test('a stream that fails leaves one line with its class, its reference and it
     t.match(log.lines, [{ message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected } }])
     t.notMatch(JSON.stringify(log.lines), /my prompt|sk-12345678/)
   }
+})
+
+t.test('an error of a source that quotes what came with the question tells none of it', async t => {
+  const { run, log, stored } = open()
+  const turn: Turn = { prompt: 'q', quote: { text: 'my-quote' }, history: [{ prompt: 'p', reply: 'my-reply' }], message: { response_url: 'https://my-response-url' }, deadline: 1 }
+  run.start({ source: throwing(new Error('my-quote my-reply https://my-response-url')), turn, reasoning: 'hide' })
+  await stored()
+  t.equal(log.lines.length, 1)
+  t.notMatch(JSON.stringify(log.lines), /my-/)
 })
 
 t.test('what comes before the source has the signal of the stream, and no clock but the deadline', async t => {
