@@ -2,8 +2,9 @@ import type { AccessLists, ListName } from './access-lists.ts'
 import type { Clock } from './clock.ts'
 import type { Inbound } from './inbound.ts'
 import type { Logger } from './logger.ts'
-import { stringAt, turnOf } from './messages.ts'
+import { turnOf } from './messages.ts'
 import type { Message } from './messages.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import { abortable } from './sources/abortable.ts'
 import type { Turn } from './sources/source.ts'
@@ -70,7 +71,7 @@ export function createAccess ({ streams, log, clock, lists, limits, decide }: Ac
     const asking = verdictOf(() => decide(turnOf(message), { log: log.child({ streamId: id }), signal: over }))
     return await abortable(asking, over).finally(cancel).catch((error: unknown) => {
       signal.throwIfAborted()
-      log.error({ streamId: id, cause: describeError(error, privateIn(asked)) }, 'access.decide failed, so the message is refused')
+      log.error({ streamId: id, cause: describeError(error, privateTextsIn([message, asked.inbound])) }, 'access.decide failed, so the message is refused')
       return false
     })
   }
@@ -99,14 +100,4 @@ async function verdictOf (decide: () => unknown): Promise<boolean | string> {
   const verdict = await decide()
   if (typeof verdict === 'boolean' || typeof verdict === 'string') return verdict
   throw new TypeError('access.decide gives true, false or a sentence')
-}
-
-/** What the host's error may quote of a message. */
-function privateIn ({ message, inbound }: Asked): string[] {
-  const said = [inbound, ...inbound.quote === undefined ? [] : [inbound.quote]]
-  const fields = [stringAt(message, 'text', 'content'), stringAt(message, 'response_url'), stringAt(message, 'from', 'userid')]
-  return [
-    ...said.flatMap(({ text, media }) => [text, ...media.map(({ url }) => url)]),
-    ...fields.filter(field => field !== undefined)
-  ]
 }

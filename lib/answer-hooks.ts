@@ -3,8 +3,10 @@ import { inTime } from './in-time.ts'
 import type { LateReply } from './late-reply.ts'
 import type { Logger } from './logger.ts'
 import { isObject } from './messages.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import type { Measures } from './run.ts'
+import { abortable } from './sources/abortable.ts'
 import type { Turn } from './sources/source.ts'
 import type { StreamState } from './stream-state.ts'
 import type { StreamInput } from './streams.ts'
@@ -53,18 +55,20 @@ export interface AnswerHooksRunner {
 }
 
 export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock, log }: { clock: Clock, log: Logger }): AnswerHooksRunner {
-  const failed = (streamId: string, hook: string, error: unknown, prompt: string): void =>
-    log.error({ streamId, hook, cause: describeError(error, [prompt]) }, 'a hook failed')
+  const failed = (streamId: string, hook: string, error: unknown, told: Turn | Finish): void =>
+    log.error({ streamId, hook, cause: describeError(error, privateTextsIn(told)) }, 'a hook failed')
 
   return {
     async onMessage (id, turn, signal) {
       if (onMessage === undefined) return undefined
       try {
-        const given = await inTime(clock, MAX_HOOK_MS, (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))())
+        const deciding = (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))()
+        const given = await inTime(clock, MAX_HOOK_MS, abortable(deciding, signal))
         if (given === undefined) log.warn({ streamId: id, hook: 'onMessage', waitedMs: MAX_HOOK_MS }, 'a hook takes too long')
         return given?.value
       } catch (error) {
-        failed(id, 'onMessage', error, turn.prompt)
+        // The stream has ended, and the next question of the conversation is waiting.
+        if (!signal.aborted) failed(id, 'onMessage', error, turn)
         return undefined
       }
     },
@@ -72,7 +76,7 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock
       try {
         await onFinish?.(finish)
       } catch (error) {
-        failed(finish.streamId, 'onFinish', error, finish.question.prompt)
+        failed(finish.streamId, 'onFinish', error, finish)
       }
     }
   }

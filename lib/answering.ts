@@ -7,6 +7,7 @@ import type { LateReplies } from './late-reply.ts'
 import type { Logger } from './logger.ts'
 import { turnOf } from './messages.ts'
 import type { Message } from './messages.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import type { Measures, ReasoningMode } from './run.ts'
 import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from './sources/source.ts'
@@ -55,7 +56,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
       if (measures === undefined) return
       ended = await readEnded(question, generation, measures)
     } catch (error) {
-      log.error({ streamId: id, cause: describeError(error, [question.inbound.text]) }, 'a question could not be seen through')
+      log.error({ streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound])) }, 'a question could not be seen through')
     } finally {
       if (await over !== undefined) await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
     }
@@ -87,8 +88,12 @@ export function createAnswering (options: AnsweringOptions): Answering {
       streams.refuse(id, 'DENIED')
       return undefined
     }
-    if (typeof decision === 'string') streams.answer(id, decision)
-    else streams.run(id, { ...(source && { source }), ...(decision ?? turn) }, reasoning)
+    if (typeof decision === 'string') {
+      streams.answer(id, decision)
+    } else {
+      const chosen = decision?.source ?? source
+      streams.run(id, { ...(decision ?? turn), ...(chosen && { source: chosen }) }, reasoning)
+    }
     return generation
   }
 
@@ -138,7 +143,11 @@ export function createAnswering (options: AnsweringOptions): Answering {
 
   async function remember ({ inbound, conversation }: Question, record: StreamRecord, generation: number): Promise<void> {
     const turn = turnToRemember(inbound, record)
-    if (turn !== undefined) await conversation.remember(generation, turn)
+    if (turn === undefined) return
+    // What is left of the answer is delivered all the same.
+    await conversation.remember(generation, turn).catch((error: unknown) => {
+      log.error({ streamId: record.id, cause: describeError(error, [inbound.text]) }, 'an answer could not be remembered')
+    })
   }
 }
 

@@ -48,6 +48,6 @@ export function createAttachments ({ fetch, botKey, limiter, log }: AttachmentsO
       signal.throwIfAborted()
       return lose(reference, error)
     })),
-    ...references.slice(MAX_ATTACHMENTS).map(async ({ kind }): Promise<LostAttachment> => ({ kind, lost: 'REFUSED' }))
+    ...references.slice(MAX_ATTACHMENTS).map(async ({ kind }): Promise<LostAttachment> => ({ kind, lost: 'TOO_MANY' }))
   ])
 }

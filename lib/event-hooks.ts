@@ -3,6 +3,7 @@ import type { CardUpdate } from './cards/update-card.ts'
 import type { Clock } from './clock.ts'
 import { inTime } from './in-time.ts'
 import type { Logger } from './logger.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 
 /** Who caused an event, and where. */
@@ -75,16 +76,16 @@ export interface EventHooks {
 const MAX_HOOK_MS = 3000
 
 /** Gives what a hook gives; undefined where it fails or takes too long, which costs a line in the log. Never rejects. */
-export type RunHook = <T>(hook: keyof EventHooks, call: (context: EventContext) => T | Promise<T>, secrets: readonly string[]) => Promise<{ value: T } | undefined>
+export type RunHook = <T>(hook: keyof EventHooks, call: (context: EventContext) => T | Promise<T>, event: Event) => Promise<{ value: T } | undefined>
 
 export function createHookRunner ({ clock, log }: { clock: Clock, log: Logger }): RunHook {
-  return async (hook, call, secrets) => {
+  return async (hook, call, event) => {
     try {
       const given = await inTime(clock, MAX_HOOK_MS, (async () => await call({ log: log.child({ hook }) }))())
       if (given === undefined) log.warn({ hook, waitedMs: MAX_HOOK_MS }, 'an event hook takes too long')
       return given
     } catch (error) {
-      log.error({ hook, cause: describeError(error, secrets) }, 'an event hook failed')
+      log.error({ hook, cause: describeError(error, privateTextsIn(event)) }, 'an event hook failed')
       return undefined
     }
   }

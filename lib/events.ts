@@ -59,7 +59,7 @@ export function createEvents (options: EventsOptions): Events {
     const given = await run('onEnterChat', async context => {
       const said = await hook(event, context)
       return said === undefined ? welcome : welcomeReply(said)
-    }, [])
+    }, event)
     return given === undefined ? welcome : given.value
   }
 
@@ -68,7 +68,7 @@ export function createEvents (options: EventsOptions): Events {
     const given = await run('onCardEvent', async context => {
       const card = await hook(event, context)
       return card === undefined ? undefined : cardReply(card, event.taskId)
-    }, [stringAt(message, 'response_url') ?? ''])
+    }, event)
     return given?.value
   }
 
@@ -78,10 +78,10 @@ export function createEvents (options: EventsOptions): Events {
       log.info({ eventtype: 'feedback_event' }, 'an event has a vote of an unknown kind')
       return
     }
-    const { feedbackId, comment = '' } = said
+    const { feedbackId } = said
     const conversation = await ask(feedback.find(feedbackId))
     const event = { ...originOf(message), ...said, ...(conversation && { streamId: feedbackId, conversation }), message }
-    await run('onFeedback', async context => { await hook(event, context) }, [comment])
+    await run('onFeedback', async context => { await hook(event, context) }, event)
   }
 
   /** The first delivery of an event calls its hook; the others get the reply that it got, where that is known by then. */

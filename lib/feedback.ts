@@ -40,7 +40,7 @@ export function createFeedbackLinks ({ facts, log }: { facts: FactStore, log: Lo
 
 /** What has ended without anything of the source's is an excuse: there is nothing to rate. */
 export const canBeRated = (record: StreamRecord): boolean =>
-  !isTerminal(record.status) || record.content !== '' || record.notes.images !== undefined
+  !isTerminal(record.status) || record.content !== '' || record.notes.images !== undefined || record.notes.card !== undefined
 
 /** What a `feedback_event` says of itself; undefined for a kind of vote that is not known. */
 export function readFeedback (message: Message): Pick<FeedbackEvent, 'vote' | 'reasons' | 'comment' | 'feedbackId'> | undefined {

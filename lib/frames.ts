@@ -69,7 +69,8 @@ export function createFrames (texts: Texts): Frames {
     if (failure !== undefined) return [sentence(failure, notice)]
     if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
     if (isVisible(content)) return []
-    return [notes.sealedAt === undefined && hasExtras(notes) ? texts.seeBelow : texts.empty]
+    if (!hasExtras(notes)) return [texts.empty]
+    return notes.sealedAt === undefined ? [texts.seeBelow] : []
   }
 
   function placeholderOf ({ notes }: StreamRecord): string {
@@ -105,14 +106,18 @@ export function createFrames (texts: Texts): Frames {
     waiting: id => streamReply(id, false, texts.waiting),
     failure: (id, failure) => streamReply(id, true, sentence(failure)),
     rest (record) {
-      const { content, notes } = record
+      const { content, notice, notes } = record
       const sealed = notes.sealedAt !== undefined
       const shown = bubbleOf(record, tailOf(record))
       if (!sealed && shown === content) return undefined
       const left = content.slice(shown.length)
       // Below a bubble that ended with its stream stands how it ended.
-      const tail = sealed ? [...tailOf(record), ...hasExtras(notes) ? [texts.tooLate] : []] : []
-      if (!isVisible(left)) return tail.length === 0 ? texts.complete : tail.join('\n\n')
+      const tail = sealed ? [...tailOf(record), ...notes.tooLate === true ? [texts.tooLate] : []] : []
+      if (!isVisible(left)) {
+        // It promised that something follows.
+        const last = notice === undefined ? texts.complete : noticeText(notice, texts)
+        return tail.length === 0 ? last : tail.join('\n\n')
+      }
       const opener = left.startsWith('\n') ? fenceOpener(shown).trimEnd() : fenceOpener(shown)
       const whole = join(opener + left, tail)
       if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole
@@ -133,13 +138,13 @@ function bubbleOf ({ content, notes: { sealedAt } }: StreamRecord, tail: readonl
 /** The head of a text that may still grow, or that has to be cut. */
 const headOf = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
 
-/** Images come with the last frame only (document 101031); what comes after it cannot be shown. */
-function streamReply (id: string, finish: boolean, content: string, { images, card, sealedAt }: Notes = {}, once: OnceOnly = {}): string {
+/** Images come with the last frame only (document 101031). */
+function streamReply (id: string, finish: boolean, content: string, { images, card }: Notes = {}, once: OnceOnly = {}): string {
   const stream = {
     id,
     finish,
     content,
-    ...(finish && images && sealedAt === undefined && { msg_item: images }),
+    ...(finish && images && { msg_item: images }),
     ...(once.feedbackId !== undefined && { feedback: { id: once.feedbackId } })
   }
   return JSON.stringify(once.card === true && card !== undefined

@@ -122,8 +122,8 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   /** WeCom takes a card once for each answer (document 101031): from the callback that asked first, however often that is delivered. */
   async function bringsCard ({ id, notes }: StreamRecord, message: Message): Promise<boolean> {
-    if (notes.card === undefined || notes.sealedAt !== undefined) return false
-    const callback = hashOf(stringAt(message, 'msgid') ?? createId())
+    if (notes.card === undefined) return false
+    const callback = hashOf(stringAt(message, 'msgid') || createId())
     try {
       return await facts.keep(`card:${id}`, callback, CARD_MS) === callback
     } catch (error) {

@@ -1,16 +1,19 @@
 // Providers echo keys with their middle starred out, so what follows the prefix may be anything.
 const KEY_SHAPES = /\bBearer\s+\S+|\b(?:sk|pk|rk|key|ak)-\S+|\/\/[^/\s@]*@/gi
 const MAX_LENGTH = 200
+/** Stands where a secret stood, until no other can be found in it. */
+const GONE = '\0'
 
 /** Takes key-shaped text and the given secrets out of a free text, and cuts it short, so that it may be logged. */
 export function redact (text: string, secrets: readonly string[] = []): string {
   let clean = text
-  for (const secret of secrets) {
+  // The longest first: another, or what is put in its place, may be a part of it.
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.trim() === '') continue
     // Often a message quotes a whole request, in which the secret stands as a JSON string.
-    for (const form of new Set([secret, JSON.stringify(secret).slice(1, -1)])) clean = clean.replaceAll(form, '[redacted]')
+    for (const form of new Set([secret, JSON.stringify(secret).slice(1, -1)])) clean = clean.replaceAll(form, GONE)
   }
-  return clean.replace(KEY_SHAPES, '[redacted]').slice(0, MAX_LENGTH)
+  return clean.replaceAll(GONE, '[redacted]').replace(KEY_SHAPES, '[redacted]').slice(0, MAX_LENGTH)
 }
 
 const MAX_NAME_LENGTH = 64

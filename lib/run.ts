@@ -5,6 +5,7 @@ import type { EndReason } from './ending.ts'
 import { SourceError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { pump } from './pump.ts'
+import { privateTextsIn } from './private-texts.ts'
 import { describeError } from './redact.ts'
 import { Extras } from './reply-extras.ts'
 import { readPiece } from './sources/piece.ts'
@@ -236,7 +237,7 @@ export class Run {
   #late (reason: LateReason): void {
     if (reason !== 'DEADLINE' || this.#sealed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
     this.#sealed = true
-    this.note({ sealedAt: this.#writer.length })
+    this.note({ ...this.#extras?.notes().notes, sealedAt: this.#writer.length })
     this.#watchdog.extend(this.deadline)
   }
 
@@ -244,7 +245,7 @@ export class Run {
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<boolean> {
     if (await this.#created !== this.id) return false
     const { notes, refused } = this.#extras?.notes() ?? NO_EXTRAS
-    if (notes !== undefined) await this.#writer.note(notes)
+    if (notes !== undefined && !this.#sealed) await this.#writer.note(notes)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
@@ -270,7 +271,7 @@ export class Run {
     const { details, cause } = error instanceof SourceError ? error : { cause: error }
     return {
       ...(details && { details }),
-      ...(cause !== undefined && { cause: describeError(cause, [this.#work?.turn.prompt ?? '']) })
+      ...(cause !== undefined && { cause: describeError(cause, privateTextsIn(this.#work?.turn)) })
     }
   }
 
@@ -294,8 +295,12 @@ export class Run {
       case 'image':
       case 'card':
         this.#watchdog.progress()
-        this.#extras ??= new Extras()
-        this.#extras.add(piece)
+        if (this.#sealed) {
+          this.note({ tooLate: true })
+        } else {
+          this.#extras ??= new Extras()
+          this.#extras.add(piece)
+        }
         return true
       case 'end':
         this.#usage = piece.usage

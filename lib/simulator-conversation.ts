@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { checkFrames, placeholdersOf } from './frame-check.ts'
 import type { Placeholders } from './frame-check.ts'
+import { commonFields, freshMsgid, freshResponseUrl } from './simulator-message.ts'
+import type { SimulatedSender } from './simulator-message.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { sleep } from './sleep.ts'
 
@@ -11,11 +12,7 @@ export interface SimulatedMessage {
   [field: string]: unknown
 }
 
-export interface SendOptions {
-  /** The sender's `userid`; default `simulated-user`. */
-  user?: string
-  /** The `chatid` of a group; without it the chat is a single one. */
-  chat?: string
+export interface SendOptions extends SimulatedSender {
   /** Default: a fresh one. The same one again is the same message, delivered once more. */
   msgid?: string
   /** How often the message is delivered, all at the same time; default 1. */
@@ -76,12 +73,8 @@ const LEFT = new Error('the conversation was left')
 
 export async function converse (wecom: Wecom, message: SimulatedMessage, options: SendOptions & { refreshMs: number }): Promise<Transcript> {
   const { clock, giveUpMs } = wecom
-  const { user = 'simulated-user', chat, msgid = freshMsgid(), responseUrl = freshResponseUrl(), repeat = 1, late = 0 } = options
-  const common = {
-    aibotid: wecom.bot,
-    ...(chat === undefined ? { chattype: 'single' } : { chatid: chat, chattype: 'group' }),
-    from: { userid: user }
-  }
+  const { msgid = freshMsgid(), responseUrl = freshResponseUrl(), repeat = 1, late = 0 } = options
+  const common = commonFields(wecom.bot, options)
   const startedAt = clock.now()
   const frames: TranscriptFrame[] = []
   const problems = createProblemList()
@@ -197,11 +190,6 @@ function createProblemList (): { add (name: string, problem: string): void, list
     list: () => [...found].map(([problem, { name, times }]) => `${name}: ${problem}${times > 1 ? ` (${times} times)` : ''}`)
   }
 }
-
-/** As WeCom's look: base64, so that a slash or a plus in a key does not go unnoticed. */
-const freshMsgid = (): string => randomBytes(24).toString('base64')
-/** Under a top-level domain that never resolves (RFC 2606): a bot that posts there reaches nobody. */
-const freshResponseUrl = (): string => `https://wecom.invalid/cgi-bin/aibot/response?response_code=${randomBytes(16).toString('hex')}`
 
 /** Orders answers by how far their stream had come: still waiting, with some text, at its end. */
 function growthOf ({ finish, content }: TranscriptFrame, placeholders: ReadonlySet<string>): number {

@@ -3,6 +3,8 @@ import { type Clock, wallClock } from './clock.ts'
 import { createEnvelope } from './envelope.ts'
 import type { Placeholders } from './frame-check.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
+import { tell } from './simulator-event.ts'
+import type { EventOptions, SimulatedEvent } from './simulator-event.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { createReplyReader } from './simulator-reply.ts'
 import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
@@ -57,6 +59,8 @@ export interface Simulator {
    * answer has `finish: true`, the time is over, or the signal is aborted; none of these rejects. A string is a text.
    */
   send (content: string | SimulatedMessage, options?: SendOptions): Promise<Transcript>
+  /** Posts an event as WeCom would (document 101027), and judges what is replied to it; `reply` is undefined for the empty one. */
+  event (event: SimulatedEvent, options?: EventOptions): Promise<PostResult>
 }
 
 export function createSimulator (options: SimulatorOptions): Simulator {
@@ -135,7 +139,8 @@ export function createSimulator (options: SimulatorOptions): Simulator {
     send: (content, sendOptions = {}) => {
       const message = typeof content === 'string' ? { msgtype: 'text', text: { content } } : content
       return converse({ post, clock, bot, giveUpMs, texts }, message, { refreshMs, ...sendOptions })
-    }
+    },
+    event: (event, eventOptions = {}) => tell({ post, clock, bot }, event, eventOptions)
   }
 }
 

@@ -83,7 +83,8 @@ const zhCN: Texts = {
     TOO_LARGE: '文件过大',
     TIMEOUT: '下载超时',
     BROKEN: '下载失败',
-    UNDECRYPTABLE: '无法解密'
+    UNDECRYPTABLE: '无法解密',
+    TOO_MANY: '附件过多'
   },
   stopDone: '已停止',
   stopNothing: '当前没有正在进行的回答',
@@ -130,7 +131,8 @@ const en: Texts = {
     TOO_LARGE: 'it is too large',
     TIMEOUT: 'the download took too long',
     BROKEN: 'the download failed',
-    UNDECRYPTABLE: 'it could not be decrypted'
+    UNDECRYPTABLE: 'it could not be decrypted',
+    TOO_MANY: 'there are too many of them'
   },
   stopDone: 'Stopped.',
   stopNothing: 'There is no answer under way.',

@@ -1,34 +1,24 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
-import { createAccess } from '../lib/access.ts'
 import type { Decide } from '../lib/access.ts'
-import { createAccessLists } from '../lib/access-lists.ts'
 import { createActiveReply } from '../lib/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/active-reply.ts'
-import { createAnswerHooks } from '../lib/answer-hooks.ts'
 import type { AnswerHooks } from '../lib/answer-hooks.ts'
-import { createAnswering } from '../lib/answering.ts'
 import { createAttachments } from '../lib/attachments.ts'
+import { assembleBot } from '../lib/bot.ts'
 import { readPost, readVerification } from '../lib/callback-request.ts'
 import { wallClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createCommands } from '../lib/commands.ts'
 import type { CommandOptions } from '../lib/commands.ts'
 import { configOf, readConfig } from '../lib/config.ts'
 import type { CallbackConfig, ConfigReading, Env } from '../lib/config.ts'
-import { createConversations } from '../lib/conversations.ts'
 import type { ConversationScope } from '../lib/conversations.ts'
 import { createEnvelope } from '../lib/envelope.ts'
 import { ConfigError, RefusalError } from '../lib/errors.ts'
 import type { EventHooks } from '../lib/event-hooks.ts'
-import { createEvents } from '../lib/events.ts'
-import { createFeedbackLinks } from '../lib/feedback.ts'
-import { createFrames } from '../lib/frames.ts'
-import { createLateReplies } from '../lib/late-reply.ts'
 import { createMediaFetcher } from '../lib/media/media.ts'
 import type { MediaFetcherOptions } from '../lib/media/media.ts'
 import { parseMessage } from '../lib/messages.ts'
-import { createReceive } from '../lib/receive.ts'
 import { createRefusals } from '../lib/refusals.ts'
 import type { ReasoningMode } from '../lib/run.ts'
 import { callbackFurtherOptions, callbackSettings } from '../lib/settings.ts'
@@ -37,7 +27,6 @@ import type { Source } from '../lib/sources/source.ts'
 import type { Streams } from '../lib/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts.ts'
 import type { Language, TextOverrides } from '../lib/texts.ts'
-import { createUserLimits } from '../lib/user-limits.ts'
 import { kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
@@ -139,72 +128,47 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     receiveId: config.WECOM_RECEIVE_ID
   })
   const { log } = fastify
-  const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
-  const { facts, ...conversationStores } = fastify[kStores]
-  const frames = createFrames(texts)
-  const lateReplies = createLateReplies({ activeReply: createActiveReply({ ...options.activeReply, clock }), frames, facts, log })
-  const attachments = createAttachments({
-    fetch: createMediaFetcher({
-      ...options.media,
-      maxBytes: config.WECOM_MEDIA_MAX_BYTES,
-      timeoutMs: config.WECOM_MEDIA_TIMEOUT_MS,
-      allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
-      clock
-    }),
-    botKey: config.WECOM_ENCODING_AES_KEY,
-    limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
-    log
-  })
-  const scope = fastify.prefix + path
-  const access = createAccess({
+  const receive = assembleBot({
     streams,
-    log,
+    stores: fastify[kStores],
+    texts: loadTexts(options.texts, config.WECOM_LANGUAGE),
     clock,
-    lists: createAccessLists({
-      users: { allow: config.WECOM_ALLOW_USERS, deny: config.WECOM_DENY_USERS },
-      chats: { allow: config.WECOM_ALLOW_CHATS, deny: config.WECOM_DENY_CHATS },
-      bots: { allow: config.WECOM_ALLOW_BOTS, deny: config.WECOM_DENY_BOTS }
-    }),
-    limits: createUserLimits({
-      ...fastify[kStores],
-      scope,
-      messagesPerMinute: config.WECOM_USER_MESSAGES_PER_MINUTE,
-      maxRunning: config.WECOM_USER_MAX_RUNNING
-    }),
-    decide: options.access?.decide
-  })
-  const feedback = createFeedbackLinks({ facts, log })
-  const receive = createReceive({
-    streams,
-    frames,
     log,
-    scope,
+    scope: fastify.prefix + path,
     botName: config.WECOM_BOT_NAME,
-    access,
-    answering: createAnswering({
-      streams,
-      access,
-      attachments,
-      source: sourceOf(options, streams),
-      reasoning: config.STREAM_REASONING,
-      lateReplies,
-      hooks: createAnswerHooks(options, { clock, log }),
-      texts,
+    source: sourceOf(options, streams),
+    reasoning: config.STREAM_REASONING,
+    attachments: createAttachments({
+      fetch: createMediaFetcher({
+        ...options.media,
+        maxBytes: config.WECOM_MEDIA_MAX_BYTES,
+        timeoutMs: config.WECOM_MEDIA_TIMEOUT_MS,
+        allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
+        clock
+      }),
+      botKey: config.WECOM_ENCODING_AES_KEY,
+      limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
       log
     }),
-    events: createEvents({ hooks: options, welcomeText: config.WECOM_WELCOME_TEXT, feedback, facts, clock, log, scope }),
-    feedback: options.onFeedback && feedback,
-    conversationOf: createConversations({
-      ...conversationStores,
-      scope: config.WECOM_CONVERSATION_SCOPE,
-      parallel: config.WECOM_PARALLEL_TURNS
-    }),
-    commandOf: createCommands(options.commands ?? {}, texts),
-    firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS,
-    isDeliverable: lateReplies.accepts,
-    facts
+    activeReply: createActiveReply({ ...options.activeReply, clock }),
+    access: {
+      lists: {
+        users: { allow: config.WECOM_ALLOW_USERS, deny: config.WECOM_DENY_USERS },
+        chats: { allow: config.WECOM_ALLOW_CHATS, deny: config.WECOM_DENY_CHATS },
+        bots: { allow: config.WECOM_ALLOW_BOTS, deny: config.WECOM_DENY_BOTS }
+      },
+      messagesPerMinute: config.WECOM_USER_MESSAGES_PER_MINUTE,
+      maxRunning: config.WECOM_USER_MAX_RUNNING,
+      decide: options.access?.decide
+    },
+    conversationScope: config.WECOM_CONVERSATION_SCOPE,
+    parallel: config.WECOM_PARALLEL_TURNS,
+    commands: options.commands ?? {},
+    hooks: options,
+    welcomeText: config.WECOM_WELCOME_TEXT,
+    firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
   })
-  const refuse = createRefusals(fastify.log, clock)
+  const refuse = createRefusals(log, clock)
   const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
 
   // All of this concerns this route alone: nothing of the host's is seen or changed by it.

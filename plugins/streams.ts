@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { BotStores } from '../lib/bot.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import { configOf, readConfig } from '../lib/config.ts'
@@ -13,7 +14,6 @@ import { viewOf, viewsOf } from '../lib/state-view.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
 import type { RedisClient } from '../lib/stores/redis-connection.ts'
 import { createStores } from '../lib/stores/stores.ts'
-import type { Stores } from '../lib/stores/stores.ts'
 import { createStreams } from '../lib/streams.ts'
 import type { StreamInput, Streams } from '../lib/streams.ts'
 import type { StreamState } from '../lib/stream-state.ts'
@@ -107,7 +107,7 @@ declare module 'fastify' {
      */
     drainStreams (): Promise<void>
     [kStreams]: Streams
-    [kStores]: Pick<Stores, 'history' | 'lines' | 'facts'>
+    [kStores]: BotStores
   }
 }
 

@@ -1,5 +1,7 @@
 export { createSimulator } from '../lib/simulator.ts'
 export type { Simulator, SimulatorOptions, VerifyResult } from '../lib/simulator.ts'
+export type { EventOptions, SimulatedEvent } from '../lib/simulator-event.ts'
+export type { SimulatedSender } from '../lib/simulator-message.ts'
 export type { PostOverrides, PostResult } from '../lib/simulator-post.ts'
 export type { SendOptions, SimulatedMessage, Transcript, TranscriptFrame } from '../lib/simulator-conversation.ts'
 export type { InjectApp, SimulatorTarget } from '../lib/simulator-transport.ts'

@@ -168,7 +168,8 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
       TOO_LARGE: '文件太大',
       TIMEOUT: '下载超时',
       BROKEN: '下载失败',
-      UNDECRYPTABLE: '无法解密'
+      UNDECRYPTABLE: '无法解密',
+      TOO_MANY: '一次发送的文件太多'
     },
     bytes: count => `${count} 字节`,
     content: what => `${what}的内容：`,
@@ -191,7 +192,8 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
       TOO_LARGE: 'it is too large',
       TIMEOUT: 'the download took too long',
       BROKEN: 'the download failed',
-      UNDECRYPTABLE: 'it could not be decrypted'
+      UNDECRYPTABLE: 'it could not be decrypted',
+      TOO_MANY: 'too many came at once'
     },
     bytes: count => `${count} bytes`,
     content: what => `[${what}]`,

@@ -1,4 +1,4 @@
-/** Small facts that are forgotten when their time is over. */
+/** Small facts that are forgotten when their time is over. Every promise settles within a bounded time: replies wait behind it. */
 export interface FactStore {
   /**
    * Keeps a fact where there is none under that key, and gives the one that is kept: of any number of callers with

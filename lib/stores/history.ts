@@ -3,7 +3,7 @@ import type { HistoryTurn } from '../sources/source.ts'
 export interface History {
   /** Oldest first. */
   turns: HistoryTurn[]
-  /** Changes when the conversation is cleared. */
+  /** Tells turns that were asked before a clearing of the conversation from those after it. */
   generation: number
 }
 
@@ -11,7 +11,10 @@ export interface History {
 export interface HistoryStore {
   /** Gives a copy, which is the caller's to change. */
   read (key: string): Promise<History>
-  /** Adds a turn, the oldest going where a bound is reached. Nothing is added where the conversation was cleared or forgotten since. */
+  /**
+   * Adds a turn, the oldest going where a bound is reached. Nothing is added where the conversation was cleared since;
+   * where it was forgotten, because the answer took so long, it begins anew with this turn.
+   */
   add (key: string, generation: number, turn: HistoryTurn): Promise<void>
   clear (key: string): Promise<void>
   close (): Promise<void>

@@ -2,30 +2,36 @@ import { Buffer } from 'node:buffer'
 import type { Clock } from '../clock.ts'
 import type { HistoryTurn } from '../sources/source.ts'
 import { ExpiringMap } from './expiring-map.ts'
-import type { History, HistoryLimits, HistoryStore } from './history.ts'
+import type { HistoryLimits, HistoryStore } from './history.ts'
+
+/** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
+const MAX_TURN_MS = 60 * 60_000
 
 /** Histories in this process's memory; beyond `max` conversations the longest untouched one is forgotten early. */
 export function createMemoryHistory (clock: Clock, limits: HistoryLimits, max: number): HistoryStore {
-  const histories = new ExpiringMap<History>(clock, max)
-  // Of the whole store, so that a forgotten conversation never takes up an old number again.
-  let generations = 0
-
-  const start = (): History => ({ turns: [], generation: ++generations })
+  const histories = new ExpiringMap<readonly HistoryTurn[]>(clock, max)
+  const cleared = new ExpiringMap<number>(clock, max)
+  // Of the whole store: it counts the clearings.
+  let generation = 0
 
   return {
     async read (key) {
-      const history = histories.get(key) ?? start()
-      // A conversation that has begun can be cleared before its first turn is over.
-      histories.set(key, history, limits.idleMs)
-      return { ...history, turns: history.turns.map(turn => ({ ...turn })) }
+      const turns = histories.get(key) ?? []
+      if (turns.length > 0) histories.set(key, turns, limits.idleMs)
+      return { generation, turns: turns.map(turn => ({ ...turn })) }
     },
-    async add (key, generation, turn) {
-      const history = histories.get(key)
-      if (history === undefined || history.generation !== generation) return
-      histories.set(key, { generation, turns: withinLimits([...history.turns, { ...turn }], limits) }, limits.idleMs)
+    async add (key, asked, turn) {
+      if ((cleared.get(key) ?? 0) > asked) return
+      histories.set(key, withinLimits([...histories.get(key) ?? [], { ...turn }], limits), limits.idleMs)
     },
-    async clear (key) { histories.delete(key) },
-    async close () { histories.clear() }
+    async clear (key) {
+      histories.delete(key)
+      cleared.set(key, ++generation, MAX_TURN_MS)
+    },
+    async close () {
+      histories.clear()
+      cleared.clear()
+    }
   }
 }
 

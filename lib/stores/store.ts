@@ -79,6 +79,8 @@ export interface Notes {
   /** For the last frame. */
   readonly images?: readonly ImageItem[]
   readonly card?: TemplateCard
+  /** Images or a card have come since the bubble was over. */
+  readonly tooLate?: true
 }
 
 /** An immutable snapshot. The same object is handed out until something changes. */

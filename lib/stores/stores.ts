@@ -1,9 +1,7 @@
+import type { BotStores } from '../bot.ts'
 import type { Clock } from '../clock.ts'
 import type { StreamsConfig } from '../config.ts'
 import type { Logger } from '../logger.ts'
-import type { FactStore } from './facts.ts'
-import type { HistoryStore } from './history.ts'
-import type { LineStore } from './lines.ts'
 import { createMemoryFacts } from './memory-facts.ts'
 import { createMemoryHistory } from './memory-history.ts'
 import { createMemoryLines } from './memory-lines.ts'
@@ -18,11 +16,8 @@ import { createRedisStreams } from './redis-streams.ts'
 import type { StreamStore } from './store.ts'
 
 /** Everything that is kept. */
-export interface Stores {
+export interface Stores extends BotStores {
   store: StreamStore
-  history: HistoryStore
-  lines: LineStore
-  facts: FactStore
   /** Closes what holds them; each of them has its own `close`. */
   close (): Promise<void>
 }

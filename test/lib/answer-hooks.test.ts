@@ -48,6 +48,21 @@ t.test('a hook that throws, rejects or gives what is no decision costs a line in
   }
 })
 
+t.test('what a hook quotes of a question or an answer is kept out of the log', async t => {
+  const turn: Turn = {
+    ...TURN, quote: { text: 'my quote' }, history: [{ prompt: 'my earlier prompt', reply: 'my earlier answer' }], message: { response_url: 'https://my-response-url', image: { url: 'https://my-image' } }
+  }
+  const { hooks, log } = setUp({
+    onMessage: ({ quote, history, message }) => { throw new Error([quote?.text, history?.[0]?.prompt, history?.[0]?.reply, message?.['response_url']].join()) },
+    onFinish: ({ state, question }) => { throw new Error(`${state.content} ${question.message?.['response_url']}`, { cause: new Error(JSON.stringify(question.message)) }) }
+  })
+  await hooks.onMessage('s', turn, signal)
+  await hooks.onFinish({ ...FINISH, question: turn })
+  t.equal(log.lines.length, 2)
+  t.notMatch(JSON.stringify(log.lines.map(({ fields }) => fields)), /my /)
+  t.notMatch(JSON.stringify(log.lines), /my-/)
+})
+
 t.test('a hook that takes ten seconds is not waited for, and may fail later', async t => {
   let fail = (): void => {}
   const { hooks, log, clock } = setUp({ onMessage: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('late')) }) })

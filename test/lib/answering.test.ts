@@ -223,7 +223,7 @@ t.test('a store that fails before the answer ends the stream with a sentence', a
 
 t.test('a store that fails behind the answer costs a line in the log, not the reply', async t => {
   for (const [broken, message] of [
-    [{ history: { add: away } }, 'a question could not be seen through'],
+    [{ history: { add: away } }, 'an answer could not be remembered'],
     [{ lines: { leave: away } }, 'a place in the line could not be given up']
   ] as Array<[Setup, string]>) {
     const { say, shown, answer, log } = setUp(broken)
@@ -232,7 +232,7 @@ t.test('a store that fails behind the answer costs a line in the log, not the re
     t.equal(await shown(id), 'my-answer')
     t.match(log.lines.filter(({ level }) => level === 'error'), [{ message, fields: { streamId: id, cause: { type: 'Error' } } }])
     t.notMatch(JSON.stringify(log.lines), /my-answer/)
-    t.notMatch(JSON.stringify(log.lines.filter(line => line.message.startsWith('a question'))), /my-question/)
+    t.notMatch(JSON.stringify(log.lines.filter(line => line.message.startsWith('an answer'))), /my-question/)
   }
 })
 
@@ -321,6 +321,38 @@ t.test('an answer that outlives its bubble is delivered, and the next question d
   t.strictSame(finished.map(({ question, late }) => [question.prompt, late]), [['slow', 'failed'], ['waits', 'delivered']])
 })
 
+t.test('a history that cannot be written keeps nobody from the rest of an answer', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const finished: Finish[] = []
+  const { say, answer } = setUp({ activeReply, history: { add: away }, hooks: { onFinish: finish => { finished.push(finish) } } })
+  await say('a', URL_OF_WECOM)
+  await answer('x'.repeat(30_000))
+  t.equal(sent.length, 1)
+  await sent[0]?.end()
+  t.match(finished, [{ late: 'delivered' }])
+})
+
+t.test('a store that cannot tell how a stream ended is told in the log, and blocks nobody', async t => {
+  const { say, answer, log, prompts } = setUp({ store: { read: away } })
+  await say('my-question')
+  await answer('my-answer')
+  t.match(log.lines.at(-1), { message: 'a question could not be seen through', fields: { cause: { type: 'Error' } } })
+  t.notMatch(JSON.stringify(log.lines.at(-1)), /my-/)
+  await say('b')
+  t.strictSame(prompts(), ['my-question', 'b'])
+})
+
+t.test('a stop behind the bubble is not told as the whole answer', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const { say, hand, clock } = setUp({ activeReply, limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  await say('slow', URL_OF_WECOM)
+  await hand.call().push('to be')
+  await clock.advance(1000)
+  await say('/stop')
+  await settle()
+  t.strictSame(sent.map(({ content }) => content), [texts.stopped])
+})
+
 t.test('without a way to deliver, nothing goes on behind the bubble', async t => {
   const { say, shown, hand, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const id = await say('slow', URL_OF_WECOM)
@@ -377,11 +409,23 @@ t.test('the host can send a question to a source of its own, and one that is not
   t.strictSame(prompts(), [])
 })
 
-t.test('a stop does not wait for a hook', async t => {
-  const { say, shown, streams } = setUp({ hooks: { onMessage: () => new Promise(() => {}) } })
+t.test('a stop does not wait for a hook, nor does the next question', async t => {
+  const { say, shown, streams, prompts, log } = setUp({ hooks: { onMessage: ({ prompt }) => prompt === 'a' ? new Promise(() => {}) : undefined } })
   const id = await say('a')
+  await say('b')
+  t.strictSame(prompts(), [])
   await streams.stop(id)
   t.equal(await shown(id), texts.stopped)
+  t.strictSame(prompts(), ['b'])
+  t.strictSame(log.lines.filter(({ level }) => level !== 'info'), [])
+})
+
+t.test('a turn of the host that names no source is for the one of the bot', async t => {
+  const { say, shown, prompts } = setUp({
+    source: yielding('of the bot'), hooks: { onMessage: turn => ({ ...turn, source: undefined }) as unknown as MessageDecision }
+  })
+  t.equal(await shown(await say('a')), 'of the bot')
+  t.strictSame(prompts(), [])
 })
 
 const refusals = (log: { lines: Array<{ message: string, fields: Record<string, unknown> }> }): unknown[] =>

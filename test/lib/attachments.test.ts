@@ -124,7 +124,7 @@ t.test('of more than ten the first ten are fetched, the others are lost', async 
     for (const { give } of fetching) give()
     const kept = (await got).filter(attachment => 'data' in attachment)
     t.equal(kept.length, 10)
-    t.strictSame((await got).slice(10), Array.from({ length: lost }, () => ({ kind: 'image', lost: 'REFUSED' })))
+    t.strictSame((await got).slice(10), Array.from({ length: lost }, () => ({ kind: 'image', lost: 'TOO_MANY' })))
   }
 })
 

@@ -5,6 +5,8 @@ import { createManualClock } from '../fixtures/clock.ts'
 import { createLog } from '../fixtures/log.ts'
 import { settle } from '../fixtures/sources.ts'
 
+const EVENT = { chat: { type: 'single' as const }, message: {} }
+
 function setUp () {
   const clock = createManualClock()
   const log = createLog()
@@ -13,15 +15,15 @@ function setUp () {
 
 t.test('what a hook gives is given, at once or later', async t => {
   const { run, log, clock } = setUp()
-  t.same(await run('onEnterChat', () => 'hi', []), { value: 'hi' })
-  t.same(await run('onCardEvent', async () => undefined, []), { value: undefined })
+  t.same(await run('onEnterChat', () => 'hi', EVENT), { value: 'hi' })
+  t.same(await run('onCardEvent', async () => undefined, EVENT), { value: undefined })
   t.strictSame(log.lines, [])
   t.equal(clock.pending, 0)
 })
 
 t.test('a hook has a logger that says whose it is', async t => {
   const { run, log } = setUp()
-  await run('onFeedback', ({ log }) => { log.info({ a: 1 }, 'mine') }, [])
+  await run('onFeedback', ({ log }) => { log.info({ a: 1 }, 'mine') }, EVENT)
   t.strictSame(log.lines, [{ level: 'info', message: 'mine', fields: { hook: 'onFeedback', a: 1 } }])
 })
 
@@ -32,7 +34,7 @@ const failing: Array<[name: string, hook: () => unknown]> = [
 for (const [name, hook] of failing) {
   t.test(`a hook that ${name} costs a line without content`, async t => {
     const { run, log, clock } = setUp()
-    t.equal(await run('onFeedback', hook, ['comment']), undefined)
+    t.equal(await run('onFeedback', hook, { ...EVENT, message: { event: { feedback_event: { content: 'comment' } } } }), undefined)
     t.match(log.lines, [{ level: 'error', message: 'an event hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }])
     t.equal(log.lines.length, 1)
     t.equal(clock.pending, 0)
@@ -43,7 +45,7 @@ async function callSlow (t: Test, settleIt: (resolve: (value: string) => void, r
   const { run, log, clock } = setUp()
   let end = (): void => {}
   let given: unknown = 'not yet'
-  run('onEnterChat', () => new Promise<string>((resolve, reject) => { end = () => settleIt(resolve, reject) }), []).then(value => { given = value }, t.fail)
+  run('onEnterChat', () => new Promise<string>((resolve, reject) => { end = () => settleIt(resolve, reject) }), EVENT).then(value => { given = value }, t.fail)
   await clock.advance(2999)
   t.equal(given, 'not yet')
   await clock.advance(1)

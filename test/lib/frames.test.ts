@@ -345,14 +345,17 @@ t.test('what is left of a sealed bubble says how the answer ended', async t => {
   t.equal(rest({ content: '```\nab', notice: 'LENGTH' }), `\`\`\`\nb\n\`\`\`\n\n${texts.length}`)
   t.equal(rest({ content: '```\na', notice: 'LENGTH' }), texts.length, 'no fence around nothing')
   t.equal(rest({ notice: 'STOPPED' }), ' world')
+  t.equal(rest({ content: 'hello', notice: 'STOPPED' }), texts.stopped, 'what was stopped was not the whole answer')
   t.equal(rest({ status: 'error', content: 'hello', failure: { code: 'TIMEOUT', reference: 'r' } }), `${texts.failures.TIMEOUT}（编号 r）`)
   t.equal(rest({ notes: { lost: ['BROKEN'] } }), ` world\n\n（附件未能读取：${texts.lost.BROKEN}）`)
   t.equal(rest({ reasoning: 'hm' }), ' world', 'thinking is left out')
   t.equal(rest({ content: '', notes: { sealedAt: 0 } }), texts.empty)
   const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
-  t.equal(rest({ notes: { images } }), ` world\n\n${texts.tooLate}`)
-  t.equal(rest({ content: '', notes: { sealedAt: 0, card: CARD } }), `${texts.empty}\n\n${texts.tooLate}`)
-  t.notOk('msg_item' in replyOf({ status: 'done', content: 'hello', notes: { sealedAt: 5, images } }).stream)
+  t.equal(rest({ notes: { tooLate: true } }), ` world\n\n${texts.tooLate}`)
+  t.equal(rest({ content: '', notes: { sealedAt: 0, tooLate: true } }), `${texts.empty}\n\n${texts.tooLate}`)
+  t.equal(rest({ notes: { images, card: CARD } }), ' world', 'what came in time was shown')
+  t.equal(rest({ content: '', notes: { sealedAt: 0, images } }), texts.complete)
+  t.match(replyOf({ status: 'running', content: 'hello', notes: { sealedAt: 5, images } }).stream, { finish: true, msg_item: images })
 })
 
 t.test('what is left of code begins with its fence', async t => {
@@ -376,7 +379,7 @@ t.test('sentences of the greatest length still fit behind what is left', async t
     cut: long('{bytes}'), reference: long('{reference}'), failures: { BROKEN: long('') }, lostAttachment: long('{reason}'), lost: { BROKEN: long('') }, tooLate: long('')
   }))
   const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
-  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notes: { sealedAt: 600, lost: ['BROKEN'], card: CARD } })) as string
+  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notes: { sealedAt: 600, lost: ['BROKEN'], tooLate: true } })) as string
   t.ok(bytes(rest) <= MAX_FRAME_BYTES)
   t.ok(rest.endsWith('好'))
 })

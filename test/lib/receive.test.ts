@@ -516,8 +516,18 @@ t.test('a card comes once, with the end, and again only to the callback that it 
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard)
   t.same(await parsed(refresh(id, { msgid: 'r3' })), without)
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard, 'its reply was lost')
-  t.same(await parsed(refresh(id, { msgid: undefined })), without)
+  for (const msgid of [undefined, '']) t.same(await parsed(refresh(id, { msgid })), without)
   t.same(log.lines.map(({ message }) => message), ['stream ended'])
+})
+
+t.test('a callback without a name is like no other', async t => {
+  const { receive, hand, replyTo } = setUp()
+  const { id } = await replyTo(message('hi'))
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().end()
+  const kinds = []
+  for (let n = 0; n < 2; n++) kinds.push(JSON.parse(await receive(refresh(id, { msgid: '' }) as Message) as string).msgtype)
+  t.same(kinds, ['stream_with_template_card', 'stream'])
 })
 
 t.test('a fast answer has its card in the first frame, and a repeated delivery of the message as well', async t => {
@@ -534,6 +544,25 @@ t.test('where it cannot be told whether a card was shown, the text comes without
   const receive = bot({ source: yielding('look', { type: 'card', card: CARD }), firstReplyGraceMs: 200 })
   t.match(JSON.parse(await receive(message('hi') as Message) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } })
   t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
+})
+
+t.test('a card that comes before the bubble is over is shown with its end, though the text goes on', async t => {
+  const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  const sent: string[] = []
+  const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(content) } } })
+  const { id } = read(await receive(message('hi') as Message))
+  await settle()
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().push('a')
+  await clock.advance(1000)
+  const shown = [JSON.parse(await receive(refresh(id, { msgid: 'r1' }) as Message) as string)]
+  await hand.call().push('b')
+  await hand.call().push({ type: 'card', card: CARD })
+  await hand.call().end()
+  shown.push(JSON.parse(await receive(refresh(id, { msgid: 'r2' }) as Message) as string))
+  const stream = { id, finish: true, content: `a\n\n${texts.later}` }
+  t.same(shown, [{ msgtype: 'stream_with_template_card', stream, template_card: CARD }, { msgtype: 'stream', stream }])
+  t.same(sent, [`b\n\n${texts.tooLate}`])
 })
 
 t.test('a card that comes when the bubble is over is not shown', async t => {

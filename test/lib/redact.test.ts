@@ -26,6 +26,8 @@ t.test('given secrets go wherever they stand, also within JSON', async t => {
   t.equal(redact(`bad request: ${prompt}`, [prompt]), 'bad request: [redacted]')
   t.equal(redact(`bad request: ${JSON.stringify({ prompt })}`, [prompt]), 'bad request: {"prompt":"[redacted]"}')
   t.equal(redact('one two', ['one', 'two']), '[redacted] [redacted]')
+  t.equal(redact('at https://a/secret', ['https', 'a', 'https://a/secret']), '[redacted]t [redacted]', 'a shorter one leaves nothing of a longer one behind')
+  t.equal(redact('red e', ['red', 'e']), '[redacted] [redacted]', 'nor is one found in what stands for another')
   t.equal(redact('e', ['e']), '[redacted]', 'what was put in place of a secret is left alone')
 })
 

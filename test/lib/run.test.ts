@@ -6,7 +6,7 @@ import type { EndReason } from '../../lib/ending.ts'
 import { SourceError } from '../../lib/errors.ts'
 import { Run } from '../../lib/run.ts'
 import type { ReasoningMode, RunLimits } from '../../lib/run.ts'
-import type { Source } from '../../lib/sources/source.ts'
+import type { Source, Turn } from '../../lib/sources/source.ts'
 import { createMemoryStore } from '../../lib/stores/memory.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { createManualClock } from '../fixtures/clock.ts'
@@ -548,6 +548,15 @@ t.test('a stream that fails leaves one line with its class, its reference and it
   }
 })
 
+t.test('an error of a source that quotes what came with the question tells none of it', async t => {
+  const { run, log, stored } = open()
+  const turn: Turn = { prompt: 'q', quote: { text: 'my-quote' }, history: [{ prompt: 'p', reply: 'my-reply' }], message: { response_url: 'https://my-response-url' }, deadline: 1 }
+  run.start({ source: throwing(new Error('my-quote my-reply https://my-response-url')), turn, reasoning: 'hide' })
+  await stored()
+  t.equal(log.lines.length, 1)
+  t.notMatch(JSON.stringify(log.lines), /my-/)
+})
+
 t.test('what comes before the source has the signal of the stream, and no clock but the deadline', async t => {
   const { run, start, clock, stored } = open()
   let found!: (value: string) => void
@@ -700,6 +709,22 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
   t.strictSame(await stored(), { status: 'done', content: '123456789', notes: { sealedAt: 5 } })
   t.strictSame(log.lines.map(({ message }) => message), ['stream ended'])
   t.equal(clock.pending, 0)
+})
+
+t.test('a bubble is sealed with the card that it has, and what comes later is noted to be too late', async t => {
+  const noted: object[] = []
+  const { call, stored, clock } = startHand({
+    bubble: 400, wrap: memory => ({ note: async (id, epoch, notes) => { noted.push(notes); return await memory.note(id, epoch, notes) } })
+  })
+  await clock.advance(250)
+  await call.push({ type: 'card', card: CARD })
+  await clock.advance(150)
+  t.strictSame(await stored(), { status: 'running', content: '', notes: { card: CARD, sealedAt: 0 } })
+  await call.push({ type: 'image', data: '' })
+  await call.push('a')
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: 'a', notes: { card: CARD, sealedAt: 0, tooLate: true } })
+  t.strictSame(noted, [{ card: CARD, sealedAt: 0 }, { tooLate: true }], 'each is stored once')
 })
 
 t.test('a sealed stream has its deadline, and its clocks for silence', async t => {

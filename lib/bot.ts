@@ -1,0 +1,111 @@
+import { createAccess } from './access.ts'
+import type { Decide } from './access.ts'
+import { createAccessLists } from './access-lists.ts'
+import type { AccessListsOptions } from './access-lists.ts'
+import type { ActiveReply } from './active-reply.ts'
+import { createAnswerHooks } from './answer-hooks.ts'
+import type { AnswerHooks } from './answer-hooks.ts'
+import { createAnswering } from './answering.ts'
+import type { FetchAttachments } from './attachments.ts'
+import type { Clock } from './clock.ts'
+import { createCommands } from './commands.ts'
+import type { CommandOptions } from './commands.ts'
+import { createConversations } from './conversations.ts'
+import type { ConversationScope } from './conversations.ts'
+import type { EventHooks } from './event-hooks.ts'
+import { createEvents } from './events.ts'
+import { createFeedbackLinks } from './feedback.ts'
+import { createFrames } from './frames.ts'
+import { createLateReplies } from './late-reply.ts'
+import type { Logger } from './logger.ts'
+import { createReceive } from './receive.ts'
+import type { Receive } from './receive.ts'
+import type { ReasoningMode } from './run.ts'
+import type { Source } from './sources/source.ts'
+import type { FactStore } from './stores/facts.ts'
+import type { HistoryStore } from './stores/history.ts'
+import type { LineStore } from './stores/lines.ts'
+import type { Streams } from './streams.ts'
+import type { Texts } from './texts.ts'
+import { createUserLimits } from './user-limits.ts'
+
+/** What is kept of conversations and users. */
+export interface BotStores {
+  history: HistoryStore
+  lines: LineStore
+  facts: FactStore
+}
+
+export interface BotOptions {
+  streams: Streams
+  stores: BotStores
+  texts: Texts
+  clock: Clock
+  log: Logger
+  /** Keeps this bot apart from another in the same app. */
+  scope: string
+  botName: string
+  /** Undefined is that of the streams. */
+  source: Source | undefined
+  reasoning: ReasoningMode
+  attachments: FetchAttachments
+  activeReply: ActiveReply
+  access: BotAccess
+  conversationScope: ConversationScope
+  parallel: boolean
+  commands: CommandOptions
+  hooks: AnswerHooks & EventHooks
+  welcomeText: string
+  firstReplyGraceMs: number
+}
+
+export interface BotAccess {
+  lists: AccessListsOptions
+  messagesPerMinute: number
+  maxRunning: number
+  decide: Decide | undefined
+}
+
+/** Puts a bot together: all that is between an opened message and the plaintext of its reply. */
+export function assembleBot (options: BotOptions): Receive {
+  const { streams, stores, texts, clock, log, scope, hooks } = options
+  const { facts } = stores
+  const { lists, messagesPerMinute, maxRunning, decide } = options.access
+  const frames = createFrames(texts)
+  const lateReplies = createLateReplies({ activeReply: options.activeReply, frames, facts, log })
+  const feedback = createFeedbackLinks({ facts, log })
+  const access = createAccess({
+    streams,
+    log,
+    clock,
+    lists: createAccessLists(lists),
+    limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
+    decide
+  })
+  return createReceive({
+    streams,
+    frames,
+    log,
+    scope,
+    botName: options.botName,
+    access,
+    answering: createAnswering({
+      streams,
+      access,
+      attachments: options.attachments,
+      source: options.source,
+      reasoning: options.reasoning,
+      lateReplies,
+      hooks: createAnswerHooks(hooks, { clock, log }),
+      texts,
+      log
+    }),
+    events: createEvents({ hooks, welcomeText: options.welcomeText, feedback, facts, clock, log, scope }),
+    feedback: hooks.onFeedback && feedback,
+    conversationOf: createConversations({ ...stores, scope: options.conversationScope, parallel: options.parallel }),
+    commandOf: createCommands(options.commands, texts),
+    firstReplyGraceMs: options.firstReplyGraceMs,
+    isDeliverable: lateReplies.accepts,
+    facts
+  })
+}
