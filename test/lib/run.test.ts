@@ -15,7 +15,7 @@ import { closing, createHandSource, endless, returning, settle, silent, throwing
 
 const HIGH = '\ud83d'
 const LOW = '\ude00'
-const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
+const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'OWNER_LOST', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
 
 interface Given {
   limits?: Partial<RunLimits>
@@ -39,7 +39,8 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     createId: () => 'ab12cd34ef56',
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
-  const run = new Run(deps, 's', { bubble: clock.now() + bubble, deadline: clock.now() + 1000 }, created(memory.create({ id: 's' })))
+  const stream = { id: 's' }
+  const run = new Run(deps, { stream, epoch: 1, bubble: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) })
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
