@@ -86,7 +86,7 @@ export class SharedStreamWriter implements Writer {
   }
 
   #sync (): Promise<boolean> {
-    if (this.#isStored) return Promise.resolve(true)
+    if (this.#left || this.#isStored) return Promise.resolve(!this.#left)
     this.#syncing ??= this.#storeAll()
     return this.#syncing
   }

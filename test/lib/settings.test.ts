@@ -36,7 +36,7 @@ const BAD_TEXTS: Record<string, string[]> = {
   WECOM_LANGUAGE: ['zh', 'EN', 'en-US', 'fr'],
   WECOM_CONVERSATION_SCOPE: ['group', 'Member', 'true'],
   STREAM_ON_OWNER_LOST: ['fail', 'Restart', 'true'],
-  REDIS_URL: ['localhost:6379', '127.0.0.1', 'http://host', 'unix:///run/redis', 'redis:host', 'redis://', 'redis:///1', 'REDIS://host', 'redis://ho st', ' redis://host', 'redis://host:99999', 'redis://:hunter2@host:x'],
+  REDIS_URL: ['localhost:6379', '127.0.0.1', 'http://host', 'unix:///run/redis', 'redis:host', 'redis:///1', 'REDIS://host', 'redis://ho st', ' redis://host', 'redis://host:99999', 'redis://:hunter2@host:x'],
   REDIS_PREFIX: ['a{b', '{a}:', '}'],
   STREAM_REASONING: ['maybe', 'HIDE', 'show ', 'true'],
   OPENAI_API_KEY: ['sk-1 2', 'sk-1\n', 'sk-密', 'sk\u0000', 'sk-\u00e9'],
