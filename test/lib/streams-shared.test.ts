@@ -261,13 +261,15 @@ t.test('what is taken over just as draining begins is given back', async t => {
   const { memory, join } = share()
   let go = (): void => {}
   const one = join()
-  const two = join({ wrap: store => ({
-    adopt: async id => {
-      const adoption = await store.adopt(id)
-      await new Promise<void>(resolve => { go = resolve })
-      return adoption
-    }
-  }) })
+  const two = join({
+    wrap: store => ({
+      adopt: async id => {
+        const adoption = await store.adopt(id)
+        await new Promise<void>(resolve => { go = resolve })
+        return adoption
+      }
+    })
+  })
   two.takeUp()
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
