@@ -104,7 +104,8 @@ export class Run {
   readonly #shared: SharedStreamWriter | undefined
   readonly #watchdog: Watchdog
   #sealed = false
-  #lost = false
+  /** The stream is another's by now, or is to be. */
+  #left = false
   readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: (measures?: Measures) => void
   #extras: Extras | undefined
@@ -147,6 +148,7 @@ export class Run {
    * a failure ends it.
    */
   async prepare<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    if (this.#finished) return undefined
     this.#abort ??= new AbortController()
     try {
       const result = await work(this.#abort.signal)
@@ -201,7 +203,7 @@ export class Run {
 
   /** Gives the owner's sign of life, and hears whether the stream is still its own, and whether it is to stop. */
   async renew (): Promise<void> {
-    if (this.#shared === undefined || await this.#created !== this.id) return
+    if (this.#shared === undefined || await this.#created !== this.id || this.#left) return
     const ownership = await this.#deps.store.renew(this.id, this.#epoch)
     if (ownership === 'stopping') this.finish('STOP')
     if (ownership === 'lost' && !this.#finished) await this.#shared.recover()
@@ -210,6 +212,8 @@ export class Run {
   /** Leaves the stream, as it is, to whoever will adopt it. */
   async handOver (): Promise<void> {
     if (!this.#stopWork()) return
+    this.#left = true
+    this.#shared?.leave()
     try {
       if (await this.#created === this.id) await this.#deps.store.release(this.id, this.#epoch)
     } finally {
@@ -219,7 +223,7 @@ export class Run {
 
   /** The stream is another's by now. */
   #lose (): void {
-    this.#lost = true
+    this.#left = true
     this.#deps.log.warn({ streamId: this.id }, 'a stream was lost to another owner')
     if (this.#stopWork()) this.#resolveEnded()
   }
@@ -249,7 +253,7 @@ export class Run {
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
-    if (this.#lost) return false
+    if (this.#left) return false
     const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
     if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
     else this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')

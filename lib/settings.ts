@@ -137,7 +137,7 @@ export const streamsSettings = {
   WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
   REDIS_URL: {
     ...text('redis.url', undefined, 'the address of a Redis or Valkey server: redis://[user:password@]host[:port][/database], or rediss:// with TLS'),
-    check: value => /^rediss?:\/\//.test(String(value)) && URL.canParse(String(value))
+    check: value => /^rediss?:\/\/[^/?#]/.test(String(value)) && URL.canParse(String(value))
   },
   REDIS_PREFIX: { ...text('redis.prefix', 'wecom:', 'what all keys begin with, without braces'), check: value => !/[{}]/.test(String(value)), telling: true },
   REDIS_COMMAND_TIMEOUT_MS: ms('redis.commandTimeoutMs', 300),

@@ -24,16 +24,15 @@ export class SharedStreamWriter implements Writer {
   readonly #whole: Record<Track, string> = { reasoning: '', content: '' }
   readonly #stored: Record<Track, number> = { reasoning: 0, content: 0 }
   #notes: Notes
-  #notesChanged = false
-  #begun = false
-  #lost = false
+  #storedNotes: Notes
+  #left = false
   #hurry: (() => void) | undefined
   #ending = false
   #syncing: Promise<boolean> | undefined
 
   constructor (given: SharedWriting) {
     this.#given = given
-    this.#notes = given.stream.notes ?? {}
+    this.#notes = this.#storedNotes = given.stream.notes ?? {}
   }
 
   get length (): number {
@@ -49,7 +48,6 @@ export class SharedStreamWriter implements Writer {
 
   async note (notes: Notes): Promise<boolean> {
     this.#notes = { ...this.#notes, ...notes }
-    this.#notesChanged = true
     return await this.#sync()
   }
 
@@ -63,51 +61,70 @@ export class SharedStreamWriter implements Writer {
   /** The store does not know the owner: either it has lost the stream, which is written anew, or the stream is another's. */
   async recover (): Promise<boolean> {
     const { store, stream, epoch, onLost } = this.#given
-    if (this.#lost) return false
+    if (this.#left) return false
     const { content, reasoning } = this.#whole
     if (await store.restore({ ...stream, notes: this.#notes }, epoch, { content, reasoning })) return true
-    if (!this.#lost) {
-      this.#lost = true
+    if (!this.#left) {
+      this.#left = true
       onLost()
     }
     return false
+  }
+
+  /** Writes nothing more: the stream is another's to write. */
+  leave (): void {
+    this.#left = true
+    this.#hurry?.()
   }
 
   get #unstored (): number {
     return this.#whole.content.length - this.#stored.content + this.#whole.reasoning.length - this.#stored.reasoning
   }
 
+  get #isStored (): boolean {
+    return this.#unstored === 0 && this.#notes === this.#storedNotes
+  }
+
   #sync (): Promise<boolean> {
-    this.#syncing ??= this.#storeAll().finally(() => { this.#syncing = undefined })
+    if (this.#left || this.#isStored) return Promise.resolve(!this.#left)
+    this.#syncing ??= this.#storeAll()
     return this.#syncing
   }
 
   async #storeAll (): Promise<boolean> {
-    const { store, stream: { id }, epoch } = this.#given
-    while (this.#unstored > 0 || this.#notesChanged) {
-      await this.#gather()
-      for (const track of ['reasoning', 'content'] as const) {
-        const offset = this.#stored[track]
-        const text = this.#whole[track].slice(offset)
-        if (text === '') continue
-        if (!await this.#persist(() => store.append(id, epoch, track, offset, text))) return false
-        this.#stored[track] = offset + text.length
+    try {
+      while (!this.#isStored) {
+        await this.#gather()
+        if (!await this.#storeOnce()) return false
       }
-      if (!this.#notesChanged) continue
-      this.#notesChanged = false
-      const notes = this.#notes
-      if (!await this.#persist(() => store.note(id, epoch, notes))) return false
+      return true
+    } finally {
+      // Not a moment later, for what is written then needs another.
+      this.#syncing = undefined
     }
+  }
+
+  async #storeOnce (): Promise<boolean> {
+    const { store, stream: { id }, epoch } = this.#given
+    for (const track of ['reasoning', 'content'] as const) {
+      const offset = this.#stored[track]
+      const text = this.#whole[track].slice(offset)
+      if (text === '') continue
+      if (!await this.#persist(() => store.append(id, epoch, track, offset, text))) return false
+      this.#stored[track] = offset + text.length
+    }
+    const notes = this.#notes
+    if (notes === this.#storedNotes) return true
+    if (!await this.#persist(() => store.note(id, epoch, notes))) return false
+    this.#storedNotes = notes
     return true
   }
 
   /** The first text and the end go out at once. */
   async #gather (): Promise<void> {
     const { clock, timing } = this.#given
-    if (!this.#begun || this.#ending || this.#unstored >= timing.coalesceChars) {
-      this.#begun = true
-      return
-    }
+    const isFirst = this.#stored.content === 0 && this.#stored.reasoning === 0
+    if (isFirst || this.#ending || this.#unstored >= timing.coalesceChars) return
     await new Promise<void>(resolve => {
       const cancel = clock.setTimeout(resolve, timing.coalesceMs)
       this.#hurry = () => {
@@ -121,7 +138,7 @@ export class SharedStreamWriter implements Writer {
   /** Rejects where the store was away for too long. */
   async #persist (write: () => Promise<boolean>): Promise<boolean> {
     const { clock, timing } = this.#given
-    for (let awaySince: number | undefined; ;) {
+    for (let awaySince: number | undefined; !this.#left;) {
       try {
         return await write() || (await this.recover() && await write())
       } catch (error) {
@@ -130,5 +147,6 @@ export class SharedStreamWriter implements Writer {
         await sleep(clock, timing.retryMs)
       }
     }
+    return false
   }
 }

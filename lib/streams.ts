@@ -298,7 +298,9 @@ export function createStreams (options: StreamsOptions) {
     try {
       const adoption = await store.adopt(id)
       const record = adoption && await store.read(id)
-      if (adoption !== undefined && record !== undefined) resume(record, adoption)
+      if (adoption === undefined || record === undefined) return
+      if (draining === undefined) resume(record, adoption)
+      else await store.release(id, adoption.epoch)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be taken over')
     } finally {
@@ -309,10 +311,12 @@ export function createStreams (options: StreamsOptions) {
   function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
     const run = openRun({ id, notes, ...(chat && { chat }), ...(work !== undefined && { work }) }, Promise.resolve(id), { epoch, ageMs })
     log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
-    if (status === 'stopping') return run.finish('STOP')
-    const again = options.onOwnerLost !== 'finish' && adoptions === 1 && limits.deadlineMs - ageMs >= MIN_RESTART_MS ? againOf(work) : undefined
-    if (again === undefined) return run.finish('OWNER_LOST')
-    again(id)
+    const again = againOf(work)
+    const mayRestart = options.onOwnerLost !== 'finish' && adoptions === 1 && limits.deadlineMs - ageMs >= MIN_RESTART_MS
+    if (status === 'stopping') run.finish('STOP')
+    else if (again === undefined || !mayRestart) run.finish('OWNER_LOST')
+    // Where it has ended, there is still to be done what comes with its end.
+    again?.(id)
   }
 
   /** Undefined where this process cannot do it. */

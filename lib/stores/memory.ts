@@ -34,6 +34,9 @@ interface Ended { entry: Entry, bytes: number, expires: number }
 const FIRST_EPOCH = 1
 const NO_NOTES: Notes = Object.freeze({})
 
+const endedSo = (entry: Entry | undefined, epoch: number, outcome: Outcome): boolean =>
+  entry?.outcome !== undefined && epoch === Math.abs(entry.epoch) && JSON.stringify(entry.outcome) === JSON.stringify(outcome)
+
 /** Streams in this process's memory. */
 export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   const { clock, retentionMs, maxFinished, maxFinishedBytes } = options
@@ -148,7 +151,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
 
     async end (id, epoch, outcome) {
       const entry = owned(id, epoch)
-      if (entry === undefined) return false
+      if (entry === undefined) return endedSo(entries.get(id), epoch, outcome)
       finish(entry, outcome)
       changed(entry)
       return true
@@ -186,6 +189,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       entry.notes = Object.freeze(notes)
       entry.epoch = 1 - entry.epoch
       changed(entry)
+      // When a stream began is not kept: nobody but its one process adopts it.
       return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, work: undefined, ageMs: 0 }
     },
 

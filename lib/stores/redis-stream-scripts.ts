@@ -84,10 +84,13 @@ redis.call('HINCRBY', KEYS[1], 'v', 1)
 return 1
 `)
 
-/** Nothing happens where the stream is another's, or has ended. The time to live of what is there stays. */
+/**
+ * Nothing happens where the stream is another's, or has ended. Text that is there as a whole is left as it is, for it may
+ * have grown: the command can come late. So is the time to live.
+ */
 export const RESTORE = defineScript(`
 local epoch, ttl, content, reasoning = ARGV[1], ARGV[2], ARGV[5], ARGV[7]
-local status, owner = unpack(redis.call('HMGET', KEYS[1], 's', 'e'))
+local status, owner, textEpoch = unpack(redis.call('HMGET', KEYS[1], 's', 'e', 't'))
 if status and (owner ~= epoch or (status ~= 'running' and status ~= 'stopping')) then return 0 end
 ${NOW}
 if status then
@@ -95,10 +98,13 @@ if status then
 else
   redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', epoch, 's', 'running', 'h', ARGV[3], 'o', '', 'm', ARGV[4])
 end
-redis.call('HSET', KEYS[1], 't', epoch, 'c', ARGV[6], 'r', ARGV[8], 'l', now + ${LEASE_MS})
-redis.call('DEL', KEYS[2], KEYS[3])
-if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
-if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
+redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call('STRLEN', KEYS[3]) < #reasoning then
+  redis.call('HSET', KEYS[1], 't', epoch, 'c', ARGV[6], 'r', ARGV[8])
+  redis.call('DEL', KEYS[2], KEYS[3])
+  if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
+  if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
+end
 for index = 9, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
 for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], ttl) end
 redis.call('HINCRBY', KEYS[1], 'n', 1)

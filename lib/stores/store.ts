@@ -60,7 +60,7 @@ export interface Adoption {
   /** How often the stream was adopted, this time included. */
   adoptions: number
   work: string | undefined
-  /** Milliseconds since the stream was created. */
+  /** Milliseconds since the stream was created; 0 in a store that is not shared. */
   ageMs: number
 }
 
@@ -124,7 +124,10 @@ export interface StreamStore {
   append (id: string, epoch: number, track: Track, offset: number, text: string): Promise<boolean>
   /** Sets those of the notes that are given. False, and nothing changed, as with `append`. */
   note (id: string, epoch: number, notes: Notes): Promise<boolean>
-  /** Ends a stream. False, and nothing changed, where it is unknown or ended already, or the epoch is not the owner's. */
+  /**
+   * Ends a stream. False, and nothing changed, where it is unknown, the epoch is not the owner's, or it has ended already
+   * with another outcome; the same once more is harmless.
+   */
   end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */
   read (id: string): Promise<StreamRecord | undefined>

@@ -52,7 +52,11 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   id.map(id => name(`stop ${id}`, ({ streams }) => streams.requestStop(id))),
   fc.tuple(id, epoch).map(([id, epoch]) => name(`renew ${id} ${epoch}`, ({ streams }) => streams.renew(id, epoch))),
   fc.tuple(id, epoch).map(([id, epoch]) => name(`release ${id} ${epoch}`, ({ streams }) => streams.release(id, epoch))),
-  id.map(id => name(`adopt ${id}`, ({ streams }) => streams.adopt(id))),
+  id.map(id => name(`adopt ${id}`, async ({ streams }) => {
+    const adoption = await streams.adopt(id)
+    // No two clocks give the same age.
+    return adoption && { ...adoption, ageMs: undefined }
+  })),
   fc.tuple(key, id).map(([key, id]) => name(`join ${key} ${id}`, ({ lines }) => lines.join(key, id, clock.now() + HOUR_MS))),
   fc.tuple(key, id).map(([key, id]) => name(`leave ${key} ${id}`, ({ lines }) => lines.leave(key, id))),
   fc.tuple(key, text).map(([key, value]) => name(`keep ${key} ${value}`, ({ facts }) => facts.keep(key, value, HOUR_MS))),

@@ -11,11 +11,12 @@ import { createMemoryStore } from '../../lib/stores/memory.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createLog } from '../fixtures/log.ts'
+import { TIMING } from '../fixtures/shared-store.ts'
 import { closing, createHandSource, endless, returning, settle, silent, throwing, yielding } from '../fixtures/sources.ts'
 
 const HIGH = '\ud83d'
 const LOW = '\ude00'
-const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
+const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'OWNER_LOST', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
 
 interface Given {
   limits?: Partial<RunLimits>
@@ -39,7 +40,8 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     createId: () => 'ab12cd34ef56',
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
-  const run = new Run(deps, 's', { bubble: clock.now() + bubble, deadline: clock.now() + 1000 }, created(memory.create({ id: 's' })))
+  const stream = { id: 's' }
+  const run = new Run(deps, { stream, epoch: 1, bubble: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) })
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
@@ -809,4 +811,209 @@ t.test('a source that never logs costs no child logger', async t => {
   log.child = () => { throw new Error('a child was made') }
   start(yielding('a'))
   t.match(await stored(), { status: 'done' })
+})
+
+/** A stream in a store that others share. `calls` are those that are no reads; what is given takes their place. */
+function openShared (given: Partial<StreamStore> = {}, created?: Given['created']) {
+  const calls: string[] = []
+  const noted = <A extends unknown[], R>(name: string, call: (...args: A) => R) => (...args: A): R => {
+    calls.push(name)
+    return call(...args)
+  }
+  const opened = open({
+    ...(created && { created }),
+    wrap: memory => {
+      const store = { ...memory, ...given }
+      return {
+        ...store,
+        shared: TIMING,
+        append: noted('append', store.append),
+        note: noted('note', store.note),
+        end: noted('end', store.end),
+        renew: noted('renew', store.renew),
+        release: noted('release', store.release),
+        restore: noted('restore', store.restore)
+      }
+    }
+  })
+  const hand = createHandSource()
+  opened.start(hand.source)
+  return { ...opened, calls, call: hand.call() }
+}
+
+const never = (): Promise<never> => new Promise(() => {})
+
+t.test('in a shared store text is gathered, and stored whole at the end', async t => {
+  const { call, run, stored, clock, calls } = openShared()
+  await call.push('a')
+  t.strictSame(await stored(), { status: 'running', content: 'a' })
+  await call.push('b')
+  t.strictSame(await stored(), { status: 'running', content: 'a' })
+  await clock.advance(75)
+  t.strictSame(await stored(), { status: 'running', content: 'ab' })
+  await call.push('c')
+  await call.end()
+  t.strictSame(await stored(), { status: 'done', content: 'abc' })
+  t.match(await run.ended, { bytes: 3 })
+  t.strictSame(calls, ['append', 'append', 'append', 'end'])
+  t.equal(clock.pending, 0)
+})
+
+t.test('a sign of life changes nothing where the stream is its own', async t => {
+  const { call, run, stored, calls } = openShared()
+  await call.push('a')
+  await run.renew()
+  t.strictSame(await stored(), { status: 'running', content: 'a' })
+  t.strictSame(calls, ['append', 'renew'])
+  t.equal(call.context.signal.aborted, false)
+})
+
+t.test('a sign of life brings a stop that another asked for', async t => {
+  const { call, run, store, stored } = openShared()
+  await call.push('half')
+  await store.requestStop('s')
+  await run.renew()
+  t.equal(call.context.signal.aborted, true)
+  t.strictSame(await stored(), { status: 'done', content: 'half', notice: 'STOPPED' })
+  t.match(await run.ended, { chunks: 1 })
+})
+
+t.test('an owner that learns that the stream is another\'s leaves its source, and stores and tells nothing', async t => {
+  const { call, run, store, stored, clock, calls, log } = openShared()
+  await call.push('mine')
+  await call.push('!')
+  await store.release('s', 1)
+  await store.adopt('s')
+  await store.append('s', 2, 'content', 0, 'another')
+  calls.length = 0
+  await run.renew()
+  t.equal(call.context.signal.aborted, true)
+  t.equal(call.closes, 1)
+  t.equal(await run.ended, undefined)
+  t.equal(run.finished, true)
+  t.strictSame(await stored(), { status: 'running', content: 'another' })
+  t.match(log.lines, [{ level: 'warn', message: 'a stream was lost to another owner', fields: { streamId: 's' } }])
+  await run.renew()
+  run.note({ waiting: true })
+  run.finish('STOP')
+  await run.handOver()
+  await clock.advance(10_000)
+  t.strictSame(calls, ['renew', 'restore'])
+  t.equal(log.lines.length, 1)
+  t.equal(clock.pending, 0)
+})
+
+t.test('an owner learns of it by a write, too', async t => {
+  const { call, run, store, stored, clock } = openShared()
+  await call.push('mine')
+  await store.release('s', 1)
+  await store.adopt('s')
+  await call.push('!')
+  await clock.advance(75)
+  await settle()
+  t.equal(await run.ended, undefined)
+  t.equal(call.context.signal.aborted, true)
+  t.strictSame(await stored(), { status: 'running', content: 'mine' })
+})
+
+t.test('and by the end: then it is another\'s to be told of', async t => {
+  const { call, run, store, stored, log } = openShared()
+  await call.push('mine')
+  await store.release('s', 1)
+  await store.adopt('s')
+  await call.end()
+  t.equal(await run.ended, undefined)
+  t.strictSame(await stored(), { status: 'running', content: 'mine' })
+  t.strictSame(log.lines.map(({ message }) => message), ['a stream was lost to another owner'])
+})
+
+t.test('a stream that the store has lost is written anew at a sign of life, and goes on', async t => {
+  const restored: unknown[] = []
+  const { call, run, clock, log } = openShared({
+    renew: async () => 'lost',
+    async restore (...args) { restored.push(args); return true }
+  })
+  await call.push('a')
+  await call.push('b')
+  await run.renew()
+  t.strictSame(restored, [[{ id: 's', notes: {} }, 1, { content: 'ab', reasoning: '' }]])
+  t.equal(call.context.signal.aborted, false)
+  await clock.advance(75)
+  await call.end()
+  t.match(await run.ended, { bytes: 2 })
+  t.match(log.lines, [{ message: 'stream ended', fields: { stored: true } }])
+})
+
+t.test('a stream that has ended meanwhile is not written anew', async t => {
+  let answer!: (ownership: 'lost') => void
+  const { call, run, calls } = openShared({ renew: () => new Promise(resolve => { answer = resolve }) })
+  const renewing = run.renew()
+  await settle()
+  await call.end()
+  await run.ended
+  answer('lost')
+  await renewing
+  t.notOk(calls.includes('restore'))
+})
+
+t.test('a store that is away fails the sign of life, and nothing else', async t => {
+  const { call, run, stored } = openShared({ renew: async () => { throw new Error('away') } })
+  await t.rejects(run.renew(), { message: 'away' })
+  await call.push('a')
+  t.strictSame(await stored(), { status: 'running', content: 'a' })
+})
+
+t.test('there is no sign of life for a stream that is not there, nor in a store of this process', async t => {
+  const other = openShared({}, async () => 'other')
+  await other.run.renew()
+  t.strictSame(other.calls, [])
+  const pending = openShared({}, never)
+  pending.run.renew()
+  await settle()
+  t.strictSame(pending.calls, [])
+  const { run } = open({ wrap: () => ({ renew: async () => { throw new Error('nobody asks') } }) })
+  await t.resolves(run.renew())
+})
+
+t.test('a stream that is handed over stays as it is; its source is left, and its end comes after the release', async t => {
+  let released!: () => void
+  const { call, run, stored, clock, calls, log } = openShared({ release: () => new Promise(resolve => { released = resolve }) })
+  let ended = false
+  run.ended.then(() => { ended = true }, () => {})
+  await call.push('a')
+  await call.push('b')
+  const over = run.handOver()
+  await settle()
+  t.equal(call.context.signal.aborted, true)
+  t.equal(call.closes, 1)
+  t.equal(run.finished, true)
+  await run.renew()
+  t.equal(ended, false)
+  released()
+  await over
+  t.equal(await run.ended, undefined)
+  await clock.advance(1000)
+  t.strictSame(await stored(), { status: 'running', content: 'a' })
+  t.strictSame(calls, ['append', 'release'], 'no sign of life takes it back')
+  t.strictSame(log.lines, [])
+  t.equal(clock.pending, 0)
+  await run.handOver()
+  run.finish('STOP')
+  t.equal(calls.length, 2)
+})
+
+t.test('a hand-over that fails has ended, too, and one of a stream that is not there releases nothing', async t => {
+  const failing = openShared({ release: async () => { throw new Error('away') } })
+  await t.rejects(failing.run.handOver(), { message: 'away' })
+  t.equal(await failing.run.ended, undefined)
+  const other = openShared({}, async () => 'other')
+  await other.run.handOver()
+  t.equal(await other.run.ended, undefined)
+  t.strictSame(other.calls, [])
+})
+
+t.test('nothing is prepared for a stream that has ended', async t => {
+  const { run } = open()
+  run.finish('STOP')
+  t.equal(await run.prepare(async () => t.fail('it has ended')), undefined)
 })

@@ -35,6 +35,9 @@ const BAD_TEXTS: Record<string, string[]> = {
   WECOM_CALLBACK_PATH: ['wecom', 'wecom/callback', 'https://host/wecom', '/a b', '/a?b=1', '/a#b', '/:id', '/a/*', '/a\n', '\\a', '/a\\b', '/a%20b', '/a%2Fb', '/a%zz'],
   WECOM_LANGUAGE: ['zh', 'EN', 'en-US', 'fr'],
   WECOM_CONVERSATION_SCOPE: ['group', 'Member', 'true'],
+  STREAM_ON_OWNER_LOST: ['fail', 'Restart', 'true'],
+  REDIS_URL: ['localhost:6379', '127.0.0.1', 'http://host', 'unix:///run/redis', 'redis:host', 'redis:///1', 'REDIS://host', 'redis://ho st', ' redis://host', 'redis://host:99999', 'redis://:hunter2@host:x'],
+  REDIS_PREFIX: ['a{b', '{a}:', '}'],
   STREAM_REASONING: ['maybe', 'HIDE', 'show ', 'true'],
   OPENAI_API_KEY: ['sk-1 2', 'sk-1\n', 'sk-密', 'sk\u0000', 'sk-\u00e9'],
   OPENAI_BASE_URL: [
@@ -162,6 +165,8 @@ t.test('what fits is taken', async t => {
   for (const url of ['https://api.example.com/v1', 'http://127.0.0.1:11434/v1', 'HTTPS://host', 'http://[::1]:8080/v1/', 'https://host/a/@b/v1']) {
     t.same(faultsOf({ OPENAI_BASE_URL: url }), [], url)
   }
+  for (const url of ['redis://host', 'rediss://user:p%40ss@host:6380/2', 'redis://127.0.0.1:6379', 'redis://[::1]:6379/0']) t.same(faultsOf({ REDIS_URL: url }), [], url)
+  for (const prefix of ['app:', 'a b', '*']) t.same(faultsOf({ REDIS_PREFIX: prefix }), [], prefix)
   for (const key of [KEY, 'A'.repeat(42) + '/', '+'.repeat(43)]) t.same(faultsOf({ WECOM_ENCODING_AES_KEY: key }), [], key)
 })
 
@@ -182,6 +187,7 @@ t.test('every further option is refused unless it is of its type', async t => {
     'activeReply.timeoutMs': [0, -1, 1.5, NaN, Infinity, 2 ** 31, '10', null],
     'activeReply.ca': [5, null, {}],
     'activeReply.lookup': ['x', null, {}],
+    'redis.client': ['redis://host', 5, null, () => {}],
     'openai.imageDetail': ['medium', '', null, 5, {}],
     'openai.thinkingFirst': ['true', null, 1],
     'openai.fetch': ['x', null, {}],
@@ -200,6 +206,7 @@ t.test('every further option is refused unless it is of its type', async t => {
   }
   t.same(faultsOf({}, {
     sources: {},
+    redis: { client: {} },
     commands: {},
     access: { decide: () => true },
     onEnterChat: () => {},
@@ -263,6 +270,9 @@ t.test('the defaults are those of the protocol', async t => {
     STREAM_MAX_FINISHED_BYTES: 268_435_456,
     STREAM_MAX_CONTENT_BYTES: 1_048_576,
     WECOM_LANGUAGE: 'zh-CN',
+    REDIS_PREFIX: 'wecom:',
+    REDIS_COMMAND_TIMEOUT_MS: 300,
+    STREAM_ON_OWNER_LOST: 'restart',
     STREAM_HISTORY_TURNS: 10,
     STREAM_HISTORY_BYTES: 32_768,
     STREAM_HISTORY_IDLE_MS: 1_800_000,

@@ -292,3 +292,25 @@ t.test('closing without a fetch leaves no timer', async t => {
   await app.close()
   t.equal(clock.pending, 0)
 })
+
+t.test('with a client of Redis streams are kept there, and the client is left open', async t => {
+  const asked: string[] = []
+  const client = {
+    sendCommand: async (args: string[]): Promise<never> => {
+      asked.push(...args.filter(arg => arg.startsWith('mine:')))
+      throw new Error('away')
+    },
+    destroy: () => t.fail('it is the host\'s')
+  }
+  const { app } = await build({ redis: { client, prefix: 'mine:' }, onOwnerLost: 'finish' })
+  await t.rejects(app.startStream('hi'), { message: 'away' })
+  t.not(asked.length, 0)
+  await app.close()
+})
+
+t.test('a server of Redis that is away keeps no app from starting', async t => {
+  const { app, lines } = await build({ redis: { url: 'redis://127.0.0.1:1' } })
+  await t.rejects(app.startStream('hi'))
+  t.match(lines.filter(({ level }) => level === 50), [{ msg: 'the connection to Redis is lost' }])
+  await app.close()
+})

@@ -71,7 +71,7 @@ if (redis !== undefined) {
     t.equal(await one.renew('s', 1), 'stopping')
     t.equal(await two.create({ id: 'other', claim: 'c' }), 's')
     await passTime(prefix, 5000)
-    t.strictSame(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work' })
+    t.match(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work', ageMs: Number })
     t.equal(await one.append('s', 1, 'content', 5, 'late'), false)
     t.match(await one.read('s'), { content: '限流😀!', reasoning: 'hm' })
     t.equal(await two.append('s', 2, 'content', 5, '!'), false)
@@ -211,6 +211,133 @@ if (redis !== undefined) {
     })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal(await store.read('s'), undefined)
+  })
+
+  t.test('a stream and a claim that have vanished are written anew', async t => {
+    const { prefix, store } = create({ runningTtlMs: 60_000 })
+    const { store: other } = create({ prefix })
+    const stream = { id: 'a'.repeat(32), claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work', notes: { lost: ['TIMEOUT'] as const } }
+    const texts = { content: '限流😀', reasoning: 'hm' }
+    await store.create(stream)
+    await store.append(stream.id, 1, 'content', 0, texts.content)
+    t.match(await other.read(stream.id), { content: texts.content })
+    for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
+    t.equal(await other.read(stream.id), undefined)
+    t.equal(await store.restore(stream, 3, texts), true)
+    t.strictSame(await other.read(stream.id), { id: stream.id, status: 'running', ...texts, chat: stream.chat, failure: undefined, notice: undefined, notes: stream.notes })
+    t.equal(await store.renew(stream.id, 3), 'owned')
+    t.equal(await other.adopt(stream.id), undefined, 'it has its lease')
+    for (const key of await keys(prefix)) t.ok(near(await ttl(key), 60_000), key)
+    t.equal(await other.create({ id: 'again', claim: 'c' }), stream.id, 'who comes second finds it')
+    t.equal(await store.append(stream.id, 3, 'content', 4, '!'), true)
+    t.equal(await store.append(stream.id, 3, 'reasoning', 2, '?'), true)
+    t.match(await other.read(stream.id), { content: '限流😀!', reasoning: 'hm?' })
+    t.equal(await store.end(stream.id, 3, { status: 'done' }), true)
+    for (const key of await keys(prefix)) t.ok(near(await ttl(key), 10_000), key)
+  })
+
+  t.test('a stream without claim, text and notes is written anew, too', async t => {
+    const { prefix, store } = create()
+    t.equal(await store.restore({ id: 's' }, 1, { content: '', reasoning: '' }), true)
+    t.strictSame(await store.read('s'), { id: 's', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {} })
+    t.equal((await keys(prefix)).length, 1)
+  })
+
+  t.test('a claim that cannot be written anew costs no stream', async t => {
+    const failing: RedisConnection = {
+      ...connection,
+      async command (args, key) {
+        if (/:m:/.test(String(args[3]))) throw new Error('away')
+        return await connection.command(args, key)
+      }
+    }
+    const { store } = create({ connection: failing })
+    t.equal(await store.restore({ id: 's', claim: 'c' }, 1, { content: 'a', reasoning: '' }), true)
+    t.match(await store.read('s'), { content: 'a' })
+  })
+
+  t.test('a lost end of a text is written anew, in both tracks; one that has grown is left as it is', async t => {
+    const { prefix, store } = create()
+    const id = 'a'.repeat(32)
+    const stream = `${prefix}s:{${id}}`
+    const texts = { content: 'abc限', reasoning: 'hm限' }
+    await store.create({ id, notes: { waiting: true } })
+    await store.append(id, 1, 'content', 0, texts.content)
+    await store.append(id, 1, 'reasoning', 0, texts.reasoning)
+    await passTime(prefix, 60_000)
+    let calls = 0
+    store.watch(id, () => calls++)
+    for (const [key, field] of [['c', 'c'], ['r', 'r']] as const) {
+      await connection.command(['SET', `${stream}:${key}`, 'a', 'KEEPTTL'], `${stream}:${key}`)
+      await connection.command(['HSET', stream, field, '1'], stream)
+      t.equal(await store.append(id, 1, key === 'c' ? 'content' : 'reasoning', 4, '!'), false)
+      const before = calls
+      t.equal(await store.restore({ id, notes: { waiting: false } }, 1, texts), true)
+      t.ok(calls > before)
+      t.match(await store.read(id), { ...texts, notes: { waiting: false } })
+    }
+    for (const key of await keys(prefix)) t.ok(near(await ttl(key), 74 * 60_000), key)
+    await store.append(id, 1, 'content', 4, ' and more')
+    t.equal(await store.restore({ id }, 1, texts), true, 'a command that comes late')
+    t.match(await store.read(id), { content: 'abc限 and more', reasoning: 'hm限' })
+    t.equal(await store.append(id, 1, 'content', 13, '!'), true)
+  })
+
+  t.test('an owner without text of its own takes the place of the old one when it writes the stream anew', async t => {
+    const { store } = create()
+    await store.create({ id: 's', content: 'the old text' })
+    await store.release('s', 1)
+    await store.adopt('s')
+    t.equal(await store.restore({ id: 's' }, 2, { content: 'new', reasoning: '' }), true)
+    t.match(await store.read('s'), { content: 'new', reasoning: '' })
+    t.equal(await store.append('s', 2, 'content', 3, '!'), true)
+  })
+
+  t.test('what was last read is known without asking, with its age', async t => {
+    let away = false
+    const failing: RedisConnection = { ...connection, command: async (args, key) => { if (away) throw new Error('away'); return await connection.command(args, key) } }
+    const { prefix, store: owner } = create()
+    const clock = { ...createManualClock(), now: () => Date.now() + 60_000 }
+    const { store } = create({ prefix, connection: failing, clock })
+    await owner.create({ id: 's', content: 'a' })
+    t.equal(store.known?.('s'), undefined)
+    const record = await store.read('s')
+    away = true
+    await owner.append('s', 1, 'content', 1, 'b')
+    await t.rejects(store.read('s'), { message: 'away' })
+    const known = store.known?.('s')
+    t.equal(known?.record, record)
+    t.ok(Math.abs(Number(known?.ageMs) - 60_000) < 5000, `${known?.ageMs}`)
+  })
+
+  t.test('the age of a stream is that of the server', async t => {
+    const { prefix, store } = create()
+    const id = 'a'.repeat(32)
+    await store.create({ id })
+    const key = `${prefix}s:{${id}}`
+    await connection.command(['HINCRBY', key, 'b', '-7000000'], key)
+    await store.release(id, 1)
+    const { ageMs } = await store.adopt(id) ?? { ageMs: 0 }
+    t.ok(ageMs >= 7000 && ageMs < 12_000, String(ageMs))
+  })
+
+  t.test('any replica that reads, or stops, a stream whose owner has gone learns of it', async t => {
+    const { prefix, store: owner } = create()
+    const { store } = create({ prefix })
+    const found: string[] = []
+    store.onOrphan(id => found.push(id))
+    await owner.create({ id: 's' })
+    await store.read('s')
+    t.strictSame(found, [])
+    await passTime(prefix, 5000)
+    await store.read('s')
+    await store.read('s')
+    t.strictSame(found, ['s', 's'], 'also where nothing else has changed')
+    await store.requestStop('s')
+    t.equal(found.length, 3)
+    await owner.renew('s', 1)
+    await store.read('s')
+    t.equal(found.length, 3, 'it has come back')
   })
 
   t.test('a text that the server has lost is not taken for one that can be written on', async t => {

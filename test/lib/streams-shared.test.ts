@@ -1,0 +1,361 @@
+import t from 'tap'
+import { createId } from '../../lib/ids.ts'
+import type { StreamStore } from '../../lib/stores/store.ts'
+import { createStreams } from '../../lib/streams.ts'
+import type { Opening, StreamsLimits, StreamsOptions } from '../../lib/streams.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import type { ManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
+import { createSharedStore } from '../fixtures/shared-store.ts'
+import { createHandSource, settle } from '../fixtures/sources.ts'
+
+interface Given {
+  limits?: Partial<StreamsLimits>
+  onOwnerLost?: NonNullable<StreamsOptions['onOwnerLost']>
+  wrap?: (store: StreamStore) => Partial<StreamStore>
+  /** Names of its sources besides `hand`. */
+  more?: string[]
+}
+
+/** Several processes that share a store. */
+function share () {
+  const clock = createManualClock()
+  const { memory, replica, works } = createSharedStore(clock)
+  const join = (given: Given = {}) => ({ clock, ...process(clock, replica(), given) })
+  return { clock, memory, works, join }
+}
+
+function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof createSharedStore>['replica']>, { limits, onOwnerLost, wrap = () => ({}), more = [] }: Given) {
+  const log = createLog()
+  const hand = createHandSource()
+  const streams = createStreams({
+    store: { ...replica.store, ...wrap(replica.store) },
+    clock,
+    log,
+    createId,
+    source: hand.source,
+    sources: new Map(['hand', ...more].map(name => [name, hand.source])),
+    ...(onOwnerLost && { onOwnerLost }),
+    limits: {
+      deadlineMs: 330_000, lateDeadlineMs: 0, firstTokenTimeoutMs: 60_000, idleTimeoutMs: 300_000, maxContentBytes: 1000, maxRunning: 2, maxQueued: 2, shutdownGraceMs: 500, ...limits
+    }
+  })
+  const taken: unknown[] = []
+  const takeUp = (scope = '/'): void => streams.takeUpFor(scope, (id, message) => {
+    taken.push([id, message])
+    streams.run(id, { prompt: `again ${message['msgid']}` })
+  })
+  const shown = async (id: string): Promise<string> => {
+    await streams.read(id)
+    await settle()
+    const { status, content, notice, failure } = { ...await streams.read(id) }
+    return [status, content, notice, failure?.code].filter(Boolean).join(' ')
+  }
+  const messages = (): string[] => log.lines.map(({ message }) => message)
+  return { log, hand, streams, replica, taken, takeUp, shown, messages }
+}
+
+const message = { msgid: 'm1', text: { content: 'hi' } }
+const opening: Opening = { chat: { scope: '/' }, claim: 'c', work: { scope: '/', message } }
+
+t.test('the message of an owner that has gone is taken up again, and its text stands until there is another', async t => {
+  const { memory, join } = share()
+  const [one, two] = [join(), join()]
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  one.streams.run(id, { prompt: 'hi' })
+  await one.hand.call().push('old')
+  await two.clock.advance(10_000)
+  await memory.release(id, 1)
+  t.equal(await two.shown(id), 'running old')
+  t.strictSame(two.taken, [[id, message]])
+  t.match(two.hand.call().turn, { prompt: 'again m1', deadline: two.clock.now() + 320_000 })
+  t.match(two.log.lines, [{ level: 'warn', message: 'a stream was taken over from an owner that has gone', fields: { streamId: id, adoptions: 1, ageMs: 10_000 } }])
+  await two.clock.advance(1000)
+  t.equal(one.hand.call().context.signal.aborted, true, 'whoever had it learns of it by its next sign of life')
+  t.equal(await two.shown(id), 'running old')
+  await two.hand.call().push('new')
+  t.equal(await one.shown(id), 'running new')
+  await one.hand.call().push('late')
+  await two.hand.call().end()
+  t.equal(await one.shown(id), 'done new')
+  t.strictSame([one.streams.size, two.streams.size], [0, 0])
+  t.equal(two.taken.length, 1)
+  await Promise.all([one.streams.close(), two.streams.close()])
+  t.equal(two.clock.pending, 0)
+})
+
+t.test('many refreshes at once adopt a stream once, on one process', async t => {
+  const { memory, join } = share()
+  const [one, two, three] = [join(), join(), join()]
+  for (const { takeUp } of [two, three]) takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? two : three).streams.read(id)))
+  await settle()
+  t.equal(two.taken.length + three.taken.length, 1)
+  t.equal(two.hand.calls.length + three.hand.calls.length, 1)
+  t.equal(two.streams.size + three.streams.size, 1)
+})
+
+t.test('a process asks for a stream once at a time', async t => {
+  const { memory, join } = share()
+  let adoptions = 0
+  const one = join()
+  const two = join({ wrap: store => ({ adopt: id => { adoptions++; return store.adopt(id) } }) })
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await Promise.all(Array.from({ length: 5 }, () => two.streams.read(id)))
+  await settle()
+  t.equal(adoptions, 1)
+})
+
+t.test('what an owner itself finds without one is its own', async t => {
+  const { memory, join } = share()
+  const one = join()
+  one.takeUp()
+  const { id } = await one.streams.open(opening)
+  one.streams.run(id, { prompt: 'hi' })
+  await memory.release(id, 1)
+  t.equal(await one.shown(id), 'running')
+  t.strictSame(one.taken, [])
+  await one.clock.advance(1000)
+  t.equal(await memory.adopt(id), undefined, 'it has given its sign of life')
+})
+
+t.test('what a host has asked of the configured source, or of one by its name, is asked again', async t => {
+  for (const source of [undefined, 'hand']) {
+    const { memory, join, works } = share()
+    const [one, two] = [join(), join()]
+    const id = await one.streams.start({ prompt: 'hi', sender: 'u', ...(source && { source }) })
+    t.strictSame(works(), [JSON.stringify({ input: { prompt: 'hi', sender: 'u', ...(source && { source }) } })])
+    await memory.release(id, 1)
+    await two.shown(id)
+    t.match(two.hand.call().turn, { prompt: 'hi', sender: 'u' })
+    await two.hand.call().push('new')
+    await two.hand.call().end()
+    t.equal(await one.shown(id), 'done new')
+  }
+})
+
+t.test('a stream that cannot be run again here is ended with a notice, and keeps its text', async t => {
+  const source = createHandSource()
+  const cases: Array<[title: string, open: (one: ReturnType<typeof process>) => Promise<string>]> = [
+    ['a function', one => one.streams.start({ prompt: 'hi', source: source.source })],
+    ['a source that is not here', one => one.streams.start({ prompt: 'hi', source: 'elsewhere' })],
+    ['nothing is kept', async one => (await one.streams.open({ chat: { scope: '/' } })).id],
+    ['a callback that is not here', async one => (await one.streams.open({ ...opening, work: { scope: '/other', message } })).id]
+  ]
+  for (const [title, open] of cases) {
+    const { memory, join } = share()
+    const [one, two] = [join({ more: ['elsewhere'] }), join()]
+    two.takeUp()
+    const id = await open(one)
+    await memory.append(id, 1, 'content', 0, 'old')
+    await memory.release(id, 1)
+    await two.shown(id)
+    t.equal(await two.shown(id), 'error old BROKEN', title)
+    t.match(two.log.lines[1], { message: 'stream failed', fields: { reason: 'OWNER_LOST' } })
+    t.strictSame(two.taken, [])
+    t.equal(two.hand.calls.length, 0)
+    t.equal(two.streams.size, 0)
+  }
+})
+
+t.test('a stream is run again once: the end of a second owner ends it', async t => {
+  const { memory, join } = share()
+  const [one, two, three] = [join(), join(), join()]
+  for (const { takeUp } of [two, three]) takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await two.shown(id)
+  await two.hand.call().push('second')
+  await memory.release(id, 2)
+  await three.shown(id)
+  t.equal(await three.shown(id), 'error second BROKEN')
+  t.equal(three.hand.calls.length, 0)
+  t.strictSame(three.taken, [[id, message]], 'who took it up sees to what comes with an end')
+})
+
+t.test('a stream is run again where enough of its time is left', async t => {
+  for (const [leftMs, again] of [[20_000, true], [19_999, false], [-5000, false]] as const) {
+    const { memory, clock, join } = share()
+    const [one, two] = [join({ limits: { deadlineMs: 900_000, firstTokenTimeoutMs: 900_000 } }), join()]
+    two.takeUp()
+    const { id } = await one.streams.open(opening)
+    await clock.advance(330_000 - leftMs)
+    await memory.release(id, 1)
+    await two.shown(id)
+    t.equal(await two.shown(id), again ? 'running' : 'error BROKEN', String(leftMs))
+    t.equal(two.hand.calls.length, again ? 1 : 0)
+    if (again) t.equal(two.hand.call().turn.deadline, clock.now() + leftMs)
+  }
+})
+
+t.test('where the host wants no repetition, a stream whose owner has gone ends', async t => {
+  const { memory, join } = share()
+  const [one, two] = [join(), join({ onOwnerLost: 'finish' })]
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await two.shown(id)
+  t.equal(await two.shown(id), 'error BROKEN')
+  t.equal(two.hand.calls.length, 0)
+})
+
+t.test('a stream that was to stop is stopped by whoever takes it over', async t => {
+  const { memory, join } = share()
+  const [one, two] = [join(), join()]
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.append(id, 1, 'content', 0, 'half')
+  await memory.requestStop(id)
+  await memory.release(id, 1)
+  await two.shown(id)
+  t.equal(await two.shown(id), 'done half STOPPED')
+  t.equal(two.hand.calls.length, 0)
+})
+
+t.test('a stop that another process was asked for reaches the owner within a second', async t => {
+  const { join } = share()
+  const [one, two] = [join(), join()]
+  const id = await one.streams.start('hi')
+  await one.hand.call().push('half')
+  t.match(await two.streams.stop(id), { status: 'stopping' })
+  await one.clock.advance(999)
+  t.equal(one.hand.call().context.signal.aborted, false)
+  await one.clock.advance(1)
+  t.equal(one.hand.call().context.signal.aborted, true)
+  t.equal(await two.shown(id), 'done half STOPPED')
+})
+
+t.test('who drains takes no stream over, and hands its own over when the grace is over', async t => {
+  const { memory, join } = share()
+  const [one, two] = [join(), join()]
+  for (const { takeUp } of [one, two]) takeUp()
+  const ids = [(await one.streams.open(opening)).id, (await one.streams.open({ ...opening, claim: 'd' })).id] as const
+  for (const id of ids) one.streams.run(id, { prompt: 'hi' })
+  const foreign = (await two.streams.open({ ...opening, claim: 'e' })).id
+  await memory.release(foreign, 1)
+  await one.hand.call(0).push('old')
+  const drained = one.streams.drain()
+  t.equal(await one.shown(foreign), 'running')
+  t.strictSame(one.taken, [])
+  await one.hand.call(1).push('whole')
+  await one.hand.call(1).end()
+  t.equal(await two.shown(ids[0]), 'running old', 'until then it is its own')
+  await one.clock.advance(500)
+  await drained
+  t.equal(one.hand.call(0).context.signal.aborted, true)
+  t.equal(one.streams.size, 0)
+  t.equal(await two.shown(ids[0]), 'running old')
+  t.strictSame(two.taken, [[ids[0], message]])
+  await two.hand.call().push('new')
+  await two.hand.call().end()
+  t.equal(await one.shown(ids[0]), 'done new')
+  t.equal(await one.shown(ids[1]), 'done whole')
+  t.notOk(one.messages().includes('a stream was lost to another owner'))
+})
+
+t.test('what is taken over just as draining begins is given back', async t => {
+  const { memory, join } = share()
+  let go = (): void => {}
+  const one = join()
+  const two = join({
+    wrap: store => ({
+      adopt: async id => {
+        const adoption = await store.adopt(id)
+        await new Promise<void>(resolve => { go = resolve })
+        return adoption
+      }
+    })
+  })
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await two.streams.read(id)
+  two.streams.drain(0)
+  go()
+  await settle()
+  t.strictSame(two.taken, [])
+  t.equal(two.streams.size, 0)
+  t.match(await memory.adopt(id), { epoch: 3 })
+})
+
+t.test('a hand-over that fails is told, and closing ends all the same', async t => {
+  const { join } = share()
+  const one = join({ wrap: () => ({ release: async () => { throw new Error('away') } }) })
+  const id = await one.streams.start('hi')
+  await one.streams.close()
+  t.match(one.log.lines, [{ level: 'error', message: 'a stream could not be handed over', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.equal(one.streams.size, 0)
+  t.equal(one.clock.pending, 0)
+})
+
+t.test('a stream that cannot be taken over, or is gone by then, is left, and tried again', async t => {
+  const { memory, join } = share()
+  const answers = [async () => { throw new Error('away') }, async () => undefined]
+  const one = join()
+  const two = join({ wrap: store => ({ adopt: id => (answers.shift() ?? store.adopt)(id) }) })
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  await two.streams.read(id)
+  await settle()
+  t.match(two.log.lines, [{ level: 'error', message: 'a stream could not be taken over', fields: { streamId: id, cause: { message: 'away' } } }])
+  await two.streams.read(id)
+  await settle()
+  t.strictSame(two.taken, [])
+  await two.streams.read(id)
+  await settle()
+  t.equal(two.taken.length, 1)
+})
+
+t.test('signs of life go on until the stream has ended, and a store that is away is told at debug', async t => {
+  const { join } = share()
+  const one = join()
+  const id = await one.streams.start('hi')
+  await one.clock.advance(2000)
+  t.strictSame(one.replica.writes, ['renew 1', 'renew 1'])
+  one.replica.isAway = true
+  await one.clock.advance(1000)
+  t.match(one.log.lines, [{ level: 'debug', message: 'a sign of life could not be given', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.equal(one.hand.call().context.signal.aborted, false)
+  one.replica.isAway = false
+  await one.clock.advance(1000)
+  await one.hand.call().end()
+  await one.clock.advance(2000)
+  t.strictSame(one.replica.writes, ['renew 1', 'renew 1', 'renew 1', 'end 1 {"status":"done"}'])
+  await one.streams.close()
+  t.equal(one.clock.pending, 0)
+})
+
+t.test('work that a process of its own could take up is kept by shared stores alone', async t => {
+  const { works, join, memory } = share()
+  await join().streams.open(opening)
+  t.strictSame(works(), [JSON.stringify({ scope: '/', message })])
+  const given: unknown[] = []
+  const alone = join({ wrap: store => ({ create: stream => { given.push(stream.work); return store.create(stream) }, shared: undefined as never }) })
+  await alone.streams.open({ ...opening, claim: 'd' })
+  t.strictSame(given, [undefined])
+  t.equal(alone.streams.shared, false)
+  t.equal(join().streams.shared, true)
+  t.equal(memory.shared, undefined)
+})
+
+t.test('what is known of a stream without its store is as it was last read, and late when WeCom asks no more', async t => {
+  const { join, clock } = share()
+  const [one, two] = [join(), join()]
+  const id = await one.streams.start('hi')
+  t.equal(two.streams.known(id), undefined)
+  const record = await two.streams.read(id)
+  t.strictSame(two.streams.known(id), { record, isLate: false })
+  await clock.advance(60_000)
+  await one.streams.read(id)
+  await clock.advance(270_000)
+  t.equal(two.streams.known(id)?.isLate, false)
+  await clock.advance(1)
+  t.equal(two.streams.known(id)?.isLate, true)
+  await one.streams.read(id)
+  t.equal(one.streams.known(id)?.isLate, false, 'what has ended is never late')
+})
