@@ -124,7 +124,10 @@ export interface StreamStore {
   append (id: string, epoch: number, track: Track, offset: number, text: string): Promise<boolean>
   /** Sets those of the notes that are given. False, and nothing changed, as with `append`. */
   note (id: string, epoch: number, notes: Notes): Promise<boolean>
-  /** Ends a stream. False, and nothing changed, where it is unknown or ended already, or the epoch is not the owner's. */
+  /**
+   * Ends a stream. False, and nothing changed, where it is unknown or ended already, or the epoch is not the owner's. True is allowed
+   * where the same owner has ended it just so: its command may have been sent again.
+   */
   end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */
   read (id: string): Promise<StreamRecord | undefined>
