@@ -17,6 +17,7 @@ import { createEvents } from './events.ts'
 import { createFeedbackLinks } from './feedback.ts'
 import { createFrames } from './frames.ts'
 import { createLateReplies } from './late-reply.ts'
+import { watchLine } from './line-watch.ts'
 import type { Logger } from './logger.ts'
 import { createReceive } from './receive.ts'
 import type { Receive } from './receive.ts'
@@ -25,6 +26,8 @@ import type { Source } from './sources/source.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { HistoryStore } from './stores/history.ts'
 import type { LineStore } from './stores/lines.ts'
+import type { StreamRecord } from './stores/store.ts'
+import { isTerminal } from './stream-state.ts'
 import type { Streams } from './streams.ts'
 import type { Texts } from './texts.ts'
 import { createUserLimits } from './user-limits.ts'
@@ -102,10 +105,17 @@ export function assembleBot (options: BotOptions): Receive {
     }),
     events: createEvents({ hooks, welcomeText: options.welcomeText, feedback, facts, clock, log, scope }),
     feedback: hooks.onFeedback && feedback,
-    conversationOf: createConversations({ ...stores, scope: options.conversationScope, parallel: options.parallel }),
+    conversationOf: createConversations({
+      ...stores,
+      scope: options.conversationScope,
+      parallel: options.parallel,
+      ...(streams.shared && { watchLine: (key: string) => watchLine({ clock, lines: stores.lines, isOver: async id => isOver(await streams.read(id)) }, key) })
+    }),
     commandOf: createCommands(options.commands, texts),
     firstReplyGraceMs: options.firstReplyGraceMs,
     isDeliverable: lateReplies.accepts,
     facts
   })
 }
+
+const isOver = (record: StreamRecord | undefined): boolean => record === undefined || isTerminal(record.status)

@@ -13,6 +13,8 @@ export interface ConversationsOptions {
   scope: ConversationScope
   /** Lets the turns of a conversation run side by side. */
   parallel: boolean
+  /** Called while somebody waits in a line whose first place may be that of a process that is gone; gives what ends it. */
+  watchLine?: (key: string) => () => void
 }
 
 export interface Conversation {
@@ -29,8 +31,8 @@ export interface Conversation {
 }
 
 /** Conversations: what was said in them, and whose turn it is. */
-export function createConversations ({ history, lines, scope, parallel }: ConversationsOptions): (chat: Chat, sender: string | undefined) => Conversation {
-  const holding = { lines, history, parallel }
+export function createConversations ({ history, lines, scope, parallel, watchLine = () => () => {} }: ConversationsOptions): (chat: Chat, sender: string | undefined) => Conversation {
+  const holding = { lines, history, parallel, watchLine }
   return (chat, sender) => {
     const owner = ownerOf(chat, sender, scope)
     // Without an owner there is no conversation, only something that can be stopped.
@@ -45,6 +47,7 @@ interface Holding {
   lines: LineStore
   history: HistoryStore
   parallel: boolean
+  watchLine: (key: string) => () => void
 }
 
 // A class: each stream that waits for its source keeps its conversation, and a closure for each method would cost it half a kilobyte.
@@ -64,10 +67,11 @@ class Held implements Conversation {
   }
 
   async turn (id: string, signal: AbortSignal, onWait: () => void): Promise<void> {
-    const { lines, parallel } = this.#holding
+    const { lines, parallel, watchLine } = this.#holding
     if (parallel || !this.#lasting || await isFirst(lines, this.#key, id)) return
     onWait()
-    await untilFirst(lines, this.#key, id, signal)
+    const unwatch = watchLine(this.#key)
+    await untilFirst(lines, this.#key, id, signal).finally(unwatch)
   }
 
   async leave (id: string): Promise<void> {

@@ -10,6 +10,7 @@ export interface RedisModule {
     url: string
     disableOfflineQueue: boolean
     pingInterval: number
+    commandOptions: { timeout: number }
     socket: { connectTimeout: number, socketTimeout: number, reconnectStrategy: (retries: number) => number }
   }): OwnClient
 }
@@ -55,6 +56,8 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
       url,
       disableOfflineQueue: true,
       pingInterval: PING_MS,
+      // A signal for each command, as the client has it by default, costs more than the rest of the command.
+      commandOptions: { timeout: 0 },
       socket: { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS, reconnectStrategy: backoffMs }
     })
     opened.on('error', error => {

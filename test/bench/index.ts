@@ -1,4 +1,4 @@
-// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake]
+// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
@@ -6,6 +6,8 @@
 import { writeFileSync } from 'node:fs'
 import { benchConversations, benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
 import type { Heap, IntakeSpeed, Latencies, Refreshes } from './parts.ts'
+import { benchRedis } from './redis.ts'
+import type { WithRedis } from './redis.ts'
 import { chosenParts, flags, machine, settings } from './settings.ts'
 import type { Comparison, Percentiles } from './statistics.ts'
 
@@ -72,13 +74,38 @@ async function benchAllIntake (): Promise<IntakeSpeed> {
   return intake
 }
 
+async function benchAllRedis (): Promise<WithRedis | undefined> {
+  const measured = await benchRedis()
+  if (measured === undefined) {
+    console.log('\nRedis: skipped, as there is neither REDIS_URL nor a redis-server')
+    return undefined
+  }
+  const { refreshes, operations, latency } = measured
+  printTable(`Refreshes per second with Redis, against the plugin without it, ${settings.refreshedStreams} running streams`,
+    ['content', 'Redis/s', 'memory/s', 'ratio', 'Redis CPU µs', 'memory CPU µs', 'CPU ratio'],
+    refreshes.map(({ bytes, text, ...comparison }) => [`${whole(bytes)} B, ${text}`, ...comparisonCells(comparison)]))
+  printTable(`Redis for each running stream: ${describeLoad()}`,
+    ['', 'round trips/s', 'server µs/s', 'bytes'],
+    [['per stream', fraction(operations.perSecond), fraction(operations.micros), whole(operations.bytes)]])
+  printTable(`Latency in ms with Redis: ${describeLoad()}, ${settings.latency.messagesPerSecond} messages per second`,
+    ['', 'p50', 'p90', 'p99', 'max'],
+    [['refreshes', ...percentileCells(latency.refreshes)], ['first answers', ...percentileCells(latency.firstAnswers)]])
+  return measured
+}
+
+function describeLoad (): string {
+  const { streams, refreshesPerSecond, chunkEveryMs } = settings.latency
+  return `${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes per second`
+}
+
 const parts = {
   refreshes: benchAllRefreshes,
   messages: benchAllMessages,
   conversations: benchAllConversations,
   latency: benchAllLatency,
   heap: benchAllHeap,
-  intake: benchAllIntake
+  intake: benchAllIntake,
+  redis: benchAllRedis
 }
 
 /** More digits would be noise. */

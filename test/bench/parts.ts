@@ -11,16 +11,16 @@ import type { Frame } from './wecom.ts'
 
 const { rounds, connections } = settings
 
-const times = <T>(count: number, create: () => T): T[] => Array.from({ length: count }, create)
+export const times = <T>(count: number, create: () => T): T[] => Array.from({ length: count }, create)
 
 /** Opens streams with a message each. Gives their ids. */
-async function openStreams (plugin: Child, count: number, order: Order): Promise<string[]> {
+export async function openStreams (plugin: Child, count: number, order: Order): Promise<string[]> {
   const replies = await postAll(plugin.connections, times(count, () => messageRequest(order)))
   return replies.map(reply => frameOf(reply).id)
 }
 
 /** What a server answers now. */
-async function answerOf (server: Child, request: Buffer): Promise<Frame> {
+export async function answerOf (server: Child, request: Buffer): Promise<Frame> {
   const [reply] = await postAll(server.connections.slice(0, 1), [request])
   return frameOf(reply as Reply)
 }
@@ -44,7 +44,7 @@ function speedOf (slices: readonly Slice[]): Speed {
 }
 
 /** Plugin and floor in turn; who is first changes from slice to slice. The first slice of each is warming up. */
-async function inTurn (plugin: Child, floor: Child, work: (server: Child) => () => Promise<number>): Promise<{ plugin: Speed, floor: Speed }> {
+export async function inTurn (plugin: Child, floor: Child, work: (server: Child) => () => Promise<number>): Promise<{ plugin: Speed, floor: Speed }> {
   const measured = new Map<Child, Slice[]>([[plugin, []], [floor, []]])
   for (let slice = 0; slice <= settings.slices; slice++) {
     for (const server of slice % 2 === 0 ? [plugin, floor] : [floor, plugin]) {
@@ -55,7 +55,7 @@ async function inTurn (plugin: Child, floor: Child, work: (server: Child) => () 
   return { plugin: speedOf(measured.get(plugin) ?? []), floor: speedOf(measured.get(floor) ?? []) }
 }
 
-function * endlessly<T> (items: readonly T[]): Generator<T, never> {
+export function * endlessly<T> (items: readonly T[]): Generator<T, never> {
   for (;;) yield * items
 }
 
@@ -128,9 +128,9 @@ export async function benchConversations (): Promise<Comparison> {
 export interface Latencies { refreshes: Percentiles, firstAnswers: Percentiles }
 
 /** Milliseconds to an answer at a fixed rate while 1,000 streams grow. */
-export async function benchLatency (): Promise<Latencies> {
+export async function benchLatency (kind: 'plugin' | 'redis' = 'plugin'): Promise<Latencies> {
   const { streams, bytes, chunkEveryMs, refreshesPerSecond, messagesPerSecond, warmUpMs, measureMs, connections } = settings.latency
-  return await withServers(['plugin'], connections, async plugin => {
+  return await withServers([kind], connections, async plugin => {
     // Refreshes and messages do not wait for one another's connections.
     const forRefreshes = plugin.connections.slice(connections / 2)
     const forMessages = plugin.connections.slice(0, connections / 2)

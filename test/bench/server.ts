@@ -1,4 +1,5 @@
 // A server of the bench in a process of its own, and what its parent may ask it.
+import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
@@ -10,8 +11,11 @@ import type { Intake } from './intake.ts'
 import { credentials, path } from './settings.ts'
 import { createBenchSource } from './source.ts'
 
-/** `plugin` has the source of the bench and no conversations, `conversing` has them, `mock` has the package's own source, which waits. */
-export type Kind = 'floor' | 'plugin' | 'conversing' | 'mock'
+/**
+ * `plugin` has the source of the bench and no conversations, `redis` the same with its state in the Redis of `REDIS_URL`;
+ * `conversing` has conversations, `mock` has the package's own source, which waits.
+ */
+export type Kind = 'floor' | 'plugin' | 'redis' | 'conversing' | 'mock'
 
 /** What a server does for its parent. */
 export interface Actions {
@@ -48,13 +52,14 @@ async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Part
     maxRunning: 100_000,
     // All messages of a part but one are of one user, who would have them answered one after the other.
     parallelTurns: kind !== 'conversing',
-    ...(kind === 'plugin' && { history: { turns: 0 } }),
+    ...((kind === 'plugin' || kind === 'redis') && { history: { turns: 0 } }),
+    ...(kind === 'redis' && { redis: { url: process.env['REDIS_URL'] as string, prefix: `wecombench:${randomUUID()}:` } }),
     // What has ended long ago shall not weigh on what is measured now.
     maxFinished: 1000,
     ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })
   })
   // Not a hook of Fastify's: that would cost the plugin what it does not cost the floor.
-  if (kind === 'plugin') app.server.on('request', asked)
+  if (kind === 'plugin' || kind === 'redis') app.server.on('request', asked)
   return { app, actions: { end, pieces, intake: bytes => measureIntake(app, bytes) } }
 }
 

@@ -30,6 +30,7 @@ export const settings = {
     warmUpMs: 250,
     measureMs: quick ? 1000 : 3000
   },
+  redisBytes: 2000,
   heapStreams: quick ? 2000 : 10_000,
   intakeBytes: 1024 * 1024,
   /** The whole bench ends after this time, whatever hangs. */

@@ -22,6 +22,7 @@ import type { SendOptions, SimulatedMessage, Simulator, SimulatorOptions } from 
 import { chunk, createProvider, DONE, finish, sse } from '../fixtures/provider.ts'
 import { aiSdk, anchorOf, apps, defaultCell, fences, readme, registeredTests, samples, tableOf, typeCell } from '../fixtures/readme.ts'
 import type { SampleApp, StreamTextPart } from '../fixtures/readme.ts'
+import { openRedis } from '../fixtures/redis.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const KEYS = { token: 'sample', encodingAESKey: 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C' }
@@ -48,6 +49,7 @@ function codeOf (name: string): string {
   const whole = isPart ? (samples.get('server.mjs') ?? '').replace(/^await app\.register\(wecomStream\).*$/m, () => sample) : sample
   return whole.replace(/(?<=^import .*)'(.+)'$/gm, (_quoted, specifier: string) => {
     const source = SOURCES.get(specifier)
+    if (specifier === 'redis') return `'${import.meta.resolve(specifier)}'`
     if (source === undefined && !isBuiltin(specifier)) throw new Error(`${name} imports ${specifier}, which has no stand-in`)
     return `'${source === undefined ? specifier : new URL(source, ROOT).href}'`
   })
@@ -78,6 +80,16 @@ async function run (t: Test, name: string, change = (code: string): string => co
   t.teardown(async () => { for (const { app } of apps.splice(known)) await app.close() })
   await import(pathToFileURL(file).href)
   return apps[known] as SampleApp
+}
+
+/** Gives a function that takes off the listeners to signals that were added since, and gives them. */
+function watchSignals (): () => Array<readonly [signal: string, listener: (signal: 'SIGTERM') => unknown]> {
+  const known = new Map((['SIGTERM', 'SIGINT'] as const).map(signal => [signal, process.listeners(signal)]))
+  return () => {
+    const added = [...known].flatMap(([signal, before]) => process.listeners(signal).filter(listener => !before.includes(listener)).map(listener => [signal, listener] as const))
+    for (const [signal, listener] of added) process.removeListener(signal, listener)
+    return added as ReturnType<ReturnType<typeof watchSignals>>
+  }
 }
 
 interface Bot extends SampleApp {
@@ -124,12 +136,11 @@ t.test('server.mjs and talk.mjs: the quick start, with the credentials that its 
 })
 
 t.test('production.mjs: hooks leave the callback alone, and shutdown lets an answer end', async t => {
-  const listeners = new Map((['SIGTERM', 'SIGINT'] as const).map(signal => [signal, process.listeners(signal)]))
+  const takeListeners = watchSignals()
   const { app, options, url, log, wecom } = await serve(t, 'production.mjs', {
     API_KEYS: 'one,two', MOCK_CHUNK_DELAY_MS: '20', STREAM_FIRST_REPLY_GRACE_MS: '0'
   })
-  const added = [...listeners].flatMap(([signal, before]) => process.listeners(signal).filter(listener => !before.includes(listener)).map(listener => [signal, listener] as const))
-  for (const [signal, listener] of added) process.removeListener(signal, listener)
+  const added = takeListeners()
   t.strictSame(added.map(([signal]) => signal), ['SIGTERM', 'SIGINT'])
 
   t.match(options, { return503OnClosing: false })
@@ -300,9 +311,38 @@ t.test('bot.test.mjs: the test of a host passes', async t => {
   t.equal(registeredTests.length, 1)
 })
 
+const redis = await openRedis(t)
+if (redis === undefined) ran.add('replicas.mjs')
+else {
+  t.test('replicas.mjs: state is in Redis, and readiness fails before the answers are let end', async t => {
+    const takeListeners = watchSignals()
+    const prefix = redis.newPrefix()
+    const change = (code: string): string => code.replace('support:', prefix).replace('sleep(5000)', 'sleep(100)')
+    const { app, url, log, wecom } = await serve(t, 'replicas.mjs', { REDIS_URL: redis.url, MOCK_CHUNK_DELAY_MS: '20', STREAM_FIRST_REPLY_GRACE_MS: '0' }, change)
+    const [[signal, onSignal] = []] = takeListeners()
+    t.equal(signal, 'SIGTERM')
+    t.strictSame(await (await fetch(`${url}/ready`)).json(), { ready: true })
+
+    let closed: unknown
+    let unready: Promise<Response> | undefined
+    const content = await talk(t, wecom(), 'hello', {
+      onFrame: () => {
+        closed ??= onSignal?.('SIGTERM')
+        unready ??= fetch(`${url}/ready`)
+      }
+    })
+    t.equal(content, HELLO)
+    t.equal((await unready)?.status, 503)
+    await closed
+    t.equal(app.server.listening, false)
+    t.notMatch(log.join(''), '"level":50')
+    t.not((await redis.keys(prefix)).length, 0)
+  })
+}
+
 t.test('every sample has been run', async t => {
   t.strictSame([...ran].sort(), [...samples.keys()].sort())
-  t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'js', 'nginx', 'sh', 'text'])
+  t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'js', 'nginx', 'sh', 'text', 'yaml'])
 })
 
 t.test('every command of npm exists', async t => {
@@ -365,5 +405,6 @@ t.test('the links lead somewhere, and the contents name every section', async t 
     else t.ok(existsSync(new URL(target, ROOT)), target)
   }
   const contents = prose.slice(prose.indexOf('## Contents'), prose.indexOf('## Run it'))
-  t.strictSame([...contents.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name), headings.slice(1))
+  const sections = [...prose.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)
+  t.strictSame([...contents.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => name), sections.slice(1))
 })

@@ -283,3 +283,30 @@ t.test('a conversation that is cleared while a turn runs does not remember that 
   await conversation.remember((await conversation.history()).generation, turn)
   t.same((await conversation.history()).turns, [turn], 'the next one is')
 })
+
+t.test('a line is watched while somebody waits in it', async t => {
+  const watched: string[] = []
+  const clock = createManualClock()
+  const conversationOf = createConversations({
+    history: createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100),
+    lines: createMemoryLines(clock),
+    scope: 'member',
+    parallel: false,
+    watchLine (key) {
+      watched.push(`${key.length} watched`)
+      return () => watched.push('over')
+    }
+  })
+  const conversation = conversationOf(...single('u'))
+  for (const id of ['a', 'b', 'c']) await conversation.join(id, clock.now() + 330_000)
+  await conversation.turn('a', never, () => {})
+  t.same(watched, [], 'who stands first does not wait')
+  const turn = conversation.turn('b', never, () => {})
+  await settle()
+  t.same(watched, ['64 watched'])
+  await conversation.leave('a')
+  await turn
+  t.same(watched, ['64 watched', 'over'])
+  await t.rejects(conversation.turn('c', AbortSignal.abort(new Error('gone')), () => {}), { message: 'gone' })
+  t.same(watched, ['64 watched', 'over', '64 watched', 'over'])
+})

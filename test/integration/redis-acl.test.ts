@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createClient } from 'redis'
+import t from 'tap'
+import { systemClock } from '../../lib/clock.ts'
+import { connectRedis } from '../../lib/stores/redis-client.ts'
+import { createRedisFacts } from '../../lib/stores/redis-facts.ts'
+import { createRedisHistory } from '../../lib/stores/redis-history.ts'
+import { createRedisLines } from '../../lib/stores/redis-lines.ts'
+import { createRedisStreams } from '../../lib/stores/redis-streams.ts'
+import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { factsContract } from '../fixtures/facts-contract.ts'
+import { historyContract } from '../fixtures/history-contract.ts'
+import { linesContract } from '../fixtures/lines-contract.ts'
+import { createLog } from '../fixtures/log.ts'
+import { fences } from '../fixtures/readme.ts'
+import { forTest } from '../fixtures/redis.ts'
+import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+import { storeContract } from '../fixtures/store-contract.ts'
+
+const line = fences.map(({ code }) => code.trim()).find(code => code.startsWith('ACL SETUSER')) ?? ''
+const rules = line.split(' ')
+const allowed = rules.filter(rule => rule.startsWith('+')).map(rule => rule.slice(1))
+
+t.test('the README allows each command that the stores send, and none besides', async t => {
+  const folder = new URL('../../lib/stores/', import.meta.url)
+  const code = readdirSync(folder).filter(name => name.startsWith('redis-')).map(name => readFileSync(new URL(name, folder), 'utf8')).join('\n')
+  const sent = [...code.matchAll(/(?:redis\.call\(|command\(\[)'([A-Z]+)'/g)].map(([, command = '']) => command.toLowerCase())
+  // The client's own.
+  t.strictSame([...new Set([...sent, 'ping'])].sort(), [...allowed].sort())
+})
+
+if (hasRedisServer()) {
+  const server = await startRedisServer()
+  t.teardown(() => server.stop())
+  const admin = createClient({ url: server.url })
+  await admin.connect()
+  t.teardown(() => admin.destroy())
+  await admin.sendCommand(rules.map(rule => rule.replace('PASSWORD', 'secret').replace('~wecom:', '~wecomtest:')))
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', 'resetpass', '>other'])
+
+  const url = server.url.replace('//', '//wecom:secret@')
+  const timing = { clock: systemClock, timeoutMs: 5000 }
+  const log = createLog()
+  const user = await connectRedis({ url, log, ...timing })
+  t.teardown(() => user.close())
+  const { connection, newPrefix, passTime } = forTest(t, user, { ...user, command: async args => await admin.sendCommand([...args]) })
+
+  const create = () => {
+    const clock = createManualClock()
+    const prefix = newPrefix()
+    const advance = async (ms: number): Promise<void> => {
+      await passTime(prefix, ms)
+      await clock.advance(ms)
+    }
+    return { shared: { connection, clock, prefix }, clock, advance }
+  }
+  storeContract(t, 'that user', async () => {
+    const { shared, advance } = create()
+    return { store: createRedisStreams({ ...shared, retentionMs: 10_000 }), retentionMs: 10_000, leaseMs: 5000, workMs: 5 * 60_000, advance }
+  })
+  linesContract(t, 'that user', async () => {
+    const { shared, clock, advance } = create()
+    return { store: createRedisLines(shared), now: clock.now, advance }
+  })
+  historyContract(t, 'that user', async limits => {
+    const { shared, advance } = create()
+    return { store: createRedisHistory({ ...shared, limits }), advance }
+  })
+  factsContract(t, 'that user', async () => {
+    const { shared, advance } = create()
+    return { store: createRedisFacts(shared), advance }
+  })
+
+  t.test('the plugin answers as that user', async t => {
+    const { app, lines } = await buildApp(t, { redis: { url, prefix: newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } })
+    const { stream } = await post(app, textMessage('hello'))
+    t.equal((await follow(app, stream.id as string)).at(-1)?.content, 'Q: hello\nHello world! This is a stream.')
+    t.strictSame(lines.filter(({ level }) => level >= 40), [])
+  })
+
+  t.test('nothing was refused but what the client says of itself', async t => {
+    const refused = (await admin.aclLog()).map(({ object }) => object)
+    t.strictSame(refused.filter(object => !object.startsWith('client')), [])
+    t.strictSame(log.lines, [])
+  })
+} else {
+  t.test('there is no redis-server', { skip: true }, () => {})
+}

@@ -1,0 +1,88 @@
+import t from 'tap'
+import { systemClock } from '../../lib/clock.ts'
+import { createRedisFacts } from '../../lib/stores/redis-facts.ts'
+import { createRedisHistory } from '../../lib/stores/redis-history.ts'
+import { createRedisLines } from '../../lib/stores/redis-lines.ts'
+import { createRedisStreams } from '../../lib/stores/redis-streams.ts'
+import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
+import { createManualClock } from '../fixtures/clock.ts'
+import { factsContract } from '../fixtures/facts-contract.ts'
+import { historyContract } from '../fixtures/history-contract.ts'
+import { linesContract } from '../fixtures/lines-contract.ts'
+import { forTest } from '../fixtures/redis.ts'
+import { startRedisCluster } from '../fixtures/redis-cluster.ts'
+import { hasRedisServer } from '../fixtures/redis-server.ts'
+import { storeContract } from '../fixtures/store-contract.ts'
+
+if (hasRedisServer()) {
+  const cluster = await startRedisCluster()
+  t.teardown(() => cluster.stop())
+  const { connection, newPrefix, passTime, keys, everyKeyExpires } = forTest(t, cluster.connection({ clock: systemClock, timeoutMs: 5000 }))
+
+  const create = () => {
+    const clock = createManualClock()
+    const prefix = newPrefix()
+    const advance = async (ms: number): Promise<void> => {
+      await passTime(prefix, ms)
+      await clock.advance(ms)
+    }
+    return { shared: { connection, clock, prefix }, clock, advance }
+  }
+
+  storeContract(t, 'cluster', async () => {
+    const { shared, advance } = create()
+    return { store: createRedisStreams({ ...shared, retentionMs: 10_000 }), retentionMs: 10_000, leaseMs: 5000, workMs: 5 * 60_000, advance }
+  })
+  linesContract(t, 'cluster', async () => {
+    const { shared, clock, advance } = create()
+    return { store: createRedisLines(shared), now: clock.now, advance }
+  })
+  historyContract(t, 'cluster', async limits => {
+    const { shared, advance } = create()
+    return { store: createRedisHistory({ ...shared, limits }), advance }
+  })
+  factsContract(t, 'cluster', async () => {
+    const { shared, advance } = create()
+    return { store: createRedisFacts(shared), advance }
+  })
+
+  t.test('one replica takes the messages of a conversation, another shows the answers', async t => {
+    const prefix = newPrefix()
+    const redis = { client: cluster.client, prefix, commandTimeoutMs: 5000 }
+    const histories: unknown[] = []
+    const options = {
+      redis,
+      access: { messagesPerMinute: 50, maxRunning: 3 },
+      onFeedback () {},
+      sources: {
+        async * echo ({ prompt, history = [] }: { prompt: string, history?: readonly unknown[] }) {
+          histories.push(history)
+          for (const piece of ['You said ', prompt, '.']) {
+            await new Promise(resolve => setTimeout(resolve, 100))
+            yield piece
+          }
+        }
+      },
+      source: 'echo'
+    }
+    const [one, two] = [await buildApp(t, options), await buildApp(t, options)]
+    const ask = async (prompt: string): Promise<string | undefined> => {
+      const { stream } = await post(one.app, textMessage(prompt))
+      return (await follow(two.app, stream.id as string)).at(-1)?.content
+    }
+    // Ten questions have ten slots.
+    for (let index = 0; index < 10; index++) t.equal(await ask(`question ${index}`), `You said question ${index}.`)
+    t.strictSame((histories[1] as unknown[])[0], { prompt: 'question 0', reply: 'You said question 0.' })
+    t.equal(await ask('/new'), '已开始新对话')
+    t.equal(await ask('anew'), 'You said anew.')
+    t.strictSame(histories.at(-1), [])
+
+    for (const { lines } of [one, two]) t.strictSame(lines.filter(({ level }) => level >= 40), [])
+    t.ok((await keys(prefix)).length > 20)
+    t.ok((await cluster.sizes()).every(size => size > 0), 'every node has a part')
+  })
+
+  everyKeyExpires()
+} else {
+  t.test('there is no redis-server', { skip: true }, () => {})
+}

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { systemClock } from '../../lib/clock.ts'
+import { createConversations } from '../../lib/conversations.ts'
+import { createRedisHistory } from '../../lib/stores/redis-history.ts'
+import { createRedisLines } from '../../lib/stores/redis-lines.ts'
+import { createRedisStreams } from '../../lib/stores/redis-streams.ts'
+import { buildApp, PATH, post, textMessage } from '../fixtures/app.ts'
+import { openRedis } from '../fixtures/redis.ts'
+
+const redis = await openRedis(t)
+if (redis !== undefined) {
+  const { connection, newPrefix, url } = redis
+
+  t.test('a question does not wait for places that nobody will give up', async t => {
+    const prefix = newPrefix()
+    const shared = { connection, clock: systemClock, prefix }
+    const [gone, lines] = [createRedisStreams({ ...shared, retentionMs: 60_000 }), createRedisLines(shared)]
+    const history = createRedisHistory({ ...shared, limits: { turns: 1, bytes: 1000, idleMs: 60_000 } })
+    t.teardown(async () => { await Promise.all([gone.close(), lines.close()]) })
+    const conversation = createConversations({ lines, history, scope: 'member', parallel: false })({ scope: PATH, bot: 'bot', user: 'user' }, 'user')
+    await gone.create({ id: 'of a replica that has died' })
+    await gone.release('of a replica that has died', 1)
+    await conversation.join('of a replica that has died', Date.now() + 1_000_000)
+
+    const { app } = await buildApp(t, { redis: { url, prefix, commandTimeoutMs: 5000 } })
+    const { stream: { id = '' } } = await post(app, textMessage('hello'))
+    const states = []
+    for await (const state of app.followStream(id)) states.push(state)
+    t.match(states.at(-1), { status: 'done', content: 'Q: hello\nHello world! This is a stream.' })
+    t.match(await gone.read('of a replica that has died'), { status: 'error', failure: { code: 'BROKEN' } })
+    t.strictSame((await gone.read(id))?.notes, { waiting: false })
+  })
+
+  redis.everyKeyExpires()
+}
