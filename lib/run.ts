@@ -211,6 +211,8 @@ export class Run {
 
   /** Leaves the stream, as it is, to whoever will adopt it. */
   async handOver (): Promise<void> {
+    // An end that is being stored needs no other owner, and nobody waits for long for a store that is away.
+    this.#shared?.insistNoMore()
     if (!this.#stopWork()) return
     this.#left = true
     this.#shared?.leave()

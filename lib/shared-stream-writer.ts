@@ -26,6 +26,7 @@ export class SharedStreamWriter implements Writer {
   #notes: Notes
   #storedNotes: Notes
   #left = false
+  #insists = true
   #hurry: (() => void) | undefined
   #ending = false
   #syncing: Promise<boolean> | undefined
@@ -75,6 +76,11 @@ export class SharedStreamWriter implements Writer {
   leave (): void {
     this.#left = true
     this.#hurry?.()
+  }
+
+  /** What fails from now on is not tried again: the process is about to go. */
+  insistNoMore (): void {
+    this.#insists = false
   }
 
   get #unstored (): number {
@@ -143,7 +149,7 @@ export class SharedStreamWriter implements Writer {
         return await write() || (await this.recover() && await write())
       } catch (error) {
         awaySince ??= clock.now()
-        if (clock.now() - awaySince >= timing.patienceMs) throw error
+        if (!this.#insists || clock.now() - awaySince >= timing.patienceMs) throw error
         await sleep(clock, timing.retryMs)
       }
     }

@@ -309,7 +309,7 @@ export function createStreams (options: StreamsOptions) {
   }
 
   function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
-    const run = openRun({ id, notes, ...(chat && { chat }), ...(work !== undefined && { work }) }, Promise.resolve(id), { epoch, ageMs })
+    const run = openRun({ id, notes, ...(chat && { chat }) }, Promise.resolve(id), { epoch, ageMs })
     log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
     const again = againOf(work)
     const mayRestart = options.onOwnerLost !== 'finish' && adoptions === 1 && limits.deadlineMs - ageMs >= MIN_RESTART_MS

@@ -1012,6 +1012,23 @@ t.test('a hand-over that fails has ended, too, and one of a stream that is not t
   t.strictSame(other.calls, [])
 })
 
+t.test('an end that is being stored while streams are handed over is stored, or given up where the store is away', async t => {
+  let attempt: { resolve (stored: boolean): void, reject (error: Error): void } | undefined
+  const end = (): Promise<boolean> => new Promise((resolve, reject) => { attempt = { resolve, reject } })
+  for (const isAway of [false, true]) {
+    const { call, run, clock, calls, log } = openShared({ end })
+    await call.push('a')
+    await call.end()
+    await run.handOver()
+    if (isAway) attempt?.reject(new Error('away'))
+    else attempt?.resolve(true)
+    t.match(await run.ended, { chunks: 1 })
+    t.strictSame(calls, ['append', 'end'])
+    t.match(log.lines, [{ message: isAway ? 'the end of a stream could not be stored' : 'stream ended' }])
+    t.equal(clock.pending, 0)
+  }
+})
+
 t.test('nothing is prepared for a stream that has ended', async t => {
   const { run } = open()
   run.finish('STOP')

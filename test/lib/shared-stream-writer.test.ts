@@ -335,6 +335,25 @@ t.test('who leaves writes nothing more, and leaves no timer', async t => {
   t.equal(restoring.losses(), 0, 'who has left loses nothing')
 })
 
+t.test('who insists no more tries once, and rejects', async t => {
+  const { clock, writer, write, fail, answer, log } = create()
+  await write('a')
+  await fail()
+  const ended = writer.end({ status: 'done' })
+  ended.catch(() => {})
+  writer.insistNoMore()
+  await clock.advance(200)
+  t.equal(log().length, 2)
+  await fail()
+  await t.rejects(ended, { message: 'away' })
+  t.equal(clock.pending, 0)
+  const again = writer.end({ status: 'done' })
+  await settle()
+  await answer()
+  await answer()
+  t.equal(await again, true, 'what is answered is stored')
+})
+
 t.test('notes go out behind the text before them, all that were set', async t => {
   const { clock, writer, write, answer, log } = create({ notes: { deliverable: true } })
   await write('a')

@@ -102,10 +102,11 @@ t.test('a process asks for a stream once at a time', async t => {
   const { memory, join } = share()
   let adoptions = 0
   const one = join()
-  const two = join({ wrap: store => ({ adopt: id => { adoptions++; return store.adopt(id) } }) })
+  const two = join({ wrap: store => ({ adopt: async id => { adoptions++; await settle(); return await store.adopt(id) } }) })
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await Promise.all(Array.from({ length: 5 }, () => two.streams.read(id)))
+  await settle()
   await settle()
   t.equal(adoptions, 1)
 })
@@ -241,6 +242,7 @@ t.test('who drains takes no stream over, and hands its own over when the grace i
   const drained = one.streams.drain()
   t.equal(await one.shown(foreign), 'running')
   t.strictSame(one.taken, [])
+  t.match(await memory.adopt(foreign), { epoch: 2 }, 'nor does it for a moment')
   await one.hand.call(1).push('whole')
   await one.hand.call(1).end()
   t.equal(await two.shown(ids[0]), 'running old', 'until then it is its own')
@@ -280,6 +282,34 @@ t.test('what is taken over just as draining begins is given back', async t => {
   t.strictSame(two.taken, [])
   t.equal(two.streams.size, 0)
   t.match(await memory.adopt(id), { epoch: 3 })
+})
+
+t.test('who has taken a stream over writes it anew as it is, and has its last frame fetched', async t => {
+  const { memory, join } = share()
+  const restored: unknown[] = []
+  let isLost = false
+  const one = join()
+  const two = join({
+    wrap: store => ({
+      renew: async (id, epoch) => isLost ? 'lost' : await store.renew(id, epoch),
+      restore: async (...args) => { restored.push(args); return true }
+    })
+  })
+  two.takeUp()
+  const { id } = await one.streams.open({ ...opening, chat: { scope: '/', user: 'u' }, deliverable: true })
+  await memory.release(id, 1)
+  await two.shown(id)
+  await two.hand.call().push('new')
+  isLost = true
+  await two.clock.advance(1000)
+  t.strictSame(restored, [[{ id, chat: { scope: '/', user: 'u' }, notes: { deliverable: true } }, 2, { content: 'new', reasoning: '' }]])
+  await two.hand.call().end()
+  let fetched = false
+  const all = two.streams.allFetched().then(() => { fetched = true })
+  await settle()
+  t.equal(fetched, false)
+  two.streams.lastFrameFetched(id)
+  await all
 })
 
 t.test('a hand-over that fails is told, and closing ends all the same', async t => {
