@@ -29,8 +29,9 @@ export interface RedisStreamsOptions {
 const POLL_MS = 250
 const WORK_MS = 5 * 60_000
 
-// A lease lasts five times the heartbeat: an event loop that stands still for some seconds costs none.
-const TIMING: SharedTiming = { heartbeatMs: 1000, coalesceMs: 75, coalesceChars: 1024, retryMs: 200, patienceMs: 60_000 }
+// A lease lasts several times the heartbeat: an event loop that stands still for some seconds costs none. An owner whose source
+// is silent hears of a stop with its next heartbeat, which has to be within a second.
+const TIMING: SharedTiming = { heartbeatMs: 750, coalesceMs: 75, coalesceChars: 1024, retryMs: 200, patienceMs: 60_000 }
 
 /** Streams in Redis, where any replica can read them, and take them over. */
 export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
