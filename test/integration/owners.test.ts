@@ -60,6 +60,7 @@ if (redis !== undefined) {
   }
 
   const survivors = Promise.all(['x', 'y', 'z'].map(name => start(name)))
+  const dying = start('dies')
   const finishing = start('finishing', { onOwnerLost: 'finish' })
 
   t.test(`${ROUNDS * KILLS} owners are killed while ${STREAMS} streams run`, { timeout: LONG ? 600_000 : 90_000 }, async t => {
@@ -105,11 +106,11 @@ if (redis !== undefined) {
   })
 
   t.test('a setting ends the streams of an owner that has died with a notice', { timeout: 60_000 }, async t => {
-    const owner = await start('dies')
+    const owner = await dying
     const group = [owner, await finishing]
     const { callback } = await startBalancer(t, () => group)
     const prompt = '1000 words every 50 ms, and then its owner dies'
-    const asked = wecomAt(owner.callback, { timeoutMs: 1000 }).send(prompt, { signal: AbortSignal.timeout(3000) })
+    const asked = wecomAt(owner.callback, { timeoutMs: 1000 }).send(prompt, { signal: AbortSignal.timeout(2000) })
     await asked
     owner.kill('SIGKILL')
     const { id, content: before } = await asked
@@ -134,7 +135,7 @@ if (redis !== undefined) {
     let all = [frozen]
     const balancer = await startBalancer(t, () => all)
     const wecom = wecomAt(balancer.callback)
-    const length = LONG ? 600 : 240
+    const length = LONG ? 600 : 100
     const prompts = Array.from({ length: 5 }, (_, index) => `${length} words every 50 ms, frozen ${index}`)
     const asked = prompts.map((prompt, index) => wecom.send(prompt, { user: `frozen ${index}`, late: 2 }))
     const calls = await Promise.all(prompts.map(firstCall))
@@ -150,7 +151,9 @@ if (redis !== undefined) {
     for (const transcript of await Promise.all(asked)) {
       const { blanks, restarts, problems } = look(transcript)
       t.equal(transcript.content, words(length))
-      t.strictSame({ blanks, restarts, problems }, { blanks: 0, restarts: 1, problems: [] })
+      t.strictSame({ blanks, problems }, { blanks: 0, problems: [] })
+      // Where the second text had overtaken the first before it was seen, none was.
+      t.ok(restarts <= 1)
     }
     t.strictSame(prompts.map(prompt => callsFor(prompt).length), prompts.map(() => 2))
     t.equal(frozen.lines.filter(({ msg }) => msg.includes('lost to another owner')).length, prompts.length)
@@ -164,7 +167,7 @@ if (redis !== undefined) {
     const wecom = wecomAt(balancer.callback)
     const short = '80 words every 50 ms, handed over'
     const long = '1000 words every 50 ms, handed over'
-    const asked = Promise.all([wecom.send(short, { user: 'short' }), wecom.send(long, { user: 'long' })])
+    const asked = [wecom.send(short, { user: 'short' }), wecom.send(long, { user: 'long' })] as const
     await firstCall(long)
     await firstCall(short)
     await pause(1000)
@@ -175,13 +178,12 @@ if (redis !== undefined) {
     await until(() => callsFor(short).length + callsFor(long).length === 4)
     t.ok(Date.now() - goneAt < 4000, `taken over after ${Date.now() - goneAt} ms`)
     t.strictSame([short, long].map(prompt => replicaOf(callsFor(prompt)[1] as { headers: {} })), [next.name, next.name])
-    await until(() => next.lines.some(({ msg, reason }) => msg === 'stream ended' && reason === 'END'))
-    await pause(1100)
+    const first = await asked[0]
+    t.equal(first.content, words(80))
+    t.match(look(first), { blanks: 0, problems: [] })
     group.push(last)
     next.kill('SIGKILL')
-    const [first, second] = await asked
-    t.equal(first.content, words(80))
-    t.match(look(first), { blanks: 0, restarts: 1, problems: [] })
+    const second = await asked[1]
     t.ok(second.content.includes(texts.failures.BROKEN) && second.content.startsWith('w0 w1 '), second.content.slice(-100))
     t.match(look(second), { blanks: 0, problems: [] })
     t.equal(callsFor(long).length, 2)
