@@ -8,6 +8,8 @@ export interface RedisConnection {
    * time, which does not mean that the command was not, or will not be, carried out.
    */
   command (args: readonly string[], key?: string): Promise<unknown>
+  /** When the connection was lost, or stood again, for the last time: whoever sent nothing meanwhile has not noticed. */
+  disturbedAt? (): number
   /** Closes what was opened here; a client of the host's stays open. */
   close (): Promise<void>
 }
