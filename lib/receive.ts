@@ -18,6 +18,7 @@ import { describeError, safeName } from './redact.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { Chat, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import type { Opening, Streams } from './streams.ts'
+import { isVisible } from './texts.ts'
 
 export interface ReceiveOptions {
   streams: Streams
@@ -71,6 +72,8 @@ export function createReceive (options: ReceiveOptions): Receive {
     const id = stringAt(message, 'stream', 'id') ?? ''
     try {
       const record = await streams.read(id)
+      // Its owner, if it still has one, is about to write it anew.
+      if (record === undefined && streams.unsettled()) return fromMemory(id, message)
       return await show(id, belongsTo(record, message, scope) ? record : undefined, message)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
@@ -82,7 +85,9 @@ export function createReceive (options: ReceiveOptions): Receive {
   function fromMemory (id: string, message: Message): string | undefined {
     const known = streams.known(id)
     if (known === undefined || !belongsTo(known.record, message, scope)) return undefined
-    return known.isLate ? frames.failure(id, excuse()) : frames.reply(id, known.record)
+    if (known.isLate) return frames.failure(id, excuse())
+    // Another process may have shown text that is not known here.
+    return isOver(known.record) || isVisible(known.record.content) ? frames.reply(id, known.record) : undefined
   }
 
   /** A store that is elsewhere is away at times. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from './clock.ts'
 import { checkFrames, placeholdersOf } from './frame-check.ts'
 import type { Placeholders } from './frame-check.ts'
@@ -79,6 +80,8 @@ export async function converse (wecom: Wecom, message: SimulatedMessage, options
   const frames: TranscriptFrame[] = []
   const problems = createProblemList()
   const over = new AbortController()
+  // Each of the parallel deliveries listens.
+  setMaxListeners(0, over.signal)
   let answers = 0
 
   /** Tells whether the answer is lost on its way. */

@@ -219,6 +219,9 @@ export function createStreams (options: StreamsOptions) {
       return known && { record: known.record, isLate: !isTerminal(known.record.status) && known.ageMs > limits.deadlineMs }
     },
 
+    /** Whether the store was away just now, and may have come back without what it knew. */
+    unsettled: (): boolean => store.unsettled?.() ?? false,
+
     /** Whether the store is elsewhere, and other processes have it, too. */
     shared: store.shared !== undefined,
 

@@ -47,6 +47,7 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
   })
   const secrets = secretsOf(url)
   let away = false
+  let disturbedAt = -Infinity
   let silentSince: number | undefined
   let settle!: () => void
   const settled = new Promise<void>(resolve => { settle = resolve })
@@ -64,10 +65,14 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
       // Each attempt fails anew.
       if (!away) log.error({ cause: describeError(error, secrets) }, 'the connection to Redis is lost')
       away = true
+      disturbedAt = clock.now()
       settle()
     })
     opened.on('ready', () => {
-      if (away) log.info({}, 'the connection to Redis stands again')
+      if (away) {
+        log.info({}, 'the connection to Redis stands again')
+        disturbedAt = clock.now()
+      }
       away = false
       settle()
     })
@@ -97,6 +102,7 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
         throw error
       }
     },
+    disturbedAt: () => disturbedAt,
     async close () {
       if (closed) return
       closed = true

@@ -8,6 +8,8 @@ export interface RedisConnection {
    * time, which does not mean that the command was not, or will not be, carried out.
    */
   command (args: readonly string[], key?: string): Promise<unknown>
+  /** When the connection was lost, or stood again, for the last time: whoever sent nothing meanwhile has not noticed. */
+  disturbedAt? (): number
   /** Closes what was opened here; a client of the host's stays open. */
   close (): Promise<void>
 }
@@ -47,7 +49,9 @@ export function adaptRedis (client: RedisClient, timing: RedisTiming): RedisConn
 /** Rejects with a `RedisTimeoutError` where a command takes too long. The command itself goes on. */
 export function inTime ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.setTimeout(() => reject(new RedisTimeoutError(timeoutMs)), timeoutMs)
+    // Where the event loop stood still the reply may be there, and is read before an immediate runs.
+    const late = (): void => { setImmediate(() => reject(new RedisTimeoutError(timeoutMs))) }
+    const cancel = clock.setTimeout(late, timeoutMs)
     send().then(resolve, reject).finally(cancel)
   })
 }

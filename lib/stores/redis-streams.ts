@@ -28,15 +28,19 @@ export interface RedisStreamsOptions {
 /** How soon a watcher learns of what another replica did. */
 const POLL_MS = 250
 const WORK_MS = 5 * 60_000
+/** As long as owners may take to find out that a server has lost their streams, and to write them anew. */
+const SETTLING_MS = 5000
 
-// A lease lasts five times the heartbeat: an event loop that stands still for some seconds costs none.
-const TIMING: SharedTiming = { heartbeatMs: 1000, coalesceMs: 75, coalesceChars: 1024, retryMs: 200, patienceMs: 60_000 }
+// A lease lasts several times the heartbeat: an event loop that stands still for some seconds costs none. An owner whose source
+// is silent hears of a stop with its next heartbeat, which has to be within a second.
+const TIMING: SharedTiming = { heartbeatMs: 750, coalesceMs: 75, coalesceChars: 1024, retryMs: 200, patienceMs: 60_000 }
 
 /** Streams in Redis, where any replica can read them, and take them over. */
 export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   const { connection, clock, retentionMs, runningTtlMs = 75 * 60_000, prefix = DEFAULT_PREFIX } = options
   const recent = new RecentStreams(options.maxRecent ?? 5000, options.maxRecentBytes ?? 64 * 1024 * 1024)
   const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
+  let failedAt = -Infinity
   let closed = false
   let orphanFound = (_id: string): void => {}
 
@@ -47,7 +51,14 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
   const claimKey = (claim: string): string => `${prefix}m:${hashTag(claim)}`
 
-  const run = (script: RedisScript, id: string, ...args: string[]): Promise<unknown> => runScript(connection, script, keysOf(id), args)
+  async function run (script: RedisScript, id: string, ...args: string[]): Promise<unknown> {
+    try {
+      return await runScript(connection, script, keysOf(id), args)
+    } catch (error) {
+      failedAt = clock.now()
+      throw error
+    }
+  }
 
   /** Of all streams with a claim, the first; the stream is there before its claim, so a claim without one is left over. */
   async function claimFor (id: string, claim: string, ttlMs: number, gone = ''): Promise<string> {
@@ -130,6 +141,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       const seen = recent.get(id)
       return seen && { record: seen.record, ageMs: clock.now() - Number(seen.birth) / 1000 }
     },
+
+    unsettled: () => clock.now() - Math.max(failedAt, connection.disturbedAt?.() ?? -Infinity) < SETTLING_MS,
 
     async requestStop (id) {
       const before = recent.get(id)?.record

@@ -133,6 +133,8 @@ export interface StreamStore {
   read (id: string): Promise<StreamRecord | undefined>
   /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
   known? (id: string): Known | undefined
+  /** True for some seconds after it was away: what it does not know then, an owner may be about to restore. */
+  unsettled? (): boolean
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
   /** The owner's sign of life, due each second. Where it stays out for five, the stream may be adopted. */

@@ -1,0 +1,206 @@
+import { randomInt } from 'node:crypto'
+import t from 'tap'
+import type { Transcript, TranscriptFrame } from '../../plugins/testing.ts'
+import { loadTexts } from '../../lib/texts.ts'
+import { model, promptOf, words } from '../fixtures/model.ts'
+import { createProvider } from '../fixtures/provider.ts'
+import { openRedis } from '../fixtures/redis.ts'
+import { replicaOf, SECRETS, startBalancer, startReplica, wecomAt } from '../fixtures/replicas.ts'
+import type { Replica, StartOptions } from '../fixtures/replicas.ts'
+
+const texts = loadTexts()
+const LONG = process.env['FAULTS'] === 'long'
+const ROUNDS = LONG ? 10 : 1
+const KILLS = 5
+const STREAMS = 20
+const FROZEN_MS = LONG ? 20_000 : 8000
+/** A refresh comes each second, and a lease lasts five. */
+const OWNERLESS_MS = 7000
+
+t.setTimeout(LONG ? 900_000 : 180_000)
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+const until = async (reached: () => boolean): Promise<void> => {
+  while (!reached()) await pause(10)
+}
+
+const redis = await openRedis(t)
+if (redis !== undefined) {
+  const provider = await createProvider()
+  provider.respondWith(model)
+  t.teardown(() => provider.close())
+  const callTimes = new Map<unknown, number>()
+  const callsFor = (prompt: string) => provider.requests.filter(request => promptOf(request) === prompt)
+  const prefix = redis.newPrefix()
+  const options: StartOptions = { redis: { url: redis.url, prefix }, providerUrl: provider.url }
+  const start = (name: string, more: Partial<StartOptions> = {}): Promise<Replica> => startReplica(t, name, { ...options, ...more })
+
+  // When a request to the model came.
+  const clock = setInterval(() => {
+    for (const request of provider.requests) if (!callTimes.has(request)) callTimes.set(request, Date.now())
+  }, 5)
+  t.teardown(() => clearInterval(clock))
+
+  const isPlaceholder = ({ content }: TranscriptFrame): boolean => Object.values(texts).includes(content)
+
+  /** What a user may see of a stream that was begun anew: never nothing again, and one beginning anew. */
+  function look ({ frames, problems }: Transcript): { blanks: number, restarts: number, problems: string[] } {
+    const shown = frames.slice(frames.findIndex(frame => !isPlaceholder(frame)))
+    return {
+      blanks: shown.filter(frame => isPlaceholder(frame) || frame.content.trim() === '').length,
+      restarts: shown.filter(({ content }, index) => !content.startsWith(shown[index - 1]?.content ?? '')).length,
+      problems: problems.filter(problem => !problem.includes('the text does not start with that of frame'))
+    }
+  }
+
+  async function firstCall (prompt: string) {
+    await until(() => callsFor(prompt).length > 0)
+    return callsFor(prompt)[0] as ReturnType<typeof callsFor>[number]
+  }
+
+  const survivors = Promise.all(['x', 'y', 'z'].map(name => start(name)))
+  const dying = start('dies')
+  const finishing = start('finishing', { onOwnerLost: 'finish' })
+
+  t.test(`${ROUNDS * KILLS} owners are killed while ${STREAMS} streams run`, { timeout: LONG ? 600_000 : 90_000 }, async t => {
+    let worstMs = 0
+    let lost = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const victims = await Promise.all(Array.from({ length: KILLS }, (_, index) => start(`victim-${round}-${index}`)))
+      const all = [...victims, ...await survivors]
+      const balancer = await startBalancer(t, () => all)
+      const wecom = wecomAt(balancer.callback)
+
+      const prompts = Array.from({ length: STREAMS }, (_, index) => `80 words every 50 ms, stream ${index} of round ${round}`)
+      const asked = prompts.map(async (prompt, index) => {
+        await pause(index * 50)
+        return await wecom.send(prompt, { user: `user ${index}`, late: 1 })
+      })
+      // None of those that take over is killed: the death of a second owner is another matter.
+      const killed = victims.map(async victim => {
+        await pause(randomInt(300, 4000))
+        victim.kill('SIGKILL')
+      })
+      const transcripts = await Promise.all(asked)
+      await Promise.all(killed)
+
+      for (const [index, transcript] of transcripts.entries()) {
+        const prompt = prompts[index] as string
+        const { blanks, restarts, problems } = look(transcript)
+        const calls = callsFor(prompt)
+        const told = `${prompt}: ${calls.map(replicaOf)}`
+        if (transcript.content !== words(80)) t.fail(`${told} has no whole answer`, { transcript: transcript.content })
+        if (blanks > 0 || restarts > 1 || calls.length > 2 || problems.length > 0) t.fail(`${told} is seen to break`, { blanks, restarts, calls: calls.length, problems })
+        if (calls.length === 1) continue
+        lost++
+        const owner = victims.find(victim => victim.name === replicaOf(calls[0] as { headers: {} }))
+        const ownerlessMs = (callTimes.get(calls[1]) ?? Infinity) - (owner?.killedAt ?? -Infinity)
+        worstMs = Math.max(worstMs, ownerlessMs)
+      }
+      t.equal(balancer.failures, 0)
+    }
+    t.comment(`${lost} streams lost their owner, for ${worstMs} ms at most`)
+    t.ok(lost > 0, 'streams were hit')
+    t.ok(worstMs <= OWNERLESS_MS, `none was without an owner for longer than ${OWNERLESS_MS} ms: ${worstMs} ms`)
+  })
+
+  t.test('a setting ends the streams of an owner that has died with a notice', { timeout: 60_000 }, async t => {
+    const owner = await dying
+    const group = [owner, await finishing]
+    const { callback } = await startBalancer(t, () => group)
+    const prompt = '1000 words every 50 ms, and then its owner dies'
+    const asked = wecomAt(owner.callback, { timeoutMs: 1000 }).send(prompt, { signal: AbortSignal.timeout(2000) })
+    await asked
+    owner.kill('SIGKILL')
+    const { id, content: before } = await asked
+    const seen = await refreshUntilEnd(callback, id)
+    t.ok(seen.startsWith(before) && seen.includes(texts.failures.BROKEN), seen.slice(-100))
+    t.equal(callsFor(prompt).length, 1)
+  })
+
+  /** The last frame of a stream. */
+  async function refreshUntilEnd (callback: string, id: string): Promise<string> {
+    const wecom = wecomAt(callback)
+    for (;;) {
+      const { reply } = await wecom.post({ msgid: String(randomInt(1e12)), aibotid: 'simulated-bot', chattype: 'single', from: { userid: 'simulated-user' }, msgtype: 'stream', stream: { id } })
+      const stream = reply?.['stream'] as { finish: boolean, content: string } | undefined
+      if (stream?.finish === true) return stream.content
+      await pause(500)
+    }
+  }
+
+  t.test('an owner that stood still finds its streams taken, and leaves its model', { timeout: 90_000 }, async t => {
+    const [frozen, ...others] = await survivors as [Replica, ...Replica[]]
+    let all = [frozen]
+    const balancer = await startBalancer(t, () => all)
+    const wecom = wecomAt(balancer.callback)
+    const length = LONG ? 600 : 100
+    const prompts = Array.from({ length: 5 }, (_, index) => `${length} words every 50 ms, frozen ${index}`)
+    const asked = prompts.map((prompt, index) => wecom.send(prompt, { user: `frozen ${index}`, late: 2 }))
+    const calls = await Promise.all(prompts.map(firstCall))
+    await pause(1000)
+    all = [frozen, ...others]
+    frozen.kill('SIGSTOP')
+    await pause(FROZEN_MS)
+    t.equal(frozen.lines.filter(({ msg }) => msg.includes('lost to another owner')).length, 0)
+    frozen.kill('SIGCONT')
+    const wokenAt = Date.now()
+    await Promise.all(calls.map(call => call.closed))
+    t.ok(Date.now() - wokenAt < 2000, `the models are left after ${Date.now() - wokenAt} ms`)
+    for (const transcript of await Promise.all(asked)) {
+      const { blanks, restarts, problems } = look(transcript)
+      t.equal(transcript.content, words(length))
+      t.strictSame({ blanks, problems }, { blanks: 0, problems: [] })
+      // Where the second text had overtaken the first before it was seen, none was.
+      t.ok(restarts <= 1)
+    }
+    t.strictSame(prompts.map(prompt => callsFor(prompt).length), prompts.map(() => 2))
+    t.equal(frozen.lines.filter(({ msg }) => msg.includes('lost to another owner')).length, prompts.length)
+    t.equal(balancer.failures, 0)
+  })
+
+  t.test('a replica that goes hands its streams over; the death of the next owner ends them with a notice', { timeout: 90_000 }, async t => {
+    const [going, next, last] = await survivors as [Replica, Replica, Replica]
+    const group: Replica[] = [going]
+    const balancer = await startBalancer(t, () => group)
+    const wecom = wecomAt(balancer.callback)
+    const short = '80 words every 50 ms, handed over'
+    const long = '1000 words every 50 ms, handed over'
+    const asked = [wecom.send(short, { user: 'short' }), wecom.send(long, { user: 'long' })] as const
+    await firstCall(long)
+    await firstCall(short)
+    await pause(1000)
+    group.push(next)
+    const goneAt = Date.now()
+    going.kill('SIGTERM')
+    t.equal(await going.ended, 0)
+    await until(() => callsFor(short).length + callsFor(long).length === 4)
+    t.ok(Date.now() - goneAt < 4000, `taken over after ${Date.now() - goneAt} ms`)
+    t.strictSame([short, long].map(prompt => replicaOf(callsFor(prompt)[1] as { headers: {} })), [next.name, next.name])
+    const first = await asked[0]
+    t.equal(first.content, words(80))
+    t.match(look(first), { blanks: 0, problems: [] })
+    group.push(last)
+    next.kill('SIGKILL')
+    const second = await asked[1]
+    t.ok(second.content.includes(texts.failures.BROKEN) && second.content.startsWith('w0 w1 '), second.content.slice(-100))
+    t.match(look(second), { blanks: 0, problems: [] })
+    t.equal(callsFor(long).length, 2)
+    t.equal(balancer.failures, 0)
+  })
+
+  t.test('no key holds a secret', async t => {
+    const { connection } = redis
+    const keys = await redis.keys(prefix)
+    t.ok(keys.length > STREAMS)
+    for (const key of keys) {
+      const dump = String(await connection.command(['DUMP', key], key))
+      const type = String(await connection.command(['TYPE', key], key))
+      const read = { string: ['GET', key], hash: ['HGETALL', key], zset: ['ZRANGE', key, '0', '-1'], list: ['LRANGE', key, '0', '-1'] }[type] as string[]
+      const value = dump + JSON.stringify(await connection.command(read, key))
+      for (const secret of SECRETS) if (value.includes(secret)) t.fail(`${key} holds ${secret}`)
+    }
+  })
+  redis.everyKeyExpires()
+}
