@@ -28,7 +28,8 @@ return { at, redis.call('LRANGE', KEYS[2], 0, -1) }
 `)
 
 const ADD = defineScript(`
-if tonumber(redis.call('GET', KEYS[1]) or 0) >= tonumber(ARGV[1]) then return 0 end
+local cleared = redis.call('GET', KEYS[1])
+if cleared and tonumber(cleared) >= tonumber(ARGV[1]) then return 0 end
 redis.call('RPUSH', KEYS[2], ARGV[2])
 local turns = redis.call('LRANGE', KEYS[2], 0, -1)
 local kept, bytes = 0, 0
