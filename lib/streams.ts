@@ -7,7 +7,9 @@ import { Run } from './run.ts'
 import type { Measures, ReasoningMode, RunDependencies, RunLimits } from './run.ts'
 import type { Source, Turn } from './sources/source.ts'
 import { isTerminal } from './stream-state.ts'
-import type { Adoption, Chat, NewStream, Notes, Outcome, Refusal, StreamRecord } from './stores/store.ts'
+import { createTakeover, workOf } from './takeover.ts'
+import type { OnOwnerLost, TakeUp, Work } from './takeover.ts'
+import type { Chat, NewStream, Notes, Outcome, Refusal, StreamRecord } from './stores/store.ts'
 
 /** What a host asks a source. All but `source` is handed to it as its `Turn`. */
 export interface StreamInput extends Omit<Turn, 'deadline'> {
@@ -32,7 +34,7 @@ export interface StreamsOptions extends Omit<RunDependencies, 'limits'> {
   source: Source
   sources: ReadonlyMap<string, Source>
   /** What becomes of a stream of a shared store whose owner has gone; default `restart`. */
-  onOwnerLost?: 'restart' | 'finish'
+  onOwnerLost?: OnOwnerLost
 }
 
 export interface Opening {
@@ -52,14 +54,6 @@ export interface Opening {
   always?: boolean
 }
 
-/** Plain data: a message for the callback of that scope, or what the host had asked a source. */
-export type Work =
-  | { scope: string, message: Record<string, unknown> }
-  | { input: Omit<StreamInput, 'source'> & { source?: string } }
-
-/** Takes up a message in a stream that is open already. */
-export type TakeUp = (id: string, message: Record<string, unknown>) => void
-
 export interface Opened {
   id: string
   /** True where the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
@@ -68,9 +62,6 @@ export interface Opened {
 
 const NOT_HERE = Promise.resolve(undefined)
 const FIRST_EPOCH = 1
-
-/** What is left of a bubble's time has to be worth another attempt. */
-const MIN_RESTART_MS = 20_000
 
 /** One for all: each stream that waits for its source has its notes. */
 const DELIVERABLE: Notes = Object.freeze({ deliverable: true })
@@ -85,8 +76,6 @@ export function createStreams (options: StreamsOptions) {
   const working = new Set<Run>()
   const queue = new Map<Run, () => void>()
   const lastFrames = new LastFrames(clock)
-  const takeUps = new Map<string, TakeUp>()
-  const adopting = new Set<string>()
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
 
@@ -204,9 +193,7 @@ export function createStreams (options: StreamsOptions) {
     },
 
     /** Says who takes up the messages of a callback that were another process's. */
-    takeUpFor (scope: string, takeUp: TakeUp): void {
-      takeUps.set(scope, takeUp)
-    },
+    takeUpFor: (scope: string, takeUp: TakeUp): void => takeover.takeUpFor(scope, takeUp),
 
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
@@ -294,49 +281,20 @@ export function createStreams (options: StreamsOptions) {
     }
   }
 
-  /** Takes over a stream whose owner has gone. */
-  async function adopt (id: string): Promise<void> {
-    if (draining !== undefined || runs.has(id) || adopting.has(id)) return
-    adopting.add(id)
-    try {
-      const adoption = await store.adopt(id)
-      const record = adoption && await store.read(id)
-      if (adoption === undefined || record === undefined) return
-      if (draining === undefined) resume(record, adoption)
-      else await store.release(id, adoption.epoch)
-    } catch (error) {
-      log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be taken over')
-    } finally {
-      adopting.delete(id)
-    }
-  }
-
-  function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
-    const run = openRun({ id, notes, ...(chat && { chat }) }, Promise.resolve(id), { epoch, ageMs })
-    log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
-    const again = againOf(work)
-    const mayRestart = options.onOwnerLost !== 'finish' && adoptions === 1 && limits.deadlineMs - ageMs >= MIN_RESTART_MS
-    if (status === 'stopping') run.finish('STOP')
-    else if (again === undefined || !mayRestart) run.finish('OWNER_LOST')
-    // Where it has ended, there is still to be done what comes with its end.
-    again?.(id)
-  }
-
-  /** Undefined where this process cannot do it. */
-  function againOf (json: string | undefined): ((id: string) => void) | undefined {
-    const work = json === undefined ? undefined : JSON.parse(json) as Work
-    if (work === undefined) return undefined
-    if ('input' in work) {
-      const { input } = work
-      const isHere = input.source === undefined || options.sources.has(input.source)
-      return isHere ? id => streams.run(id, input) : undefined
-    }
-    const takeUp = takeUps.get(work.scope)
-    return takeUp && (id => takeUp(id, work.message))
-  }
+  const takeover = createTakeover({
+    store,
+    log,
+    sources: options.sources,
+    onOwnerLost: options.onOwnerLost ?? 'restart',
+    deadlineMs: limits.deadlineMs,
+    isOpenHere: id => runs.has(id),
+    isDraining: () => draining !== undefined,
+    open: (stream, tenure) => openRun(stream, Promise.resolve(stream.id), tenure),
+    run: (id, input) => streams.run(id, input)
+  })
 
   if (store.shared !== undefined) {
-    store.onOrphan(id => { adopt(id) })
+    store.onOrphan(takeover.adopt)
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {
       for (const run of runs.values()) run.renew().catch((error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given'))
     })
@@ -355,10 +313,4 @@ export function createStreams (options: StreamsOptions) {
   }
 
   return streams
-}
-
-/** A source that is a function is known to this process alone. */
-function workOf ({ source, ...input }: StreamInput): { work?: Work } {
-  if (typeof source === 'function') return {}
-  return { work: { input: { ...input, ...(source !== undefined && { source }) } } }
 }

@@ -1,0 +1,96 @@
+import type { Logger } from './logger.ts'
+import { describeError } from './redact.ts'
+import type { Run } from './run.ts'
+import type { Source } from './sources/source.ts'
+import type { Adoption, NewStream, StreamRecord, StreamStore } from './stores/store.ts'
+import type { StreamInput } from './streams.ts'
+
+/** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
+export type Work =
+  | { scope: string, message: Record<string, unknown> }
+  | { input: Omit<StreamInput, 'source'> & { source?: string } }
+
+/** Takes up a message in a stream that is open already. */
+export type TakeUp = (id: string, message: Record<string, unknown>) => void
+
+/** What becomes of a stream whose owner has gone. */
+export type OnOwnerLost = 'restart' | 'finish'
+
+export interface TakeoverOptions {
+  store: StreamStore
+  log: Logger
+  sources: ReadonlyMap<string, Source>
+  onOwnerLost: OnOwnerLost
+  /** Milliseconds that a bubble has. */
+  deadlineMs: number
+  isOpenHere (id: string): boolean
+  isDraining (): boolean
+  open (stream: NewStream, tenure: { epoch: number, ageMs: number }): Run
+  run (id: string, input: StreamInput): void
+}
+
+export interface Takeover {
+  /** Takes over a stream, where nobody else does. Never rejects. */
+  adopt (id: string): Promise<void>
+  /** Says who takes up the messages of a callback that were another process's. */
+  takeUpFor (scope: string, takeUp: TakeUp): void
+}
+
+/** What is left of a bubble's time has to be worth another attempt. */
+const MIN_RESTART_MS = 20_000
+
+/** Goes on with streams of a shared store whose owners have gone: once from the beginning, or to an end with a notice. */
+export function createTakeover (options: TakeoverOptions): Takeover {
+  const { store, log, sources, onOwnerLost, deadlineMs } = options
+  const takeUps = new Map<string, TakeUp>()
+  const underWay = new Set<string>()
+
+  function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
+    const run = options.open({ id, notes, ...(chat && { chat }) }, { epoch, ageMs })
+    log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
+    const again = againOf(work)
+    const mayRestart = onOwnerLost === 'restart' && adoptions === 1 && deadlineMs - ageMs >= MIN_RESTART_MS
+    if (status === 'stopping') run.finish('STOP')
+    else if (again === undefined || !mayRestart) run.finish('OWNER_LOST')
+    // Where it has ended, there is still to be done what comes with its end.
+    again?.(id)
+  }
+
+  /** Undefined where this process cannot do it. */
+  function againOf (json: string | undefined): ((id: string) => void) | undefined {
+    const work = json === undefined ? undefined : JSON.parse(json) as Work
+    if (work === undefined) return undefined
+    if ('input' in work) {
+      const { input } = work
+      const isHere = input.source === undefined || sources.has(input.source)
+      return isHere ? id => options.run(id, input) : undefined
+    }
+    const takeUp = takeUps.get(work.scope)
+    return takeUp && (id => takeUp(id, work.message))
+  }
+
+  return {
+    async adopt (id) {
+      if (options.isDraining() || options.isOpenHere(id) || underWay.has(id)) return
+      underWay.add(id)
+      try {
+        const adoption = await store.adopt(id)
+        const record = adoption && await store.read(id)
+        if (adoption === undefined || record === undefined) return
+        if (options.isDraining()) await store.release(id, adoption.epoch)
+        else resume(record, adoption)
+      } catch (error) {
+        log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be taken over')
+      } finally {
+        underWay.delete(id)
+      }
+    },
+    takeUpFor (scope, takeUp) { takeUps.set(scope, takeUp) }
+  }
+}
+
+/** A source that is a function is known to this process alone. */
+export function workOf ({ source, ...input }: StreamInput): { work?: Work } {
+  if (typeof source === 'function') return {}
+  return { work: { input: { ...input, ...(source !== undefined && { source }) } } }
+}
