@@ -5,7 +5,7 @@ import { loadTexts } from '../../lib/texts.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'
 import { createProvider } from '../fixtures/provider.ts'
 import { openRedis } from '../fixtures/redis.ts'
-import { replicaOf, SECRETS, startBalancer, startReplica, wecomAt } from '../fixtures/replicas.ts'
+import { replicaOf, SECRETS, startBalancer, startReplica, valueOf, wecomAt } from '../fixtures/replicas.ts'
 import type { Replica, StartOptions } from '../fixtures/replicas.ts'
 
 const texts = loadTexts()
@@ -196,10 +196,7 @@ if (redis !== undefined) {
     const keys = await redis.keys(prefix)
     t.ok(keys.length > STREAMS)
     for (const key of keys) {
-      const dump = String(await connection.command(['DUMP', key], key))
-      const type = String(await connection.command(['TYPE', key], key))
-      const read = { string: ['GET', key], hash: ['HGETALL', key], zset: ['ZRANGE', key, '0', '-1'], list: ['LRANGE', key, '0', '-1'] }[type] as string[]
-      const value = dump + JSON.stringify(await connection.command(read, key))
+      const value = await valueOf(connection, key)
       for (const secret of SECRETS) if (value.includes(secret)) t.fail(`${key} holds ${secret}`)
     }
   })
