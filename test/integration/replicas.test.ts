@@ -133,7 +133,7 @@ if (redis !== undefined) {
     const given = await Promise.all(Object.entries(others).map(async ([flow, run]) => [flow, await run()] as const))
     // On its own, because its time is taken.
     const all = { ...Object.fromEntries(given), stopped: await stopped() }
-    t.equal(balancer.failures, 0)
+    t.strictSame(balancer.failures, [])
     return all as unknown as { [Flow in keyof typeof flows]: Awaited<ReturnType<(typeof flows)[Flow]>> }
   }
 
