@@ -5,7 +5,7 @@ import { loadTexts } from '../../lib/texts.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'
 import { createProvider } from '../fixtures/provider.ts'
 import { openRedis } from '../fixtures/redis.ts'
-import { replicaOf, SECRETS, startBalancer, startReplica, wecomAt } from '../fixtures/replicas.ts'
+import { replicaOf, SECRETS, startBalancer, startReplica, valueOf, wecomAt } from '../fixtures/replicas.ts'
 import type { Replica, StartOptions } from '../fixtures/replicas.ts'
 
 const texts = loadTexts()
@@ -33,7 +33,8 @@ if (redis !== undefined) {
   const callTimes = new Map<unknown, number>()
   const callsFor = (prompt: string) => provider.requests.filter(request => promptOf(request) === prompt)
   const prefix = redis.newPrefix()
-  const options: StartOptions = { redis: { url: redis.url, prefix }, providerUrl: provider.url }
+  // A machine that is busy with other tests is no fault to be told of.
+  const options: StartOptions = { redis: { url: redis.url, prefix, commandTimeoutMs: 2000 }, providerUrl: provider.url }
   const start = (name: string, more: Partial<StartOptions> = {}): Promise<Replica> => startReplica(t, name, { ...options, ...more })
 
   // When a request to the model came.
@@ -98,7 +99,7 @@ if (redis !== undefined) {
         const ownerlessMs = (callTimes.get(calls[1]) ?? Infinity) - (owner?.killedAt ?? -Infinity)
         worstMs = Math.max(worstMs, ownerlessMs)
       }
-      t.equal(balancer.failures, 0)
+      t.strictSame(balancer.failures, [])
     }
     t.comment(`${lost} streams lost their owner, for ${worstMs} ms at most`)
     t.ok(lost > 0, 'streams were hit')
@@ -147,7 +148,7 @@ if (redis !== undefined) {
     frozen.kill('SIGCONT')
     const wokenAt = Date.now()
     await Promise.all(calls.map(call => call.closed))
-    t.ok(Date.now() - wokenAt < 2000, `the models are left after ${Date.now() - wokenAt} ms`)
+    t.ok(Date.now() - wokenAt < 3000, `the models are left after ${Date.now() - wokenAt} ms`)
     for (const transcript of await Promise.all(asked)) {
       const { blanks, restarts, problems } = look(transcript)
       t.equal(transcript.content, words(length))
@@ -157,7 +158,7 @@ if (redis !== undefined) {
     }
     t.strictSame(prompts.map(prompt => callsFor(prompt).length), prompts.map(() => 2))
     t.equal(frozen.lines.filter(({ msg }) => msg.includes('lost to another owner')).length, prompts.length)
-    t.equal(balancer.failures, 0)
+    t.strictSame(balancer.failures, [])
   })
 
   t.test('a replica that goes hands its streams over; the death of the next owner ends them with a notice', { timeout: 90_000 }, async t => {
@@ -187,7 +188,7 @@ if (redis !== undefined) {
     t.ok(second.content.includes(texts.failures.BROKEN) && second.content.startsWith('w0 w1 '), second.content.slice(-100))
     t.match(look(second), { blanks: 0, problems: [] })
     t.equal(callsFor(long).length, 2)
-    t.equal(balancer.failures, 0)
+    t.strictSame(balancer.failures, [])
   })
 
   t.test('no key holds a secret', async t => {
@@ -195,10 +196,7 @@ if (redis !== undefined) {
     const keys = await redis.keys(prefix)
     t.ok(keys.length > STREAMS)
     for (const key of keys) {
-      const dump = String(await connection.command(['DUMP', key], key))
-      const type = String(await connection.command(['TYPE', key], key))
-      const read = { string: ['GET', key], hash: ['HGETALL', key], zset: ['ZRANGE', key, '0', '-1'], list: ['LRANGE', key, '0', '-1'] }[type] as string[]
-      const value = dump + JSON.stringify(await connection.command(read, key))
+      const value = await valueOf(connection, key)
       for (const secret of SECRETS) if (value.includes(secret)) t.fail(`${key} holds ${secret}`)
     }
   })

@@ -3,6 +3,8 @@ import { textNotice } from '../../lib/cards/build-card.ts'
 import { checkFrames } from '../../lib/frame-check.ts'
 import type { Message } from '../../lib/messages.ts'
 import type { Source } from '../../lib/sources/source.ts'
+import type { Known } from '../../lib/stores/store.ts'
+import type { StoredStatus } from '../../lib/stream-state.ts'
 import { loadTexts } from '../../lib/texts.ts'
 import { createBot } from '../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
@@ -488,6 +490,31 @@ t.test('a refresh that the store cannot answer gets the empty reply', async t =>
   t.equal(await receive(refresh('0'.repeat(32)) as Message), undefined)
   t.match(log.lines, [{ level: 'error', fields: { streamId: '0'.repeat(32) } }])
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
+})
+
+t.test('what a store has just lost is shown as it is known here, and never blank', async t => {
+  const id = '0'.repeat(32)
+  const chat = { scope: 'scope', bot: 'bot', user: 'user' }
+  let known: Known | undefined
+  let lost = true
+  const { receive, bot } = setUp({ scope: 'scope', store: { read: async () => undefined, known: () => known, unsettled: () => lost } })
+  const show = (content: string, status: StoredStatus = 'running', ageMs = 0): void => {
+    known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, notes: {} }, ageMs }
+  }
+  const refreshed = async (): Promise<string | undefined> => await receive(refresh(id) as Message)
+
+  t.equal(await refreshed(), undefined, 'nothing is known')
+  show('')
+  t.equal(await refreshed(), undefined, 'another replica may have shown more')
+  show('Hello')
+  t.match(read(await refreshed()), { finish: false, content: 'Hello' })
+  t.equal(await bot({ scope: 'another' })(refresh(id) as Message), undefined)
+  show('', 'done')
+  t.match(read(await refreshed()), { finish: true, content: texts.empty })
+  show('Hello', 'running', 10 * 60_000)
+  t.match(read(await refreshed()), { finish: true, content: new RegExp(texts.failures.BUSY) })
+  lost = false
+  t.match(read(await refreshed()), { finish: true, content: texts.expired })
 })
 
 t.test('no prompt, no reply and no response_url is logged', async t => {

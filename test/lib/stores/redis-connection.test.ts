@@ -74,6 +74,19 @@ if (redis !== undefined) {
   contracts('pool of redis', adaptRedis(pool, timing))
   contracts('ioredis', adaptRedis(ioRedis, timing))
 
+  t.test('a reply that came while the event loop stood still is in time', async t => {
+    const client = new Redis(redis.url)
+    t.teardown(() => client.disconnect())
+    const connection = adaptRedis(client, { clock: systemClock, timeoutMs: 100 })
+    await client.call('PING')
+    const asked = connection.command(['PING'])
+    // What is to be sent is.
+    await new Promise(resolve => setImmediate(resolve))
+    const until = Date.now() + 300
+    while (Date.now() < until);
+    t.equal(await asked, 'PONG')
+  })
+
   t.test('a client of the host\'s stays open', async t => {
     await adaptRedis(nodeRedis, timing).close()
     t.equal(await nodeRedis.ping(), 'PONG')

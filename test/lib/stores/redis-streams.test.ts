@@ -467,6 +467,31 @@ if (redis !== undefined) {
     unwatch()
   })
 
+  t.test('for five seconds after a failure, or a loss of the connection, nothing is known for sure', async t => {
+    let [isAway, disturbedAt] = [false, -Infinity]
+    const shaky: RedisConnection = {
+      ...connection,
+      command: (args, key) => isAway ? Promise.reject(new Error('away')) : connection.command(args, key),
+      disturbedAt: () => disturbedAt
+    }
+    const { clock, store } = create({ connection: shaky })
+    await store.read('s')
+    t.equal(store.unsettled?.(), false)
+    isAway = true
+    await t.rejects(store.read('s'))
+    isAway = false
+    await clock.advance(4999)
+    t.equal(store.unsettled?.(), true)
+    await clock.advance(1)
+    t.equal(store.unsettled?.(), false)
+    disturbedAt = clock.now()
+    t.equal(store.unsettled?.(), true)
+    await clock.advance(5000)
+    t.equal(store.unsettled?.(), false)
+    const { disturbedAt: _, ...steady } = connection
+    t.equal(create({ connection: steady }).store.unsettled?.(), false)
+  })
+
   t.test('a claim that cannot be shortened is kept for longer than its stream', async t => {
     const failing: RedisConnection = {
       ...connection,
