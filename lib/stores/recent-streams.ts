@@ -14,6 +14,8 @@ export interface SeenStream {
   readonly contentBytes: number
   readonly reasoningBytes: number
   readonly notesBytes: number
+  /** It was not there any more when it was read again. */
+  readonly missed?: true
 }
 
 const ENTRY_BYTES = 500

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../clock.ts'
 import { ClosedError } from '../errors.ts'
+import { isTerminal } from '../stream-state.ts'
 import type { StoredStatus } from '../stream-state.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
@@ -78,6 +79,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     const reply = await run(script, id, ...known) as unknown[]
     if (closed) return undefined
     if (reply.length === 0) {
+      if (base !== undefined) vanished(id, base)
       watchers.gone(id)
       return undefined
     }
@@ -89,6 +91,16 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     recent.set(id, newest)
     return newest.record
   }
+
+  /** A stream that had not ended lives longer than this: the server has lost it, and its owner may not know yet. */
+  function vanished (id: string, seen: SeenStream): void {
+    if (recent.get(id) !== seen || seen.missed === true || isTerminal(seen.record.status) || ageOf(seen) >= retentionMs) return
+    failedAt = clock.now()
+    // Said once: where it has no owner any more, nobody writes it anew.
+    recent.set(id, { ...seen, missed: true })
+  }
+
+  const ageOf = ({ birth }: SeenStream): number => clock.now() - Number(birth) / 1000
 
   async function read (id: string): Promise<StreamRecord | undefined> {
     const record = await readWith(READ, id)
@@ -139,7 +151,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     known (id) {
       const seen = recent.get(id)
-      return seen && { record: seen.record, ageMs: clock.now() - Number(seen.birth) / 1000 }
+      return seen && { record: seen.record, ageMs: ageOf(seen) }
     },
 
     unsettled: () => clock.now() - Math.max(failedAt, connection.disturbedAt?.() ?? -Infinity) < SETTLING_MS,

@@ -492,6 +492,40 @@ if (redis !== undefined) {
     t.equal(create({ connection: steady }).store.unsettled?.(), false)
   })
 
+  t.test('a running stream that has vanished was lost by the server, which is said once', async t => {
+    const { clock, prefix, store } = create({ retentionMs: 900_000 })
+    const forget = async (): Promise<void> => { for (const key of await keys(prefix)) await connection.command(['DEL', key], key) }
+    await clock.advance(Date.now() - clock.now())
+    await store.create({ id: 'unread' })
+    await store.create({ id: 'ended', outcome: { status: 'done' } })
+    await store.read('ended')
+    await store.create({ id: 's' })
+    await store.read('s')
+    await forget()
+    for (const id of ['unread', 'ended']) t.equal(await store.read(id), undefined)
+    t.equal(store.unsettled?.(), false)
+    t.strictSame(await Promise.all([store.read('s'), store.read('s')]), [undefined, undefined])
+    t.equal(store.unsettled?.(), true)
+    t.equal(store.known?.('s')?.record.status, 'running', 'it can still be shown')
+    await clock.advance(5000)
+    t.equal(await store.read('s'), undefined)
+    t.equal(store.unsettled?.(), false)
+
+    await store.restore({ id: 's' }, 1, { content: 'a', reasoning: '' })
+    await store.read('s')
+    await forget()
+    await store.read('s')
+    t.equal(store.unsettled?.(), true, 'and again when it was there again')
+
+    await clock.advance(5000)
+    await store.create({ id: 'old' })
+    await store.read('old')
+    await forget()
+    await clock.advance(900_000)
+    await store.read('old')
+    t.equal(store.unsettled?.(), false, 'an old one may have ended')
+  })
+
   t.test('a claim that cannot be shortened is kept for longer than its stream', async t => {
     const failing: RedisConnection = {
       ...connection,
