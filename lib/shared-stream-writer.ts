@@ -56,7 +56,10 @@ export class SharedStreamWriter implements Writer {
     const { store, stream, epoch } = this.#given
     this.#ending = true
     this.#hurry?.()
-    return await this.#sync() && await this.#persist(() => store.end(stream.id, epoch, outcome))
+    if (!await this.#sync()) return false
+    const { content, reasoning } = this.#whole
+    const lengths = { content: content.length, reasoning: reasoning.length }
+    return await this.#persist(() => store.end(stream.id, epoch, outcome, lengths))
   }
 
   /** The store does not know the owner: either it has lost the stream, which is written anew, or the stream is another's. */

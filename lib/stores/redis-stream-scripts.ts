@@ -118,9 +118,12 @@ local owner, status, outcome = unpack(redis.call('HMGET', KEYS[1], 'e', 's', 'o'
 if owner == ARGV[1] and status == ARGV[2] and outcome == ARGV[3] then return { redis.call('HGET', KEYS[1], 'm') } end
 `
 
-/** Gives the claim, which has to be kept as long as the stream. */
+/** Gives the claim, which has to be kept as long as the stream. A server that stood in for another may lack the last text. */
 export const END = defineScript(`do ${ENDED_SO} end
 ${OWNED}
+local content, reasoning = 0, 0
+if textEpoch == epoch then content, reasoning = unpack(redis.call('HMGET', KEYS[1], 'c', 'r')) end
+if tonumber(content) < tonumber(ARGV[5]) or tonumber(reasoning) < tonumber(ARGV[6]) then return 0 end
 redis.call('HSET', KEYS[1], 's', ARGV[2], 'o', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('DEL', KEYS[5])

@@ -29,6 +29,7 @@ export interface RedisStreamsOptions {
 /** How soon a watcher learns of what another replica did. */
 const POLL_MS = 250
 const WORK_MS = 5 * 60_000
+const NO_TEXT = { content: 0, reasoning: 0 }
 /** As long as owners may take to find out that a server has lost their streams, and to write them anew. */
 const SETTLING_MS = 5000
 
@@ -137,8 +138,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return true
     },
 
-    async end (id, epoch, outcome) {
-      const reply = await run(END, id, String(epoch), outcome.status, JSON.stringify(outcome), ttlArg(retentionMs))
+    async end (id, epoch, outcome, { content, reasoning } = NO_TEXT) {
+      const reply = await run(END, id, String(epoch), outcome.status, JSON.stringify(outcome), ttlArg(retentionMs), String(content), String(reasoning))
       if (!Array.isArray(reply)) return false
       const [claim] = reply.map(String) as [string]
       // Where it goes wrong the claim is kept for longer than the stream, which does no harm.

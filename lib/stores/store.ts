@@ -126,9 +126,10 @@ export interface StreamStore {
   note (id: string, epoch: number, notes: Notes): Promise<boolean>
   /**
    * Ends a stream. False, and nothing changed, where it is unknown, the epoch is not the owner's, or it has ended already
-   * with another outcome; the same once more is harmless.
+   * with another outcome; the same once more is harmless. `lengths` are those of the owner's text, in UTF-16 units: a shared
+   * store that has lost some of it gives false, too.
    */
-  end (id: string, epoch: number, outcome: Outcome): Promise<boolean>
+  end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Track, number>): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */
   read (id: string): Promise<StreamRecord | undefined>
   /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */

@@ -355,7 +355,7 @@ t.test('signs of life go on until the stream has ended, and a store that is away
   await one.clock.advance(1000)
   await one.hand.call().end()
   await one.clock.advance(2000)
-  t.strictSame(one.replica.writes, ['renew 1', 'renew 1', 'renew 1', 'end 1 {"status":"done"}'])
+  t.strictSame(one.replica.writes, ['renew 1', 'renew 1', 'renew 1', 'end 1 {"status":"done"} {"content":0,"reasoning":0}'])
   await one.streams.close()
   t.equal(one.clock.pending, 0)
 })

@@ -1,7 +1,10 @@
 import t from 'tap'
 import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
 import { createRedisStreams } from '../../../lib/stores/redis-streams.ts'
+import { hashTag } from '../../../lib/stores/redis-script.ts'
 import type { RedisStreamsOptions } from '../../../lib/stores/redis-streams.ts'
+import type { SharedTiming } from '../../../lib/stores/store.ts'
+import { SharedStreamWriter } from '../../../lib/shared-stream-writer.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { openRedis } from '../../fixtures/redis.ts'
 import { storeContract } from '../../fixtures/store-contract.ts'
@@ -524,6 +527,38 @@ if (redis !== undefined) {
     await clock.advance(900_000)
     await store.read('old')
     t.equal(store.unsettled?.(), false, 'an old one may have ended')
+  })
+
+  t.test('a stream does not end without text that a failover has lost', async t => {
+    const { clock, prefix, store } = create()
+    const done = { status: 'done' } as const
+    const ends = async (id: string, epoch: number, content: number, reasoning = 0): Promise<boolean> => await store.end(id, epoch, done, { content, reasoning })
+    await store.create({ id: 's' })
+    await store.append('s', 1, 'content', 0, '你好')
+    await store.append('s', 1, 'reasoning', 0, 'hm')
+    t.equal(await ends('s', 1, 3), false)
+    t.equal(await ends('s', 1, 2, 3), false)
+    t.equal((await store.read('s'))?.status, 'running')
+    t.equal(await ends('s', 1, 2, 2), true)
+    t.equal(await ends('s', 1, 2, 2), true, 'the same once more')
+
+    await store.create({ id: 'adopted' })
+    await store.append('adopted', 1, 'content', 0, 'of the first owner')
+    await store.release('adopted', 1)
+    await store.adopt('adopted')
+    t.equal(await ends('adopted', 2, 1), false, 'what stands there is another\'s text')
+    t.equal(await ends('adopted', 2, 0), true)
+
+    await store.create({ id: 'w' })
+    const timing = store.shared as SharedTiming
+    const writer = new SharedStreamWriter({ store, clock, timing, stream: { id: 'w' }, epoch: 1, onLost: () => t.fail('it is its own') })
+    writer.write('content', 'whole')
+    await writer.note({ lost: [] })
+    const [key] = (await keys(prefix)).filter(key => key.endsWith(`${hashTag('w')}`)) as [string]
+    await connection.command(['HSET', key, 'c', '3'], key)
+    await connection.command(['SET', `${key}:c`, 'who', 'PX', '10000'], `${key}:c`)
+    t.equal(await writer.end(done), true)
+    t.equal((await store.read('w'))?.content, 'whole')
   })
 
   t.test('a claim that cannot be shortened is kept for longer than its stream', async t => {
