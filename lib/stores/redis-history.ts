@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { createId } from '../ids.ts'
 import type { HistoryTurn } from '../sources/source.ts'
 import type { HistoryLimits, HistoryStore } from './history.ts'
 import type { RedisConnection } from './redis-connection.ts'
@@ -11,7 +12,7 @@ export interface RedisHistoryOptions {
   prefix?: string
 }
 
-// The keys of a conversation: when it was cleared, and the list of its turns, each as its size, a colon and JSON.
+// The keys of a conversation: when it was cleared, and the list of its turns, each as its size, an id and JSON, with colons between.
 
 /** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
 const MAX_TURN_MS = 60 * 60_000
@@ -30,6 +31,10 @@ return { at, redis.call('LRANGE', KEYS[2], 0, -1) }
 const ADD = defineScript(`
 local cleared = redis.call('GET', KEYS[1])
 if cleared and tonumber(cleared) >= tonumber(ARGV[1]) then return 0 end
+-- Some clients send a command again whose reply was lost.
+for _, turn in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  if turn == ARGV[2] then return 1 end
+end
 redis.call('RPUSH', KEYS[2], ARGV[2])
 local turns = redis.call('LRANGE', KEYS[2], 0, -1)
 local kept, bytes = 0, 0
@@ -67,7 +72,7 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
     async add (key, generation, turn) {
       const bytes = Buffer.byteLength(turn.prompt) + Buffer.byteLength(turn.reply)
       await runScript(connection, ADD, keysOf(key), [
-        String(generation), `${bytes}:${JSON.stringify(turn)}`, String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
+        String(generation), `${bytes}:${createId()}:${JSON.stringify(turn)}`, String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
       ])
     },
     async clear (key) { await runScript(connection, CLEAR, keysOf(key), []) },
@@ -76,4 +81,4 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
   }
 }
 
-const turnOf = (text: string): HistoryTurn => JSON.parse(text.slice(text.indexOf(':') + 1)) as HistoryTurn
+const turnOf = (text: string): HistoryTurn => JSON.parse(text.slice(text.indexOf('{'))) as HistoryTurn

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
 import { createRedisHistory } from '../../../lib/stores/redis-history.ts'
 import { historyContract } from '../../fixtures/history-contract.ts'
 import { openRedis } from '../../fixtures/redis.ts'
@@ -23,6 +24,24 @@ if (redis !== undefined) {
     await one.clear('k')
     await two.add('k', generation, { prompt: 'late', reply: '' })
     t.strictSame((await two.read('k')).turns, [])
+  })
+
+  t.test('a turn that a client sends again after a lost reply is there once', async t => {
+    const prefix = newPrefix()
+    const resending: RedisConnection = {
+      ...connection,
+      async command (args, key) {
+        await connection.command(args, key)
+        return await connection.command(args, key)
+      }
+    }
+    const store = createRedisHistory({ connection: resending, limits, prefix })
+    const { generation } = await store.read('k')
+    const said = { prompt: '{"a":1}', reply: 'the same: {' }
+    await store.add('k', generation, said)
+    t.strictSame((await store.read('k')).turns, [said])
+    await store.add('k', generation, said)
+    t.strictSame((await store.read('k')).turns, [said, said], 'what is said twice is there twice')
   })
 
   t.test('nothing is kept of a user in the name of a key, nor of what is out of bounds', async t => {
