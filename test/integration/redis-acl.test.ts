@@ -3,20 +3,12 @@ import { createClient } from 'redis'
 import t from 'tap'
 import { systemClock } from '../../lib/clock.ts'
 import { connectRedis } from '../../lib/stores/redis-client.ts'
-import { createRedisFacts } from '../../lib/stores/redis-facts.ts'
-import { createRedisHistory } from '../../lib/stores/redis-history.ts'
-import { createRedisLines } from '../../lib/stores/redis-lines.ts'
-import { createRedisStreams } from '../../lib/stores/redis-streams.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { factsContract } from '../fixtures/facts-contract.ts'
-import { historyContract } from '../fixtures/history-contract.ts'
-import { linesContract } from '../fixtures/lines-contract.ts'
 import { createLog } from '../fixtures/log.ts'
 import { fences } from '../fixtures/readme.ts'
 import { forTest } from '../fixtures/redis.ts'
+import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
-import { storeContract } from '../fixtures/store-contract.ts'
 
 const line = fences.map(({ code }) => code.trim()).find(code => code.startsWith('ACL SETUSER')) ?? ''
 const rules = line.split(' ')
@@ -44,33 +36,10 @@ if (hasRedisServer()) {
   const log = createLog()
   const user = await connectRedis({ url, log, ...timing })
   t.teardown(() => user.close())
-  const { connection, newPrefix, passTime } = forTest(t, user, { ...user, command: async args => await admin.sendCommand([...args]) })
+  const redis = forTest(t, user, { ...user, command: async args => await admin.sendCommand([...args]) })
+  const { newPrefix } = redis
 
-  const create = () => {
-    const clock = createManualClock()
-    const prefix = newPrefix()
-    const advance = async (ms: number): Promise<void> => {
-      await passTime(prefix, ms)
-      await clock.advance(ms)
-    }
-    return { shared: { connection, clock, prefix }, clock, advance }
-  }
-  storeContract(t, 'that user', async () => {
-    const { shared, advance } = create()
-    return { store: createRedisStreams({ ...shared, retentionMs: 10_000 }), retentionMs: 10_000, leaseMs: 5000, workMs: 5 * 60_000, advance }
-  })
-  linesContract(t, 'that user', async () => {
-    const { shared, clock, advance } = create()
-    return { store: createRedisLines(shared), now: clock.now, advance }
-  })
-  historyContract(t, 'that user', async limits => {
-    const { shared, advance } = create()
-    return { store: createRedisHistory({ ...shared, limits }), advance }
-  })
-  factsContract(t, 'that user', async () => {
-    const { shared, advance } = create()
-    return { store: createRedisFacts(shared), advance }
-  })
+  redisContracts(t, 'that user', redis)
 
   t.test('the plugin answers as that user', async t => {
     const { app, lines } = await buildApp(t, { redis: { url, prefix: newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } })
@@ -87,5 +56,6 @@ if (hasRedisServer()) {
 } else if (process.env['CI'] === 'true') {
   t.fail('CI needs a redis-server')
 } else {
+  // Shown in the run, because what cannot be tried here is tried in CI.
   t.test('there is no redis-server', { skip: true }, () => {})
 }

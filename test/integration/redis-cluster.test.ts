@@ -1,50 +1,18 @@
 import t from 'tap'
 import { systemClock } from '../../lib/clock.ts'
-import { createRedisFacts } from '../../lib/stores/redis-facts.ts'
-import { createRedisHistory } from '../../lib/stores/redis-history.ts'
-import { createRedisLines } from '../../lib/stores/redis-lines.ts'
-import { createRedisStreams } from '../../lib/stores/redis-streams.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { factsContract } from '../fixtures/facts-contract.ts'
-import { historyContract } from '../fixtures/history-contract.ts'
-import { linesContract } from '../fixtures/lines-contract.ts'
 import { forTest } from '../fixtures/redis.ts'
+import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { startRedisCluster } from '../fixtures/redis-cluster.ts'
 import { hasRedisServer } from '../fixtures/redis-server.ts'
-import { storeContract } from '../fixtures/store-contract.ts'
 
 if (hasRedisServer()) {
   const cluster = await startRedisCluster()
   t.teardown(() => cluster.stop())
-  const { connection, newPrefix, passTime, keys, everyKeyExpires } = forTest(t, cluster.connection({ clock: systemClock, timeoutMs: 5000 }))
+  const redis = forTest(t, cluster.connection({ clock: systemClock, timeoutMs: 5000 }))
+  const { newPrefix, keys, everyKeyExpires } = redis
 
-  const create = () => {
-    const clock = createManualClock()
-    const prefix = newPrefix()
-    const advance = async (ms: number): Promise<void> => {
-      await passTime(prefix, ms)
-      await clock.advance(ms)
-    }
-    return { shared: { connection, clock, prefix }, clock, advance }
-  }
-
-  storeContract(t, 'cluster', async () => {
-    const { shared, advance } = create()
-    return { store: createRedisStreams({ ...shared, retentionMs: 10_000 }), retentionMs: 10_000, leaseMs: 5000, workMs: 5 * 60_000, advance }
-  })
-  linesContract(t, 'cluster', async () => {
-    const { shared, clock, advance } = create()
-    return { store: createRedisLines(shared), now: clock.now, advance }
-  })
-  historyContract(t, 'cluster', async limits => {
-    const { shared, advance } = create()
-    return { store: createRedisHistory({ ...shared, limits }), advance }
-  })
-  factsContract(t, 'cluster', async () => {
-    const { shared, advance } = create()
-    return { store: createRedisFacts(shared), advance }
-  })
+  redisContracts(t, 'cluster', redis)
 
   t.test('one replica takes the messages of a conversation, another shows the answers', async t => {
     const prefix = newPrefix()
@@ -86,5 +54,6 @@ if (hasRedisServer()) {
 } else if (process.env['CI'] === 'true') {
   t.fail('CI needs a redis-server')
 } else {
+  // Shown in the run, because what cannot be tried here is tried in CI.
   t.test('there is no redis-server', { skip: true }, () => {})
 }
