@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { InputError } from './errors.ts'
+import { InputError } from './util/errors.ts'
 import { isObject } from './messages.ts'
 import { OutboundError } from './outbound/error.ts'
 import { createOutbound } from './outbound/outbound.ts'

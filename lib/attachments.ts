@@ -1,9 +1,9 @@
 import type { MediaReference } from './inbound.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from './util/logger.ts'
 import { MediaError } from './media/error.ts'
 import type { MediaFetcher } from './media/media.ts'
-import { describeError } from './redact.ts'
-import type { Limiter } from './sources/limiter.ts'
+import { describeError } from './util/redact.ts'
+import type { Limiter } from './util/limiter.ts'
 import type { Attachment, LostAttachment } from './sources/source.ts'
 
 /** More than this in one message are not fetched. */

@@ -1,4 +1,4 @@
-import { RefusalError } from './errors.ts'
+import { RefusalError } from './util/errors.ts'
 import type { Sealed } from './envelope.ts'
 
 // The documented names and no aliases (document 101033); a query is decoded once, whatever parser the host has set.

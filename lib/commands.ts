@@ -1,6 +1,6 @@
 import type { Texts } from './texts.ts'
 import type { Conversation } from './conversations.ts'
-import { InputError } from './errors.ts'
+import { InputError } from './util/errors.ts'
 
 export interface CommandContext {
   conversation: Conversation

@@ -1,4 +1,4 @@
-import { hashOf } from './ids.ts'
+import { hashOf } from './util/ids.ts'
 import type { HistoryTurn } from './sources/source.ts'
 import type { Chat } from './stores/store.ts'
 import type { History, HistoryStore } from './stores/history.ts'

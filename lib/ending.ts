@@ -1,5 +1,5 @@
-import type { FailureClass } from './errors.ts'
-import { SourceError } from './errors.ts'
+import type { FailureClass } from './util/errors.ts'
+import { SourceError } from './util/errors.ts'
 import type { Notice, Refusal } from './stores/store.ts'
 import type { EndStatus } from './stream-state.ts'
 import type { LateReason } from './watchdog.ts'

@@ -1,7 +1,7 @@
 import { createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { encrypt, getSignature } from '@wecom/crypto'
-import { InputError, RefusalError } from './errors.ts'
-import { random16 } from './ids.ts'
+import { InputError, RefusalError } from './util/errors.ts'
+import { random16 } from './util/ids.ts'
 
 export interface Credentials {
   /** `Token` of the bot's callback settings. */

@@ -1,10 +1,10 @@
 import type { TemplateCard } from './cards/card-types.ts'
 import type { CardUpdate } from './cards/update-card.ts'
-import type { Clock } from './clock.ts'
-import { inTime } from './in-time.ts'
-import type { Logger } from './logger.ts'
-import { privateTextsIn } from './private-texts.ts'
-import { describeError } from './redact.ts'
+import type { Clock } from './util/clock.ts'
+import { inTime } from './util/in-time.ts'
+import type { Logger } from './util/logger.ts'
+import { privateTextsIn } from './util/private-texts.ts'
+import { describeError } from './util/redact.ts'
 
 /** Who caused an event, and where. */
 export interface EventOrigin {

@@ -1,7 +1,7 @@
 import { checkCard } from './cards/check-card.ts'
 import { updateTemplateCard } from './cards/update-card.ts'
 import type { UpdateTemplateCardOptions } from './cards/update-card.ts'
-import { InputError } from './errors.ts'
+import { InputError } from './util/errors.ts'
 import { isObject } from './messages.ts'
 import { isVisible } from './texts.ts'
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from './code-fence.ts'
-import { stableHead } from './stable-head.ts'
+import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from './util/code-fence.ts'
+import { stableHead } from './util/stable-head.ts'
 import type { Notes, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import { isTerminal } from './stream-state.ts'
 import { isVisible } from './texts.ts'

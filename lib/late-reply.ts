@@ -1,10 +1,10 @@
 import type { ActiveReply, ActiveReplyError } from './active-reply.ts'
 import type { Frames } from './frames.ts'
-import { createId, hashOf } from './ids.ts'
-import type { Logger } from './logger.ts'
+import { createId, hashOf } from './util/ids.ts'
+import type { Logger } from './util/logger.ts'
 import { stringAt } from './messages.ts'
 import type { Message } from './messages.ts'
-import { describeError } from './redact.ts'
+import { describeError } from './util/redact.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { StreamRecord } from './stores/store.ts'
 

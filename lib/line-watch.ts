@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import type { Clock } from './util/clock.ts'
+import { startHeartbeat } from './util/heartbeat.ts'
 import type { LineStore } from './stores/lines.ts'
 
 export interface LineWatchOptions {

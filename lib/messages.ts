@@ -1,4 +1,4 @@
-import { RefusalError } from './errors.ts'
+import { RefusalError } from './util/errors.ts'
 import type { EventOrigin } from './event-hooks.ts'
 import type { Chat } from './stores/store.ts'
 import type { Turn } from './sources/source.ts'

@@ -1,6 +1,6 @@
-import type { Clock } from './clock.ts'
-import type { RefusalCode, RefusalError } from './errors.ts'
-import type { Logger } from './logger.ts'
+import type { Clock } from './util/clock.ts'
+import type { RefusalCode, RefusalError } from './util/errors.ts'
+import type { Logger } from './util/logger.ts'
 
 export interface Refusal {
   statusCode: number

@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts'
-import { sleep } from './sleep.ts'
+import type { Clock } from './util/clock.ts'
+import { sleep } from './util/sleep.ts'
 import type { Writer } from './stream-writer.ts'
 import type { NewStream, Notes, Outcome, SharedTiming, StreamStore, Track } from './stores/store.ts'
 

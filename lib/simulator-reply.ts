@@ -1,5 +1,5 @@
 import type { Envelope } from './envelope.ts'
-import { RefusalError } from './errors.ts'
+import { RefusalError } from './util/errors.ts'
 import type { Answer } from './simulator-transport.ts'
 
 /** How far the timestamp of a reply may be from the simulator's clock. */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type Clock, wallClock } from './clock.ts'
+import { type Clock, wallClock } from './util/clock.ts'
 import { createEnvelope } from './envelope.ts'
 import type { Placeholders } from './frame-check.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
@@ -8,7 +8,7 @@ import type { EventOptions, SimulatedEvent } from './simulator-event.ts'
 import type { PostOverrides, PostResult } from './simulator-post.ts'
 import { createReplyReader } from './simulator-reply.ts'
 import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './simulator-transport.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from './util/sleep.ts'
 
 /** Connection failures and time-outs are tried again, other answers are not (document 90930). */
 const MAX_TRIES = 3

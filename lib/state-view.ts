@@ -1,4 +1,4 @@
-import { InputError } from './errors.ts'
+import { InputError } from './util/errors.ts'
 import type { StreamRecord } from './stores/store.ts'
 import type { StreamState } from './stream-state.ts'
 import type { Texts } from './texts.ts'

@@ -1,5 +1,5 @@
-import type { Logger } from './logger.ts'
-import { describeError } from './redact.ts'
+import type { Logger } from './util/logger.ts'
+import { describeError } from './util/redact.ts'
 import type { Run } from './run.ts'
 import type { Source } from './sources/source.ts'
 import type { Adoption, NewStream, StreamRecord, StreamStore } from './stores/store.ts'

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { ConfigError } from './errors.ts'
-import type { ConfigFault, FailureClass } from './errors.ts'
+import { ConfigError } from './util/errors.ts'
+import type { ConfigFault, FailureClass } from './util/errors.ts'
 import type { MediaFailure } from './media/error.ts'
 import { isObject } from './settings.ts'
 

@@ -1,4 +1,4 @@
-import { hashOf } from './ids.ts'
+import { hashOf } from './util/ids.ts'
 import { stringAt } from './messages.ts'
 import type { Message } from './messages.ts'
 import type { FactStore } from './stores/facts.ts'

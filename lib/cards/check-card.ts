@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts'
+import { InputError } from '../util/errors.ts'
 import { CARD_SHAPES, CARD_TYPES } from './card-shapes.ts'
 import type { TemplateCard } from './card-types.ts'
 import { type Fault, oneOf } from './shape.ts'

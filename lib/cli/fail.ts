@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts'
+import { ConfigError } from '../util/errors.ts'
 
 /** Tells why a command ended: with a sentence where one will do, with the whole error where it was not foreseen. */
 export function fail (error: unknown): void {

@@ -1,8 +1,8 @@
-import { systemClock } from '../clock.ts'
-import type { Clock } from '../clock.ts'
-import { SourceError } from '../errors.ts'
-import type { FailureClass } from '../errors.ts'
-import { sleep } from '../sleep.ts'
+import { systemClock } from '../util/clock.ts'
+import type { Clock } from '../util/clock.ts'
+import { SourceError } from '../util/errors.ts'
+import type { FailureClass } from '../util/errors.ts'
+import { sleep } from '../util/sleep.ts'
 import type { ReplyPart, Source } from './source.ts'
 
 export interface MockOptions {

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { abortable } from './abortable.ts'
+import type { Clock } from '../util/clock.ts'
+import { abortable } from '../util/abortable.ts'
 import { readChunk } from './openai-chunk.ts'
 import type { AttemptFacts } from './openai-failure.ts'
 import { readFailure } from './openai-failure.ts'

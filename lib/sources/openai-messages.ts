@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { headOf } from '../utf8.ts'
+import { headOf } from '../util/utf8.ts'
 import type { MediaFailure } from '../media/error.ts'
 import type { Attachment, LostAttachment, Turn } from './source.ts'
 import { readTextFile } from './text-file.ts'

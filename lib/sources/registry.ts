@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../util/clock.ts'
 import type { StreamsConfig } from '../config.ts'
-import type { ConfigFault } from '../errors.ts'
+import type { ConfigFault } from '../util/errors.ts'
 import { createMockSource } from './mock.ts'
 import type { MockOptions } from './mock.ts'
 import { createOpenAISource } from './openai.ts'

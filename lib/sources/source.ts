@@ -1,5 +1,5 @@
 import type { TemplateCard } from '../cards/card-types.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../util/logger.ts'
 import type { MediaFailure } from '../media/error.ts'
 
 /** A file of the user's, fetched and decrypted. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { abortable } from './abortable.ts'
+import type { Clock } from '../util/clock.ts'
+import { abortable } from '../util/abortable.ts'
 import { readFault } from './openai-chunk.ts'
 import { UpstreamError } from './upstream-error.ts'
 

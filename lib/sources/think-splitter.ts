@@ -1,4 +1,4 @@
-import { fenceCloser } from '../code-fence.ts'
+import { fenceCloser } from '../util/code-fence.ts'
 
 export interface Part { type: 'text' | 'reasoning', text: string }
 

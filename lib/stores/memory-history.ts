@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../util/clock.ts'
 import type { HistoryTurn } from '../sources/source.ts'
-import { ExpiringMap } from './expiring-map.ts'
+import { ExpiringMap } from '../util/expiring-map.ts'
 import type { HistoryLimits, HistoryStore } from './history.ts'
 
 /** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */

@@ -1,6 +1,6 @@
-import { ConfigError } from '../errors.ts'
-import type { Logger } from '../logger.ts'
-import { describeError } from '../redact.ts'
+import { ConfigError } from '../util/errors.ts'
+import type { Logger } from '../util/logger.ts'
+import { describeError } from '../util/redact.ts'
 import { inTime, RedisTimeoutError } from './redis-connection.ts'
 import type { RedisConnection, RedisTiming } from './redis-connection.ts'
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { createId } from '../ids.ts'
+import { createId } from '../util/ids.ts'
 import type { HistoryTurn } from '../sources/source.ts'
 import type { HistoryLimits, HistoryStore } from './history.ts'
 import type { RedisConnection } from './redis-connection.ts'

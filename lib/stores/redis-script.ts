@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { hashOf } from '../ids.ts'
+import { hashOf } from '../util/ids.ts'
 import type { RedisConnection } from './redis-connection.ts'
 
 export interface RedisScript {

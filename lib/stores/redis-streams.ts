@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../clock.ts'
-import { ClosedError } from '../errors.ts'
+import type { Clock } from '../util/clock.ts'
+import { ClosedError } from '../util/errors.ts'
 import { isTerminal } from '../stream-state.ts'
 import type { StoredStatus } from '../stream-state.ts'
 import { PolledWatchers } from './polled-watchers.ts'

@@ -1,5 +1,5 @@
 import type { TemplateCard } from '../cards/card-types.ts'
-import type { FailureClass } from '../errors.ts'
+import type { FailureClass } from '../util/errors.ts'
 import type { MediaFailure } from '../media/error.ts'
 import type { ImageItem } from '../reply-images.ts'
 import type { EndStatus, StoredStatus } from '../stream-state.ts'

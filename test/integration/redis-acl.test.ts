@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createClient } from 'redis'
 import t from 'tap'
-import { systemClock } from '../../lib/clock.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { connectRedis } from '../../lib/stores/redis-client.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
 import { createLog } from '../fixtures/log.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../lib/clock.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
 import { forTest } from '../fixtures/redis.ts'
 import { redisContracts } from '../fixtures/redis-contracts.ts'

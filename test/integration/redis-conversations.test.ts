@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../lib/clock.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { createConversations } from '../../lib/conversations.ts'
 import { createRedisHistory } from '../../lib/stores/redis-history.ts'
 import { createRedisLines } from '../../lib/stores/redis-lines.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../lib/clock.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { connectRedis } from '../../lib/stores/redis-client.ts'
 import type { RedisConnection } from '../../lib/stores/redis-connection.ts'
 import { createRedisFacts } from '../../lib/stores/redis-facts.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { configOf, readConfig, readEnvironment } from '../../lib/config.ts'
 import type { CallbackConfig, ConfigReading, CrossCheck, Env, StreamsConfig } from '../../lib/config.ts'
-import { ConfigError } from '../../lib/errors.ts'
+import { ConfigError } from '../../lib/util/errors.ts'
 import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/settings.ts'
 
 const TOKEN = 'tok-5e2d7c11a9'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { canBeRated, createFeedbackLinks, readFeedback } from '../../lib/feedback.ts'
-import { createId } from '../../lib/ids.ts'
+import { createId } from '../../lib/util/ids.ts'
 import type { Message } from '../../lib/messages.ts'
 import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
 import type { FactStore } from '../../lib/stores/facts.ts'

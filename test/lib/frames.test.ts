@@ -1,13 +1,13 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_CLOSER_BYTES } from '../../lib/code-fence.ts'
+import { MAX_CLOSER_BYTES } from '../../lib/util/code-fence.ts'
 import { checkFrames } from '../../lib/frame-check.ts'
 import { isFenceOpen } from '../../lib/frame-check-markdown.ts'
 import { createFrames, isOver, MAX_FRAME_BYTES } from '../../lib/frames.ts'
 import type { Notice, StreamRecord } from '../../lib/stores/store.ts'
 import { isVisible, loadTexts } from '../../lib/texts.ts'
-import { headOf } from '../../lib/utf8.ts'
+import { headOf } from '../../lib/util/utf8.ts'
 import { textNotice } from '../../lib/cards/build-card.ts'
 
 const texts = loadTexts()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RefusalError } from '../../lib/errors.ts'
+import { RefusalError } from '../../lib/util/errors.ts'
 import { chatOf, isGroup, isObject, originOf, parseMessage, stringAt, turnOf } from '../../lib/messages.ts'
 import type { Message } from '../../lib/messages.ts'
 

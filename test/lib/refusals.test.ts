@@ -1,6 +1,6 @@
 import t from 'tap'
-import { RefusalError } from '../../lib/errors.ts'
-import type { RefusalCode } from '../../lib/errors.ts'
+import { RefusalError } from '../../lib/util/errors.ts'
+import type { RefusalCode } from '../../lib/util/errors.ts'
 import { createRefusals } from '../../lib/refusals.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createLog } from '../fixtures/log.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { readConfig } from '../../lib/config.ts'
 import type { CallbackConfig, StreamsConfig } from '../../lib/config.ts'
-import type { ConfigFault } from '../../lib/errors.ts'
+import type { ConfigFault } from '../../lib/util/errors.ts'
 import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/settings.ts'
 import type { FurtherOption, Setting } from '../../lib/settings.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createId } from '../../lib/ids.ts'
+import { createId } from '../../lib/util/ids.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { createStreams } from '../../lib/streams.ts'
 import type { Opening, StreamsLimits, StreamsOptions } from '../../lib/streams.ts'

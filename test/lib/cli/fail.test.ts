@@ -1,6 +1,6 @@
 import t from 'tap'
 import { fail } from '../../../lib/cli/fail.ts'
-import { ConfigError } from '../../../lib/errors.ts'
+import { ConfigError } from '../../../lib/util/errors.ts'
 
 t.test('an error ends the command with 1, told in a sentence where one will do', t => {
   t.teardown(() => { process.exitCode = 0 })

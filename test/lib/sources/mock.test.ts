@@ -1,6 +1,6 @@
 import t from 'tap'
 import { getEventListeners } from 'node:events'
-import { SourceError } from '../../../lib/errors.ts'
+import { SourceError } from '../../../lib/util/errors.ts'
 import { createMockSource } from '../../../lib/sources/mock.ts'
 import type { MockOptions } from '../../../lib/sources/mock.ts'
 import type { SourceContext } from '../../../lib/sources/source.ts'

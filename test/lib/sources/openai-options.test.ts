@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../../lib/clock.ts'
+import { systemClock } from '../../../lib/util/clock.ts'
 import { readOpenAIOptions } from '../../../lib/sources/openai-options.ts'
 import type { OpenAIOptions } from '../../../lib/sources/openai-options.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { systemClock } from '../../../lib/clock.ts'
+import { systemClock } from '../../../lib/util/clock.ts'
 import { connectRedis } from '../../../lib/stores/redis-client.ts'
 import type { RedisUrlOptions } from '../../../lib/stores/redis-client.ts'
 import { createManualClock } from '../../fixtures/clock.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createClientPool, createCluster } from 'redis'
-import { systemClock } from '../../../lib/clock.ts'
+import { systemClock } from '../../../lib/util/clock.ts'
 import type { HistoryLimits } from '../../../lib/stores/history.ts'
 import { adaptRedis } from '../../../lib/stores/redis-connection.ts'
 import type { RedisClient, RedisConnection } from '../../../lib/stores/redis-connection.ts'

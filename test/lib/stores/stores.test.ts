@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../../lib/clock.ts'
+import { systemClock } from '../../../lib/util/clock.ts'
 import { readConfig } from '../../../lib/config.ts'
 import type { StreamsConfig } from '../../../lib/config.ts'
 import { streamsSettings } from '../../../lib/settings.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createTextJoiner } from '../../lib/well-formed.ts'
+import { createTextJoiner } from '../../../lib/util/text-joiner.ts'
 
 const HIGH = '\ud83d'
 const LOW = '\ude00'

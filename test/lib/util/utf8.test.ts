@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
-import { headOf } from '../../lib/utf8.ts'
+import { headOf } from '../../../lib/util/utf8.ts'
 
 t.test('a head fills its bytes and cuts no code point', async t => {
   for (const [text, maxBytes, expected] of [

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { inTime } from '../../lib/in-time.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { settle } from '../fixtures/sources.ts'
+import { inTime } from '../../../lib/util/in-time.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 t.test('what is done in time is given, and leaves no timer', async t => {
   const clock = createManualClock()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock, wallClock } from '../../lib/clock.ts'
+import { systemClock, wallClock } from '../../../lib/util/clock.ts'
 
 const keepingAlive = (): number => process.getActiveResourcesInfo().filter(type => type === 'Timeout').length
 

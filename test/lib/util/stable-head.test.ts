@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { stableHead } from '../../lib/stable-head.ts'
+import { stableHead } from '../../../lib/util/stable-head.ts'
 
 const MAX = 2000
 const ZONE = 256

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { getEventListeners } from 'node:events'
-import { createLimiter } from '../../../lib/sources/limiter.ts'
-import type { Limiter, Place } from '../../../lib/sources/limiter.ts'
+import { createLimiter } from '../../../lib/util/limiter.ts'
+import type { Limiter, Place } from '../../../lib/util/limiter.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 const { signal } = new AbortController()

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from './clock.ts'
 
 export interface Place {
   /** Settles when the request may be sent; rejects with the signal's reason when that is aborted first. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { getEventListeners } from 'node:events'
-import { abortable } from '../../../lib/sources/abortable.ts'
+import { abortable } from '../../../lib/util/abortable.ts'
 
 t.test('passes on what the work comes to', async t => {
   const { signal } = new AbortController()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { privateTextsIn } from '../../lib/private-texts.ts'
+import { privateTextsIn } from '../../../lib/util/private-texts.ts'
 
 t.test('what is said, by whom, and every address are found at any depth', async t => {
   const turn = {

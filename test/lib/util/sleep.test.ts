@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { sleep } from '../../lib/sleep.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { sleep } from '../../../lib/util/sleep.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 t.test('a sleep ends on time and leaves nothing behind', async t => {
   const clock = createManualClock()

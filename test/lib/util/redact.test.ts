@@ -1,5 +1,5 @@
 import t from 'tap'
-import { describeError, redact, safeName } from '../../lib/redact.ts'
+import { describeError, redact, safeName } from '../../../lib/util/redact.ts'
 
 t.test('key-shaped text goes', async t => {
   for (const [text, expected] of [

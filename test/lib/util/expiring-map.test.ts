@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ExpiringMap } from '../../../lib/stores/expiring-map.ts'
+import { ExpiringMap } from '../../../lib/util/expiring-map.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 function create (max = 100) {

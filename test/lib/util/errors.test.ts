@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BusyError, ClosedError, ConfigError, FAILURE_CLASSES, InputError, RefusalError, SourceError } from '../../lib/errors.ts'
+import { BusyError, ClosedError, ConfigError, FAILURE_CLASSES, InputError, RefusalError, SourceError } from '../../../lib/util/errors.ts'
 
 t.test('each error is an Error with a name, a code and, where it may reach an HTTP client, a status', async t => {
   for (const [error, expected] of [

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createId, hashOf } from '../../lib/ids.ts'
+import { createId, hashOf } from '../../../lib/util/ids.ts'
 
 t.test('an id is 32 lower-case hex digits, each time others', async t => {
   const ids = Array.from({ length: 1000 }, createId)

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { startHeartbeat } from '../../lib/heartbeat.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { startHeartbeat } from '../../../lib/util/heartbeat.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 t.test('a heart beats at its interval until it is stopped', async t => {
   const clock = createManualClock()
