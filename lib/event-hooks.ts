@@ -1,5 +1,5 @@
-import type { TemplateCard } from './cards/card-types.ts'
-import type { CardUpdate } from './cards/update-card.ts'
+import type { TemplateCard } from './wecom/cards/card-types.ts'
+import type { CardUpdate } from './wecom/cards/update-card.ts'
 import type { Clock } from './util/clock.ts'
 import { inTime } from './util/in-time.ts'
 import type { Logger } from './util/logger.ts'

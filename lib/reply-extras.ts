@@ -1,7 +1,7 @@
-import type { TemplateCard } from './cards/card-types.ts'
-import { checkCard } from './cards/check-card.ts'
-import { imageItems, MAX_IMAGES, readImage } from './reply-images.ts'
-import type { ReplyImage } from './reply-images.ts'
+import type { TemplateCard } from './wecom/cards/card-types.ts'
+import { checkCard } from './wecom/cards/check-card.ts'
+import { imageItems, MAX_IMAGES, readImage } from './wecom/reply-images.ts'
+import type { ReplyImage } from './wecom/reply-images.ts'
 import type { ReplyPart } from './sources/source.ts'
 import type { Notes } from './stores/store.ts'
 

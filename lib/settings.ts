@@ -1,4 +1,4 @@
-import { isEncodingAESKey } from './envelope.ts'
+import { isEncodingAESKey } from './wecom/envelope.ts'
 import { FAILURE_CLASSES } from './util/errors.ts'
 
 /** One variable of the environment, with the option of `register` that overrides it. */

@@ -1,4 +1,4 @@
-import { isObject, stringAt } from './messages.ts'
+import { isObject, stringAt } from './wecom/message.ts'
 import { commonFields, freshMsgid, freshResponseUrl } from './simulator-message.ts'
 import type { SimulatedSender } from './simulator-message.ts'
 import type { Wecom } from './simulator-conversation.ts'

@@ -1,4 +1,4 @@
-import type { Envelope } from './envelope.ts'
+import type { Envelope } from './wecom/envelope.ts'
 import { RefusalError } from './util/errors.ts'
 import type { Answer } from './simulator-transport.ts'
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, wallClock } from './util/clock.ts'
-import { createEnvelope } from './envelope.ts'
+import { createEnvelope } from './wecom/envelope.ts'
 import type { Placeholders } from './frame-check.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './simulator-conversation.ts'
 import { tell } from './simulator-event.ts'

@@ -1,6 +1,6 @@
 import { hashOf } from './util/ids.ts'
-import { stringAt } from './messages.ts'
-import type { Message } from './messages.ts'
+import { stringAt } from './wecom/message.ts'
+import type { Message } from './wecom/message.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { LineStore } from './stores/lines.ts'
 

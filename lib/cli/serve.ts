@@ -1,5 +1,5 @@
 import type { Env } from '../config.ts'
-import { createEnvelope } from '../envelope.ts'
+import { createEnvelope } from '../wecom/envelope.ts'
 import { createBotServer } from './server.ts'
 import type { BotServer } from './server.ts'
 import { onShutdown } from './shutdown.ts'

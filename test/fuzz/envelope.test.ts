@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { createEnvelope, type Sealed } from '../../lib/envelope.ts'
+import { createEnvelope, type Sealed } from '../../lib/wecom/envelope.ts'
 import { RefusalError } from '../../lib/util/errors.ts'
 import { decrypt, encryptBytes, encryptLayout, open, pad, signed } from '../fixtures/wecom-crypto.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Finish } from '../../lib/answer-hooks.ts'
-import type { Message } from '../../lib/messages.ts'
+import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
 import { createMemoryHistory } from '../../lib/stores/memory-history.ts'
 import { createMemoryLines } from '../../lib/stores/memory-lines.ts'

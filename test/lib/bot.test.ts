@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Message } from '../../lib/messages.ts'
+import type { Message } from '../../lib/wecom/message.ts'
 import { loadTexts } from '../../lib/texts.ts'
 import { createBot } from '../fixtures/bot.ts'
 import type { ReceiveSettings } from '../fixtures/bot.ts'

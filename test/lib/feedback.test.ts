@@ -1,7 +1,7 @@
 import t from 'tap'
 import { canBeRated, createFeedbackLinks, readFeedback } from '../../lib/feedback.ts'
 import { createId } from '../../lib/util/ids.ts'
-import type { Message } from '../../lib/messages.ts'
+import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
 import type { FactStore } from '../../lib/stores/facts.ts'
 import type { StreamRecord } from '../../lib/stores/store.ts'

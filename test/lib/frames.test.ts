@@ -8,7 +8,7 @@ import { createFrames, isOver, MAX_FRAME_BYTES } from '../../lib/frames.ts'
 import type { Notice, StreamRecord } from '../../lib/stores/store.ts'
 import { isVisible, loadTexts } from '../../lib/texts.ts'
 import { headOf } from '../../lib/util/utf8.ts'
-import { textNotice } from '../../lib/cards/build-card.ts'
+import { textNotice } from '../../lib/wecom/cards/build-card.ts'
 
 const texts = loadTexts()
 const frames = createFrames(texts)

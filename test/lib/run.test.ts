@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { textNotice } from '../../lib/cards/build-card.ts'
+import { textNotice } from '../../lib/wecom/cards/build-card.ts'
 import type { EndReason } from '../../lib/ending.ts'
 import { SourceError } from '../../lib/util/errors.ts'
 import { Run } from '../../lib/run.ts'

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
 import { ConfigError, FAILURE_CLASSES } from '../../lib/util/errors.ts'
-import { MEDIA_FAILURES } from '../../lib/media/error.ts'
+import { MEDIA_FAILURES } from '../../lib/wecom/media/error.ts'
 import { isVisible, loadTexts, textFaults } from '../../lib/texts.ts'
 import type { Language, TextOverrides } from '../../lib/texts.ts'
 

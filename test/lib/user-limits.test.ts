@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Message } from '../../lib/messages.ts'
+import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
 import { createMemoryLines } from '../../lib/stores/memory-lines.ts'
 import type { FactStore } from '../../lib/stores/facts.ts'

@@ -1,0 +1,48 @@
+import { RefusalError } from '../util/errors.ts'
+import type { Sealed } from './envelope.ts'
+
+// The documented names and no aliases (document 101033); a query is decoded once, whatever parser the host has set.
+
+/** The envelope of a message: signed in the query, sealed in the body. */
+export function readPost (url: string, body: Buffer | undefined): Sealed {
+  return { ...readSignature(queryOf(url)), encrypt: readEncrypt(body) }
+}
+
+/** The envelope of a URL verification: all in the query. */
+export function readVerification (url: string): Sealed {
+  const query = queryOf(url)
+  return { ...readSignature(query), encrypt: queryField(query, 'echostr') }
+}
+
+function queryOf (url: string): URLSearchParams {
+  const start = url.indexOf('?')
+  return new URLSearchParams(start === -1 ? '' : url.slice(start))
+}
+
+const readSignature = (query: URLSearchParams): Omit<Sealed, 'encrypt'> => ({
+  signature: queryField(query, 'msg_signature'),
+  timestamp: queryField(query, 'timestamp'),
+  nonce: queryField(query, 'nonce')
+})
+
+function queryField (query: URLSearchParams, name: string): string {
+  const values = query.getAll(name)
+  const [value = ''] = values
+  if (values.length !== 1 || value === '') throw new RefusalError('WECOM_ERR_QUERY', `the query has not exactly one ${name}`)
+  return value
+}
+
+function readEncrypt (body: Buffer | undefined): string {
+  let envelope: unknown
+  try {
+    envelope = JSON.parse(String(body))
+  } catch {
+    throw noEnvelope()
+  }
+  const encrypt: unknown = (envelope as { encrypt?: unknown } | null)?.encrypt
+  if (typeof encrypt !== 'string' || encrypt === '') throw noEnvelope()
+  return encrypt
+}
+
+const noEnvelope = (): RefusalError =>
+  new RefusalError('WECOM_ERR_BODY', 'the body is no JSON object with a string encrypt: XML means that WeCom is set up for an app, not an AI bot')

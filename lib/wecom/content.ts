@@ -1,0 +1,67 @@
+import { isGroup, isObject, stringAt } from './message.ts'
+import type { Message } from './message.ts'
+import { withoutMention } from './mention.ts'
+import type { AttachmentKind } from '../sources/source.ts'
+
+/** A file that WeCom keeps for five minutes (document 100719). */
+export interface MediaReference {
+  kind: AttachmentKind
+  url: string
+  /** The key of this file alone; without it the bot's own key is meant. */
+  aeskey?: string
+}
+
+export interface Said {
+  text: string
+  media: MediaReference[]
+}
+
+export interface Inbound extends Said {
+  quote?: Said
+}
+
+/** What a user's message says and refers to; undefined for a kind of message that is not known. */
+export function readInbound (message: Message, botName: string): Inbound | undefined {
+  const said = saidIn(message, message.msgtype)
+  if (said === undefined) return undefined
+  const quote = quoteIn(message['quote'])
+  const text = isGroup(message) ? withoutMention(said.text, botName) : said.text
+  return { text: text.trim(), media: said.media, ...(quote && { quote }) }
+}
+
+function quoteIn (quote: unknown): Said | undefined {
+  const said = isObject(quote) ? saidIn(quote, quote['msgtype']) : undefined
+  // A quote that says nothing is no quote.
+  return said === undefined || (said.text.trim() === '' && said.media.length === 0) ? undefined : said
+}
+
+function saidIn (message: Record<string, unknown>, msgtype: unknown): Said | undefined {
+  switch (msgtype) {
+    case 'text':
+    case 'voice': return textIn(stringAt(message, msgtype, 'content'))
+    case 'image':
+    case 'file':
+    case 'video': return mediaIn(msgtype, message[msgtype])
+    case 'mixed': return mixedIn(message['mixed'])
+    default: return undefined
+  }
+}
+
+const textIn = (text: string | undefined): Said | undefined => text === undefined ? undefined : { text, media: [] }
+
+function mediaIn (kind: AttachmentKind, media: unknown): Said | undefined {
+  const url = stringAt(media, 'url')
+  const aeskey = stringAt(media, 'aeskey')
+  return url === undefined ? undefined : { text: '', media: [{ kind, url, ...(aeskey !== undefined && { aeskey }) }] }
+}
+
+function mixedIn (mixed: unknown): Said | undefined {
+  const items: unknown = isObject(mixed) ? mixed['msg_item'] : undefined
+  if (!Array.isArray(items)) return undefined
+  const known = items.filter(isObject).map(item => saidIn(item, item['msgtype'])).filter(said => said !== undefined)
+  if (known.length === 0) return undefined
+  return {
+    text: known.map(({ text }) => text).filter(text => text !== '').join('\n'),
+    media: known.flatMap(({ media }) => media)
+  }
+}

@@ -1,0 +1,118 @@
+import { createDecipheriv, timingSafeEqual } from 'node:crypto'
+import { encrypt, getSignature } from '@wecom/crypto'
+import { InputError, RefusalError } from '../util/errors.ts'
+import { random16 } from '../util/ids.ts'
+
+export interface Credentials {
+  /** `Token` of the bot's callback settings. */
+  token: string
+  /** `EncodingAESKey`: 43 characters of base64. */
+  encodingAESKey: string
+  /** Stands behind every sealed text: `''` for a bot that the company made itself (document 101033). */
+  receiveId: string
+}
+
+/** A sealed text with what signs it. In a callback the first three are query fields, in a reply all stand in the body. */
+export interface Sealed {
+  signature: string
+  timestamp: string
+  nonce: string
+  encrypt: string
+}
+
+/** What a timestamp is held against; without it, any age is taken. */
+export interface Freshness {
+  /** Milliseconds since the Unix epoch. */
+  now: number
+  windowMs: number
+}
+
+export interface Envelope {
+  /** Seals a text with fresh random bytes. */
+  seal (text: string, timestamp: string, nonce: string): Sealed
+  /** Gives the sealed text, or throws a `RefusalError`. Nothing is decrypted before the signature and age are proved. */
+  open (sealed: Sealed, freshness?: Freshness): string
+}
+
+const KEY = /^[A-Za-z0-9+/]{43}$/
+export const isEncodingAESKey = (value: string): boolean => KEY.test(value)
+
+// Layout of a sealed text (document 91144): random(16) | length(4, big endian, bytes) | text | receiver id | padding
+const RANDOM_BYTES = 16
+const HEADER_BYTES = RANDOM_BYTES + 4
+const BLOCK_BYTES = 32
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The door to `@wecom/crypto`. */
+export function createEnvelope ({ token, encodingAESKey, receiveId }: Credentials): Envelope {
+  if (!isEncodingAESKey(encodingAESKey)) throw new InputError('encodingAESKey must be 43 characters of the base64 alphabet')
+  const key = Buffer.from(`${encodingAESKey}=`, 'base64')
+  const receiver = Buffer.from(receiveId)
+
+  return {
+    seal (text, timestamp, nonce) {
+      const sealed = encrypt(encodingAESKey, text, receiveId, random16())
+      return { encrypt: sealed, timestamp, nonce, signature: getSignature(token, timestamp, nonce, sealed) }
+    },
+
+    open (sealed, freshness) {
+      checkSignature(sealed, getSignature(token, sealed.timestamp, sealed.nonce, sealed.encrypt))
+      if (freshness !== undefined) checkAge(sealed.timestamp, freshness)
+      return readText(decrypt(sealed.encrypt, key), receiver)
+    }
+  }
+}
+
+function checkSignature ({ signature }: Sealed, expected: string): void {
+  const given = Buffer.from(signature)
+  const wanted = Buffer.from(expected)
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+    throw new RefusalError('WECOM_ERR_SIGNATURE', 'the signature does not match: check WECOM_TOKEN')
+  }
+}
+
+function checkAge (timestamp: string, { now, windowMs }: Freshness): void {
+  if (!/^\d{1,15}$/.test(timestamp)) throw new RefusalError('WECOM_ERR_TIMESTAMP', 'the timestamp is not a number of seconds')
+  const ageMs = now - Number(timestamp) * 1000
+  if (Math.abs(ageMs) > windowMs) {
+    throw new RefusalError('WECOM_ERR_TIMESTAMP',
+      `the timestamp is ${Math.round(ageMs / 1000)} s old, beyond ${windowMs / 1000} s: check the clock of this machine`)
+  }
+}
+
+function decrypt (encrypted: string, key: Buffer): Buffer {
+  const bytes = Buffer.from(encrypted, 'base64')
+  // Node's decoder skips what is no base64; only the canonical form is taken.
+  if (bytes.length === 0 || bytes.length % BLOCK_BYTES !== 0 || bytes.toString('base64') !== encrypted) {
+    throw undecryptable('the ciphertext is not whole blocks of strict base64')
+  }
+  // `decrypt` of @wecom/crypto checks neither padding nor length nor UTF-8, and Node's own padding stops at 16.
+  const decipher = createDecipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false)
+  const padded = Buffer.concat([decipher.update(bytes), decipher.final()])
+  const padding = padded.at(-1) as number
+  if (padding < 1 || padding > BLOCK_BYTES || !padded.subarray(-padding).every(byte => byte === padding)) {
+    throw undecryptable('the padding is wrong: check WECOM_ENCODING_AES_KEY')
+  }
+  return padded.subarray(0, -padding)
+}
+
+const undecryptable = (message: string): RefusalError => new RefusalError('WECOM_ERR_DECRYPT', message)
+
+function readText (opened: Buffer, receiver: Buffer): string {
+  const end = opened.length < HEADER_BYTES ? NaN : HEADER_BYTES + opened.readUInt32BE(RANDOM_BYTES)
+  if (!(end <= opened.length)) throw undecryptable('the length is out of bounds: check WECOM_ENCODING_AES_KEY')
+  const sent = opened.subarray(end)
+  if (!sent.equals(receiver)) {
+    throw new RefusalError('WECOM_ERR_RECEIVER',
+      `the receiver id does not match: WECOM_RECEIVE_ID is ${quote(receiver)} but ${quote(sent)} was sent`)
+  }
+  try {
+    return utf8.decode(opened.subarray(HEADER_BYTES, end))
+  } catch {
+    throw new RefusalError('WECOM_ERR_MESSAGE', 'the message is not UTF-8')
+  }
+}
+
+// With a wrong length field a part of the message stands where the id should.
+const quote = (id: Buffer): string => /^[\w@.-]{0,64}$/.test(id.toString()) ? `"${id}"` : `text of ${id.length} bytes`

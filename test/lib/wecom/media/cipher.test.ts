@@ -1,0 +1,79 @@
+import t from 'tap'
+import { createHash } from 'node:crypto'
+import { decryptMedia, readMediaKey } from '../../../../lib/wecom/media/cipher.ts'
+import { encryptMedia } from '../../../fixtures/media-server.ts'
+
+// Bytes that need + and / in base64.
+const KEY = Buffer.from('fbefbefbefbef8ffffffff00112233445566778899aabbccddeeff0123456789', 'hex')
+const BASE64 = KEY.toString('base64')
+/** A prime number of bytes comes again and again, so that no block equals another. */
+const file = (size: number): Buffer => Buffer.alloc(size, Uint8Array.from({ length: 251 }, (_, i) => i))
+const padding = (length: number): Uint8Array => new Uint8Array(length).fill(length)
+
+t.test('a key is read in every form it is sent in', async t => {
+  t.match(BASE64, /\+.*\/.*=$/)
+  for (const text of [BASE64, BASE64.slice(0, 43), KEY.toString('base64url'), `${KEY.toString('base64url')}=`, KEY.toString('hex'), KEY.toString('hex').toUpperCase()]) {
+    t.strictSame(readMediaKey(text), KEY, text)
+  }
+})
+
+t.test('the two unused bits of the last character may be anything', async t => {
+  t.strictSame(readMediaKey(`${BASE64.slice(0, 42)}l`), readMediaKey(`${BASE64.slice(0, 42)}k`))
+})
+
+t.test('any other text is no key', async t => {
+  for (const text of [
+    '', ' ', BASE64.slice(0, 42), `${BASE64}=`, `${BASE64.slice(0, 43)}A`, ` ${BASE64}`, `${BASE64}\n`, `${BASE64.slice(0, 20)}*${BASE64.slice(21)}`,
+    KEY.toString('hex').slice(1), `${KEY.toString('hex')}0`, `${KEY.toString('hex').slice(1)}g`, KEY.toString('latin1')
+  ]) t.equal(readMediaKey(text), undefined, JSON.stringify(text))
+})
+
+t.test('files of every length come back byte for byte', async t => {
+  for (let size = 0; size <= 130; size++) t.strictSame(decryptMedia(encryptMedia(file(size), KEY), KEY), file(size), `${size} bytes`)
+  const large = file(1_000_003)
+  const back = decryptMedia(encryptMedia(large, KEY), KEY) as Buffer
+  t.equal(back.length, large.length)
+  t.equal(createHash('sha256').update(back).digest('hex'), createHash('sha256').update(large).digest('hex'))
+})
+
+t.test('padding of 1 to 32 is taken, to whole blocks of 16 as well as of 32', async t => {
+  for (let length = 1; length <= 32; length++) {
+    for (const blocks of [2, 3, 4, 5]) {
+      const size = blocks * 16 - length
+      t.strictSame(decryptMedia(encryptMedia(file(size), KEY, padding(length)), KEY), file(size), `${size} bytes and ${length}`)
+    }
+  }
+  t.strictSame(decryptMedia(encryptMedia(file(0), KEY, padding(16)), KEY), file(0))
+})
+
+t.test('padding of 0 or beyond 32 is refused', async t => {
+  for (const length of [0, 33, 34, 48, 64, 128, 255]) {
+    const tail = new Uint8Array(64).fill(length)
+    t.equal(decryptMedia(encryptMedia(file(32), KEY, tail), KEY), undefined, `${length}`)
+    t.equal(decryptMedia(encryptMedia(file(512), KEY, tail), KEY), undefined, `${length}`)
+  }
+})
+
+t.test('padding longer than the file is refused', async t => {
+  for (let length = 17; length <= 32; length++) t.equal(decryptMedia(encryptMedia(file(0), KEY, new Uint8Array(16).fill(length)), KEY), undefined, `${length}`)
+})
+
+t.test('one wrong byte anywhere in the padding is refused', async t => {
+  for (let length = 2; length <= 32; length++) {
+    for (let at = 0; at < length - 1; at++) {
+      const wrong = padding(length)
+      wrong[at] = length - 1
+      t.equal(decryptMedia(encryptMedia(file(64 - length), KEY, wrong), KEY), undefined, `${length} at ${at}`)
+      t.equal(decryptMedia(encryptMedia(file(32 - length), KEY, wrong), KEY), undefined, `${length} at ${at}, alone`)
+    }
+  }
+})
+
+t.test('no bytes, and no whole blocks, are refused before anything is decrypted', async t => {
+  const encrypted = encryptMedia(file(100), KEY)
+  for (const length of [0, 1, 15, 17, 31, 33, 127]) t.equal(decryptMedia(encrypted.subarray(0, length), KEY), undefined, `${length}`)
+})
+
+t.test('another key is refused', async t => {
+  t.equal(decryptMedia(encryptMedia(file(100), KEY), Buffer.alloc(32, 1)), undefined)
+})
