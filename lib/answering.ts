@@ -14,7 +14,7 @@ import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } fro
 import { viewOf } from './state-view.ts'
 import type { StreamRecord } from './stores/store.ts'
 import type { Streams } from './streams.ts'
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 
 export interface AnsweringOptions {
   streams: Streams

@@ -29,7 +29,7 @@ import type { LineStore } from './stores/lines.ts'
 import type { StreamRecord } from './stores/store.ts'
 import { isTerminal } from './stream-state.ts'
 import type { Streams } from './streams.ts'
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 import { createUserLimits } from './user-limits.ts'
 
 /** What is kept of conversations and users. */

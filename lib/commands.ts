@@ -1,4 +1,4 @@
-import type { Texts } from './texts.ts'
+import type { Texts } from './texts/texts.ts'
 import type { Conversation } from './conversations.ts'
 import { InputError } from './util/errors.ts'
 

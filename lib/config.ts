@@ -5,7 +5,7 @@ import { ConfigError } from './util/errors.ts'
 import type { ConfigFault } from './util/errors.ts'
 import { isObject } from './settings.ts'
 import type { FurtherOption, Setting } from './settings.ts'
-import type { Language } from './texts.ts'
+import type { Language } from './texts/texts.ts'
 
 export interface CallbackConfig {
   WECOM_TOKEN: string

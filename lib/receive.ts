@@ -18,7 +18,7 @@ import { describeError, safeName } from './util/redact.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { Chat, Notice, Outcome, StreamRecord } from './stores/store.ts'
 import type { Opening, Streams } from './streams.ts'
-import { isVisible } from './texts.ts'
+import { isVisible } from './texts/texts.ts'
 
 export interface ReceiveOptions {
   streams: Streams

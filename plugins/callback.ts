@@ -25,8 +25,8 @@ import { callbackFurtherOptions, callbackSettings } from '../lib/settings.ts'
 import { createLimiter } from '../lib/util/limiter.ts'
 import type { Source } from '../lib/sources/source.ts'
 import type { Streams } from '../lib/streams.ts'
-import { loadTexts, textFaults } from '../lib/texts.ts'
-import type { Language, TextOverrides } from '../lib/texts.ts'
+import { loadTexts, textFaults } from '../lib/texts/texts.ts'
+import type { Language, TextOverrides } from '../lib/texts/texts.ts'
 import { kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {

@@ -29,7 +29,7 @@ import type { Attachment, HistoryTurn, LostAttachment, Quote, ReplyPart, Source,
 import { StreamStatus } from '../lib/stream-state.ts'
 import type { StreamFailure, StreamState } from '../lib/stream-state.ts'
 import type { StreamInput } from '../lib/streams.ts'
-import type { Language, TextOverrides, Texts } from '../lib/texts.ts'
+import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import callback, { readCallbackConfig } from './callback.ts'
 import type { CallbackAccessOptions, CallbackPluginOptions } from './callback.ts'
 import streams, { readStreamsConfig } from './streams.ts'

@@ -17,8 +17,8 @@ import { createStores } from '../lib/stores/stores.ts'
 import { createStreams } from '../lib/streams.ts'
 import type { StreamInput, Streams } from '../lib/streams.ts'
 import type { StreamState } from '../lib/stream-state.ts'
-import { loadTexts, textFaults } from '../lib/texts.ts'
-import type { Language, TextOverrides } from '../lib/texts.ts'
+import { loadTexts, textFaults } from '../lib/texts/texts.ts'
+import type { Language, TextOverrides } from '../lib/texts/texts.ts'
 
 export interface StreamsPluginOptions extends SourceOptions {
   /** Milliseconds from the user's message to the forced end of its stream. `STREAM_DEADLINE_MS`. */

@@ -3,7 +3,7 @@ import { updateTemplateCard } from './cards/update-card.ts'
 import type { UpdateTemplateCardOptions } from './cards/update-card.ts'
 import { InputError } from '../util/errors.ts'
 import { isObject } from './message.ts'
-import { isVisible } from '../texts.ts'
+import { isVisible } from '../texts/texts.ts'
 
 /** The plaintext of a welcome (document 101031); undefined for a text that nobody would see. */
 export function welcomeReply (given: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import type { Asker, CallbackAccessOptions, Source } from '../../plugins/index.ts'
 import { createSimulator } from '../../plugins/testing.ts'
 import { chunk, DONE, finish, sse } from '../fixtures/provider.ts'

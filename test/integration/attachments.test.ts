@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
 import type { Test } from 'tap'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import type { WecomStreamOptions } from '../../plugins/index.ts'
 import { encryptMedia, media, startMediaServer, URL_SECRET } from '../fixtures/media-server.ts'
 import type { MediaScript, MediaServer } from '../fixtures/media-server.ts'

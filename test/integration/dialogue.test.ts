@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import type { WecomStreamOptions } from '../../plugins/index.ts'
 import { createSimulator } from '../../plugins/testing.ts'
 import type { Simulator, Transcript, TranscriptFrame } from '../../plugins/testing.ts'

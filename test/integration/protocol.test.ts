@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
 import type { Test } from 'tap'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import { cards } from '../../plugins/index.ts'
 import type { CardEvent, EnterChatEvent, FeedbackEvent, Turn, WecomStreamOptions } from '../../plugins/index.ts'
 import { TEXT_NOTICE } from '../fixtures/cards.ts'

@@ -5,7 +5,7 @@ import { createConversations } from '../../lib/conversations.ts'
 import type { Conversation } from '../../lib/conversations.ts'
 import { createMemoryHistory } from '../../lib/stores/memory-history.ts'
 import { createMemoryLines } from '../../lib/stores/memory-lines.ts'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 
 const texts = loadTexts()

@@ -6,7 +6,7 @@ import { checkFrames } from '../../lib/frame-check.ts'
 import { isFenceOpen } from '../../lib/frame-check-markdown.ts'
 import { createFrames, isOver, MAX_FRAME_BYTES } from '../../lib/frames.ts'
 import type { Notice, StreamRecord } from '../../lib/stores/store.ts'
-import { isVisible, loadTexts } from '../../lib/texts.ts'
+import { isVisible, loadTexts } from '../../lib/texts/texts.ts'
 import { headOf } from '../../lib/util/utf8.ts'
 import { textNotice } from '../../lib/wecom/cards/build-card.ts'
 

@@ -6,7 +6,7 @@ import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory-facts.ts'
 import type { FactStore } from '../../lib/stores/facts.ts'
 import type { StreamRecord } from '../../lib/stores/store.ts'
-import { loadTexts } from '../../lib/texts.ts'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createLog } from '../fixtures/log.ts'
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
-import { ConfigError } from './util/errors.ts'
-import type { ConfigFault, FailureClass } from './util/errors.ts'
-import type { MediaFailure } from './wecom/media/error.ts'
-import { isObject } from './settings.ts'
+import { ConfigError } from '../util/errors.ts'
+import type { ConfigFault, FailureClass } from '../util/errors.ts'
+import type { MediaFailure } from '../wecom/media/error.ts'
+import { isObject } from '../settings.ts'
 
 /** Everything the bot says of itself. */
 export interface Texts {
