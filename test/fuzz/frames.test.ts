@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
 import { FAILURE_CLASSES, SourceError } from '../../lib/util/errors.ts'
-import { checkFrames } from '../../lib/frame-check.ts'
+import { checkFrames } from '../../lib/simulator/frame-check.ts'
 import type { ReasoningMode } from '../../lib/run.ts'
 import type { Source } from '../../lib/sources/source.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { textNotice } from '../../lib/wecom/cards/build-card.ts'
-import { checkFrames } from '../../lib/frame-check.ts'
+import { checkFrames } from '../../lib/simulator/frame-check.ts'
 import type { Message } from '../../lib/wecom/message.ts'
 import type { Source } from '../../lib/sources/source.ts'
 import type { Known } from '../../lib/stores/store.ts'

@@ -1,6 +1,6 @@
-import type { Envelope } from './wecom/envelope.ts'
-import { RefusalError } from './util/errors.ts'
-import type { Answer } from './simulator-transport.ts'
+import type { Envelope } from '../wecom/envelope.ts'
+import { RefusalError } from '../util/errors.ts'
+import type { Answer } from './transport.ts'
 
 /** How far the timestamp of a reply may be from the simulator's clock. */
 export const REPLY_WINDOW_MS = 60_000

@@ -1,4 +1,4 @@
-import type { Headers } from './simulator-transport.ts'
+import type { Headers } from './transport.ts'
 
 /** What to send otherwise than WeCom would. */
 export interface PostOverrides {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { tell } from '../../lib/simulator-event.ts'
-import type { EventOptions, SimulatedEvent } from '../../lib/simulator-event.ts'
-import { createSimulator } from '../../plugins/testing.ts'
-import { buildApp, keys, PATH } from '../fixtures/app.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { tell } from '../../../lib/simulator/event.ts'
+import type { EventOptions, SimulatedEvent } from '../../../lib/simulator/event.ts'
+import { createSimulator } from '../../../plugins/testing.ts'
+import { buildApp, keys, PATH } from '../../fixtures/app.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 const CARD_EVENT = { eventtype: 'template_card_event', template_card_event: { card_type: 'text_notice', event_key: 'k', task_id: 't' } }
 const CARD = { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } } as const

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { createSimulator, checkFrames, type SimulatorOptions, type TranscriptFrame } from '../../plugins/testing.ts'
-import { createManualClock, type ManualClock } from '../fixtures/clock.ts'
-import { decrypt, encryptLayout, open, seal, sign } from '../fixtures/wecom-crypto.ts'
+import { createSimulator, checkFrames, type SimulatorOptions, type TranscriptFrame } from '../../../plugins/testing.ts'
+import { createManualClock, type ManualClock } from '../../fixtures/clock.ts'
+import { decrypt, encryptLayout, open, seal, sign } from '../../fixtures/wecom-crypto.ts'
 
 const keys = { token: 'the-token', encodingAESKey: 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR', receiveId: '' }
 const path = '/wecom/callback'

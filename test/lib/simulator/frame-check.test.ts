@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkFrames } from '../../lib/frame-check.ts'
-import { loadTexts } from '../../lib/texts/texts.ts'
+import { checkFrames } from '../../../lib/simulator/frame-check.ts'
+import { loadTexts } from '../../../lib/texts/texts.ts'
 
 const frame = (content: unknown, finish: unknown = false, rest: object = {}): object =>
   ({ msgtype: 'stream', stream: { id: 'a1', finish, content, ...rest } })

@@ -1,7 +1,7 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { buffer } from 'node:stream/consumers'
-import { InputError } from './util/errors.ts'
+import { InputError } from '../util/errors.ts'
 
 export type Headers = Record<string, string | string[] | number | undefined>
 
