@@ -3,8 +3,8 @@ import type { StreamsConfig } from '../config.ts'
 import type { ConfigFault } from '../util/errors.ts'
 import { createMockSource } from './mock.ts'
 import type { MockOptions } from './mock.ts'
-import { createOpenAISource } from './openai.ts'
-import type { OpenAIOptions } from './openai.ts'
+import { createOpenAISource } from './openai/openai.ts'
+import type { OpenAIOptions } from './openai/openai.ts'
 import type { Source } from './source.ts'
 
 export interface SourceOptions {

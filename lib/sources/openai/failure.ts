@@ -1,5 +1,5 @@
-import type { FailureClass, SourceErrorOptions } from '../util/errors.ts'
-import { SourceError } from '../util/errors.ts'
+import type { FailureClass, SourceErrorOptions } from '../../util/errors.ts'
+import { SourceError } from '../../util/errors.ts'
 import type { IdentifierFilter } from './identifier.ts'
 import { retryAfterMs } from './retry.ts'
 import type { ProviderFault } from './upstream-error.ts'

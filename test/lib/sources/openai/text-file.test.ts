@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
-import { readTextFile } from '../../../lib/sources/text-file.ts'
+import { readTextFile } from '../../../../lib/sources/openai/text-file.ts'
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { readAnswer } from '../../../lib/sources/openai-answer.ts'
-import type { AttemptFacts } from '../../../lib/sources/openai-failure.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
+import { readAnswer } from '../../../../lib/sources/openai/answer.ts'
+import type { AttemptFacts } from '../../../../lib/sources/openai/failure.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
 
 const text = (content: string): unknown => ({ choices: [{ index: 0, delta: { content } }] })
 const thought = (reasoning: string): unknown => ({ choices: [{ index: 0, delta: { reasoning } }] })

@@ -1,6 +1,6 @@
-import type { Clock } from '../util/clock.ts'
-import { systemClock } from '../util/clock.ts'
-import { InputError } from '../util/errors.ts'
+import type { Clock } from '../../util/clock.ts'
+import { systemClock } from '../../util/clock.ts'
+import { InputError } from '../../util/errors.ts'
 
 export interface OpenAIOptions {
   apiKey: string

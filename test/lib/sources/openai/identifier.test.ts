@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createIdentifierFilter } from '../../../lib/sources/identifier.ts'
+import { createIdentifierFilter } from '../../../../lib/sources/openai/identifier.ts'
 
 t.test('identifiers pass, prose and keys do not', async t => {
   const identifier = createIdentifierFilter('a.secret.of.no.known-shape')

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
-import { headOf } from '../util/utf8.ts'
-import type { MediaFailure } from '../wecom/media/error.ts'
-import type { Attachment, LostAttachment, Turn } from './source.ts'
+import { headOf } from '../../util/utf8.ts'
+import type { MediaFailure } from '../../wecom/media/error.ts'
+import type { Attachment, LostAttachment, Turn } from '../source.ts'
 import { readTextFile } from './text-file.ts'
 
 export interface MessagesOptions {

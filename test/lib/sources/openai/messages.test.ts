@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import t from 'tap'
-import type { Message, MessagesOptions } from '../../../lib/sources/openai-messages.ts'
-import { messagesOf } from '../../../lib/sources/openai-messages.ts'
+import type { Message, MessagesOptions } from '../../../../lib/sources/openai/messages.ts'
+import { messagesOf } from '../../../../lib/sources/openai/messages.ts'
 
 type Turn = Parameters<typeof messagesOf>[0]
 type Attachment = Exclude<NonNullable<Turn['attachments']>[number], { lost: unknown }>

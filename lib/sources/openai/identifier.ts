@@ -1,4 +1,4 @@
-import { redact } from '../util/redact.ts'
+import { redact } from '../../util/redact.ts'
 
 const IDENTIFIER = /^[\w.:-]{1,64}$/
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { retryAfterMs, retryDelay } from '../../../lib/sources/retry.ts'
+import { retryAfterMs, retryDelay } from '../../../../lib/sources/openai/retry.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 

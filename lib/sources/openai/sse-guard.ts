@@ -1,6 +1,6 @@
-import type { Clock } from '../util/clock.ts'
-import { abortable } from '../util/abortable.ts'
-import { readFault } from './openai-chunk.ts'
+import type { Clock } from '../../util/clock.ts'
+import { abortable } from '../../util/abortable.ts'
+import { readFault } from './chunk.ts'
 import { UpstreamError } from './upstream-error.ts'
 
 const ERROR_BODY_MAX_BYTES = 64 * 1024
