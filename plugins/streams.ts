@@ -12,7 +12,7 @@ import { chosenName, createSources, sourceFaults } from '../lib/sources/registry
 import type { SourceOptions } from '../lib/sources/registry.ts'
 import { viewOf, viewsOf } from '../lib/state-view.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
-import type { RedisClient } from '../lib/stores/redis-connection.ts'
+import type { RedisClient } from '../lib/stores/redis/connection.ts'
 import { createStores } from '../lib/stores/stores.ts'
 import { createStreams } from '../lib/streams.ts'
 import type { StreamInput, Streams } from '../lib/streams.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { systemClock } from '../../lib/util/clock.ts'
-import { connectRedis } from '../../lib/stores/redis-client.ts'
+import { connectRedis } from '../../lib/stores/redis/client.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { createLog } from '../fixtures/log.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'

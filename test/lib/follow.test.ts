@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { followRecord } from '../../lib/follow.ts'
-import { createMemoryStore } from '../../lib/stores/memory.ts'
+import { createMemoryStore } from '../../lib/stores/memory/streams.ts'
 import type { StreamRecord, StreamStore } from '../../lib/stores/store.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { settle } from '../fixtures/sources.ts'

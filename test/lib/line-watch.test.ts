@@ -1,6 +1,6 @@
 import t from 'tap'
 import { watchLine } from '../../lib/line-watch.ts'
-import { createMemoryLines } from '../../lib/stores/memory-lines.ts'
+import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { settle } from '../fixtures/sources.ts'
 

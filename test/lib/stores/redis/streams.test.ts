@@ -1,13 +1,13 @@
 import t from 'tap'
-import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
-import { createRedisStreams } from '../../../lib/stores/redis-streams.ts'
-import { hashTag } from '../../../lib/stores/redis-script.ts'
-import type { RedisStreamsOptions } from '../../../lib/stores/redis-streams.ts'
-import type { SharedTiming } from '../../../lib/stores/store.ts'
-import { SharedStreamWriter } from '../../../lib/shared-stream-writer.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { openRedis } from '../../fixtures/redis.ts'
-import { storeContract } from '../../fixtures/store-contract.ts'
+import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
+import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
+import { hashTag } from '../../../../lib/stores/redis/script.ts'
+import type { RedisStreamsOptions } from '../../../../lib/stores/redis/streams.ts'
+import type { SharedTiming } from '../../../../lib/stores/store.ts'
+import { SharedStreamWriter } from '../../../../lib/shared-stream-writer.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { openRedis } from '../../../fixtures/redis.ts'
+import { storeContract } from '../../../fixtures/store-contract.ts'
 
 const redis = await openRedis(t)
 if (redis !== undefined) {

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
-import { createRedisHistory } from '../../../lib/stores/redis-history.ts'
-import { historyContract } from '../../fixtures/history-contract.ts'
-import { openRedis } from '../../fixtures/redis.ts'
+import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
+import { createRedisHistory } from '../../../../lib/stores/redis/history.ts'
+import { historyContract } from '../../../fixtures/history-contract.ts'
+import { openRedis } from '../../../fixtures/redis.ts'
 
 const limits = { turns: 3, bytes: 1000, idleMs: 10_000 }
 

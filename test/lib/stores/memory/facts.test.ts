@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createMemoryFacts } from '../../../lib/stores/memory-facts.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { factsContract } from '../../fixtures/facts-contract.ts'
+import { createMemoryFacts } from '../../../../lib/stores/memory/facts.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { factsContract } from '../../../fixtures/facts-contract.ts'
 
 function create (max = 1000) {
   const clock = createManualClock()

@@ -1,4 +1,4 @@
-import { defineScript, NOW } from './redis-script.ts'
+import { defineScript, NOW } from './script.ts'
 
 /*
  * A stream is a hash, the strings of its two tracks, a hash of its notes (each note as JSON), and the work for another

@@ -1,5 +1,5 @@
-import type { Clock } from '../util/clock.ts'
-import type { LineStore } from './lines.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { LineStore } from '../lines.ts'
 
 interface Line {
   /** Who stands in it, each with what stops the clock of its place. */

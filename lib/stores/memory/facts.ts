@@ -1,6 +1,6 @@
-import type { Clock } from '../util/clock.ts'
-import { ExpiringMap } from '../util/expiring-map.ts'
-import type { FactStore } from './facts.ts'
+import type { Clock } from '../../util/clock.ts'
+import { ExpiringMap } from '../../util/expiring-map.ts'
+import type { FactStore } from '../facts.ts'
 
 /** Facts in this process's memory; beyond `max` of them, and as many counts, the oldest is forgotten early. */
 export function createMemoryFacts (clock: Clock, max: number): FactStore {

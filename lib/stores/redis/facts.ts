@@ -1,6 +1,6 @@
-import type { FactStore } from './facts.ts'
-import type { RedisConnection } from './redis-connection.ts'
-import { DEFAULT_PREFIX, defineScript, hashTag, runScript, ttlArg } from './redis-script.ts'
+import type { FactStore } from '../facts.ts'
+import type { RedisConnection } from './connection.ts'
+import { DEFAULT_PREFIX, defineScript, hashTag, runScript, ttlArg } from './script.ts'
 
 export interface RedisFactsOptions {
   connection: RedisConnection

@@ -1,8 +1,8 @@
-import type { Clock } from '../util/clock.ts'
-import type { LineStore } from './lines.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { LineStore } from '../lines.ts'
 import { PolledWatchers } from './polled-watchers.ts'
-import type { RedisConnection } from './redis-connection.ts'
-import { DEFAULT_PREFIX, defineScript, hashTag, NOW, runScript } from './redis-script.ts'
+import type { RedisConnection } from './connection.ts'
+import { DEFAULT_PREFIX, defineScript, hashTag, NOW, runScript } from './script.ts'
 
 export interface RedisLinesOptions {
   connection: RedisConnection

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../util/clock.ts'
-import { ClosedError } from '../util/errors.ts'
-import { canMove, isTerminal } from '../stream-state.ts'
-import type { StoredStatus } from '../stream-state.ts'
-import type { NewStream, Notes, Outcome, StreamRecord, StreamStore, Track } from './store.ts'
+import type { Clock } from '../../util/clock.ts'
+import { ClosedError } from '../../util/errors.ts'
+import { canMove, isTerminal } from '../../stream-state.ts'
+import type { StoredStatus } from '../../stream-state.ts'
+import type { NewStream, Notes, Outcome, StreamRecord, StreamStore, Track } from '../store.ts'
 
 export interface MemoryStoreOptions {
   clock: Clock

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { createMemoryStore } from '../../../lib/stores/memory.ts'
-import type { MemoryStoreOptions } from '../../../lib/stores/memory.ts'
-import type { StreamStore } from '../../../lib/stores/store.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { storeContract } from '../../fixtures/store-contract.ts'
+import { createMemoryStore } from '../../../../lib/stores/memory/streams.ts'
+import type { MemoryStoreOptions } from '../../../../lib/stores/memory/streams.ts'
+import type { StreamStore } from '../../../../lib/stores/store.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { storeContract } from '../../../fixtures/store-contract.ts'
 
 function create (bounds: Partial<MemoryStoreOptions> = {}) {
   const clock = createManualClock()

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../util/clock.ts'
-import type { HistoryTurn } from '../sources/source.ts'
-import { ExpiringMap } from '../util/expiring-map.ts'
-import type { HistoryLimits, HistoryStore } from './history.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { HistoryTurn } from '../../sources/source.ts'
+import { ExpiringMap } from '../../util/expiring-map.ts'
+import type { HistoryLimits, HistoryStore } from '../history.ts'
 
 /** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
 const MAX_TURN_MS = 60 * 60_000

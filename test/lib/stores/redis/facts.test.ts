@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createRedisFacts } from '../../../lib/stores/redis-facts.ts'
-import { factsContract } from '../../fixtures/facts-contract.ts'
-import { openRedis } from '../../fixtures/redis.ts'
+import { createRedisFacts } from '../../../../lib/stores/redis/facts.ts'
+import { factsContract } from '../../../fixtures/facts-contract.ts'
+import { openRedis } from '../../../fixtures/redis.ts'
 
 const redis = await openRedis(t)
 if (redis !== undefined) {

@@ -1,5 +1,5 @@
-import type { Clock } from '../util/clock.ts'
-import { ConfigError } from '../util/errors.ts'
+import type { Clock } from '../../util/clock.ts'
+import { ConfigError } from '../../util/errors.ts'
 
 /** All that the stores ask of a Redis client. */
 export interface RedisConnection {

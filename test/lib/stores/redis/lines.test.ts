@@ -1,8 +1,8 @@
 import t from 'tap'
-import { createRedisLines } from '../../../lib/stores/redis-lines.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { linesContract } from '../../fixtures/lines-contract.ts'
-import { openRedis } from '../../fixtures/redis.ts'
+import { createRedisLines } from '../../../../lib/stores/redis/lines.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { linesContract } from '../../../fixtures/lines-contract.ts'
+import { openRedis } from '../../../fixtures/redis.ts'
 
 const redis = await openRedis(t)
 if (redis !== undefined) {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createMemoryHistory } from '../../../lib/stores/memory-history.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { historyContract } from '../../fixtures/history-contract.ts'
+import { createMemoryHistory } from '../../../../lib/stores/memory/history.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { historyContract } from '../../../fixtures/history-contract.ts'
 
 const limits = { turns: 3, bytes: 1000, idleMs: 10_000 }
 const turn = { prompt: 'hi', reply: 'hello' }

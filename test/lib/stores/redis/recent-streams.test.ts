@@ -1,6 +1,6 @@
 import t from 'tap'
-import { RecentStreams } from '../../../lib/stores/recent-streams.ts'
-import type { SeenStream } from '../../../lib/stores/recent-streams.ts'
+import { RecentStreams } from '../../../../lib/stores/redis/recent-streams.ts'
+import type { SeenStream } from '../../../../lib/stores/redis/recent-streams.ts'
 
 const seen = (id: string, bytes = 0): SeenStream => ({
   record: { id, status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {} },

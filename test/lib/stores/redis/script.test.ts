@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { RedisConnection } from '../../../lib/stores/redis-connection.ts'
-import { defineScript, hashTag, runScript, ttlArg } from '../../../lib/stores/redis-script.ts'
+import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
+import { defineScript, hashTag, runScript, ttlArg } from '../../../../lib/stores/redis/script.ts'
 
 const script = defineScript('return 1')
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { PolledWatchers } from '../../../lib/stores/polled-watchers.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
+import { PolledWatchers } from '../../../../lib/stores/redis/polled-watchers.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
 
 function create () {
   const clock = createManualClock()

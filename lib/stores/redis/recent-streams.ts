@@ -1,4 +1,4 @@
-import type { StreamRecord } from './store.ts'
+import type { StreamRecord } from '../store.ts'
 
 /** A stream as it was last read from elsewhere, and what tells it from what it is there now. */
 export interface SeenStream {

@@ -1,8 +1,8 @@
-import { ConfigError } from '../util/errors.ts'
-import type { Logger } from '../util/logger.ts'
-import { describeError } from '../util/redact.ts'
-import { inTime, RedisTimeoutError } from './redis-connection.ts'
-import type { RedisConnection, RedisTiming } from './redis-connection.ts'
+import { ConfigError } from '../../util/errors.ts'
+import type { Logger } from '../../util/logger.ts'
+import { describeError } from '../../util/redact.ts'
+import { inTime, RedisTimeoutError } from './connection.ts'
+import type { RedisConnection, RedisTiming } from './connection.ts'
 
 /** The part of the package `redis` that is used: it need not be installed. */
 export interface RedisModule {

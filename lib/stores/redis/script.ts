@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { hashOf } from '../util/ids.ts'
-import type { RedisConnection } from './redis-connection.ts'
+import { hashOf } from '../../util/ids.ts'
+import type { RedisConnection } from './connection.ts'
 
 export interface RedisScript {
   readonly lua: string

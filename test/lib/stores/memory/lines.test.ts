@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createMemoryLines } from '../../../lib/stores/memory-lines.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { linesContract } from '../../fixtures/lines-contract.ts'
+import { createMemoryLines } from '../../../../lib/stores/memory/lines.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { linesContract } from '../../../fixtures/lines-contract.ts'
 
 function create () {
   const clock = createManualClock()
