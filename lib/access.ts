@@ -8,7 +8,7 @@ import { privateTextsIn } from './util/private-texts.ts'
 import { describeError } from './util/redact.ts'
 import { abortable } from './util/abortable.ts'
 import type { Turn } from './sources/source.ts'
-import type { Streams } from './streams.ts'
+import type { Streams } from './streams/streams.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A host that takes longer refuses. */

@@ -5,11 +5,11 @@ import type { Logger } from './util/logger.ts'
 import { isObject } from './wecom/message.ts'
 import { privateTextsIn } from './util/private-texts.ts'
 import { describeError } from './util/redact.ts'
-import type { Measures } from './run.ts'
+import type { Measures } from './streams/running-stream.ts'
 import { abortable } from './util/abortable.ts'
 import type { Turn } from './sources/source.ts'
 import type { StreamState } from './stream-state.ts'
-import type { StreamInput } from './streams.ts'
+import type { StreamInput } from './streams/streams.ts'
 
 /** What `onMessage` is told besides the turn. */
 export interface MessageContext {

@@ -9,11 +9,11 @@ import { turnOf } from './wecom/message.ts'
 import type { Message } from './wecom/message.ts'
 import { privateTextsIn } from './util/private-texts.ts'
 import { describeError } from './util/redact.ts'
-import type { Measures, ReasoningMode } from './run.ts'
+import type { Measures, ReasoningMode } from './streams/running-stream.ts'
 import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from './sources/source.ts'
 import { viewOf } from './state-view.ts'
 import type { StreamRecord } from './stores/store.ts'
-import type { Streams } from './streams.ts'
+import type { Streams } from './streams/streams.ts'
 import type { Texts } from './texts/texts.ts'
 
 export interface AnsweringOptions {

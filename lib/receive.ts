@@ -17,7 +17,7 @@ import type { Message } from './wecom/message.ts'
 import { describeError, safeName } from './util/redact.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { Chat, Notice, Outcome, StreamRecord } from './stores/store.ts'
-import type { Opening, Streams } from './streams.ts'
+import type { Opening, Streams } from './streams/streams.ts'
 import { isVisible } from './texts/texts.ts'
 
 export interface ReceiveOptions {

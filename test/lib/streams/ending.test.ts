@@ -1,7 +1,7 @@
 import t from 'tap'
-import { endingOf, FAILURE_LEVELS } from '../../lib/ending.ts'
-import type { EndReason } from '../../lib/ending.ts'
-import { FAILURE_CLASSES, SourceError } from '../../lib/util/errors.ts'
+import { endingOf, FAILURE_LEVELS } from '../../../lib/streams/ending.ts'
+import type { EndReason } from '../../../lib/streams/ending.ts'
+import { FAILURE_CLASSES, SourceError } from '../../../lib/util/errors.ts'
 
 t.test('each reason has its status, its class and its notice', async t => {
   const expected: Array<[EndReason, object]> = [

@@ -1,4 +1,4 @@
-import type { Notes, Outcome, StreamStore, Track } from './stores/store.ts'
+import type { Notes, Outcome, StreamStore, Track } from '../stores/store.ts'
 
 /** What an owner writes its stream with, behind its source. */
 export interface Writer {

@@ -1,4 +1,4 @@
-import type { Clock } from './util/clock.ts'
+import type { Clock } from '../util/clock.ts'
 
 export type LateReason = 'DEADLINE' | 'FIRST_TOKEN' | 'IDLE'
 

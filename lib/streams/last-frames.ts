@@ -1,4 +1,4 @@
-import type { Clock } from './util/clock.ts'
+import type { Clock } from '../util/clock.ts'
 
 /** WeCom asks about once a second; who has not asked by then has given up. */
 export const PATIENCE_MS = 3000

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Watchdog } from '../../lib/watchdog.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { Watchdog } from '../../../lib/streams/watchdog.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 /** A watchdog with its deadline after 1000 ms, and what it reported with the time of it. */
 function watch ({ firstTokenTimeoutMs = 300, idleTimeoutMs = 200, deadlineMs = 1000 } = {}) {

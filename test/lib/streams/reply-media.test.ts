@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Extras } from '../../lib/reply-extras.ts'
-import { readImage } from '../../lib/wecom/reply-images.ts'
-import type { ReplyImage } from '../../lib/wecom/reply-images.ts'
+import { Extras } from '../../../lib/streams/reply-media.ts'
+import { readImage } from '../../../lib/wecom/reply-images.ts'
+import type { ReplyImage } from '../../../lib/wecom/reply-images.ts'
 
 // The smallest PNG: one black pixel. What follows its end does not matter.
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')

@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { followRecord } from '../../lib/follow.ts'
-import { createMemoryStore } from '../../lib/stores/memory/streams.ts'
-import type { StreamRecord, StreamStore } from '../../lib/stores/store.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { settle } from '../fixtures/sources.ts'
+import { followRecord } from '../../../lib/streams/follow.ts'
+import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
+import type { StreamRecord, StreamStore } from '../../../lib/stores/store.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 /** A store with one running stream `s`, that counts its watchers. */
 async function create (id = 's') {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { SharedStreamWriter } from '../../lib/shared-stream-writer.ts'
-import type { NewStream, StreamStore } from '../../lib/stores/store.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { TIMING } from '../fixtures/shared-store.ts'
-import { settle } from '../fixtures/sources.ts'
+import { SharedStreamWriter } from '../../../lib/streams/shared-stream-writer.ts'
+import type { NewStream, StreamStore } from '../../../lib/stores/store.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { TIMING } from '../../fixtures/shared-store.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 interface Call {
   call: string

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { StreamWriter } from '../../lib/stream-writer.ts'
-import type { StreamStore } from '../../lib/stores/store.ts'
-import { settle } from '../fixtures/sources.ts'
+import { StreamWriter } from '../../../lib/streams/stream-writer.ts'
+import type { StreamStore } from '../../../lib/stores/store.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 interface Call {
   call: string

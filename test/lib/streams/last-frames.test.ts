@@ -1,6 +1,6 @@
 import t from 'tap'
-import { LastFrames } from '../../lib/last-frames.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { LastFrames } from '../../../lib/streams/last-frames.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 async function watch (promise: Promise<void>): Promise<{ over: boolean }> {
   const state = { over: false }

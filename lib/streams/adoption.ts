@@ -1,8 +1,8 @@
-import type { Logger } from './util/logger.ts'
-import { describeError } from './util/redact.ts'
-import type { Run } from './run.ts'
-import type { Source } from './sources/source.ts'
-import type { Adoption, NewStream, StreamRecord, StreamStore } from './stores/store.ts'
+import type { Logger } from '../util/logger.ts'
+import { describeError } from '../util/redact.ts'
+import type { Run } from './running-stream.ts'
+import type { Source } from '../sources/source.ts'
+import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/store.ts'
 import type { StreamInput } from './streams.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */

@@ -1,13 +1,13 @@
 import t from 'tap'
-import { createId } from '../../lib/util/ids.ts'
-import type { StreamStore } from '../../lib/stores/store.ts'
-import { createStreams } from '../../lib/streams.ts'
-import type { Opening, StreamsLimits, StreamsOptions } from '../../lib/streams.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import type { ManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
-import { createSharedStore } from '../fixtures/shared-store.ts'
-import { createHandSource, settle } from '../fixtures/sources.ts'
+import { createId } from '../../../lib/util/ids.ts'
+import type { StreamStore } from '../../../lib/stores/store.ts'
+import { createStreams } from '../../../lib/streams/streams.ts'
+import type { Opening, StreamsLimits, StreamsOptions } from '../../../lib/streams/streams.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import type { ManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { createSharedStore } from '../../fixtures/shared-store.ts'
+import { createHandSource, settle } from '../../fixtures/sources.ts'
 
 interface Given {
   limits?: Partial<StreamsLimits>

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { pump } from '../../lib/pump.ts'
-import type { PumpEnd } from '../../lib/pump.ts'
-import type { Source, SourceContext } from '../../lib/sources/source.ts'
-import { createLog } from '../fixtures/log.ts'
-import { closing, createHandSource, endless, returning, settle, throwing, yielding } from '../fixtures/sources.ts'
+import { pump } from '../../../lib/streams/pump.ts'
+import type { PumpEnd } from '../../../lib/streams/pump.ts'
+import type { Source, SourceContext } from '../../../lib/sources/source.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { closing, createHandSource, endless, returning, settle, throwing, yielding } from '../../fixtures/sources.ts'
 
 const turn = { prompt: 'hi', deadline: 0 }
 const context: SourceContext = { signal: new AbortController().signal, log: createLog(), untimed: work => work }

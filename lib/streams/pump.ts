@@ -1,5 +1,5 @@
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises'
-import type { ReplyPart } from './sources/source.ts'
+import type { ReplyPart } from '../sources/source.ts'
 
 /** How many pieces are read in a row before timers and sockets get their turn. */
 const PIECES_IN_A_ROW = 64
