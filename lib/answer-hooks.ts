@@ -8,7 +8,7 @@ import { describeError } from './util/redact.ts'
 import type { Measures } from './streams/running-stream.ts'
 import { abortable } from './util/abortable.ts'
 import type { Turn } from './sources/source.ts'
-import type { StreamState } from './stream-state.ts'
+import type { StreamState } from './replies/stream-state.ts'
 import type { StreamInput } from './streams/streams.ts'
 
 /** What `onMessage` is told besides the turn. */

@@ -5,7 +5,7 @@ import type { Message } from './wecom/message.ts'
 import { describeError } from './util/redact.ts'
 import type { FactStore } from './stores/facts.ts'
 import type { StreamRecord } from './stores/store.ts'
-import { isTerminal } from './stream-state.ts'
+import { isTerminal } from './replies/stream-state.ts'
 
 /** Users rate an answer hours later. */
 const LINK_MS = 72 * 3_600_000

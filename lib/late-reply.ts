@@ -1,5 +1,5 @@
-import type { ActiveReply, ActiveReplyError } from './active-reply.ts'
-import type { Frames } from './frames.ts'
+import type { ActiveReply, ActiveReplyError } from './replies/active-reply.ts'
+import type { Frames } from './replies/frames.ts'
 import { createId, hashOf } from './util/ids.ts'
 import type { Logger } from './util/logger.ts'
 import { stringAt } from './wecom/message.ts'

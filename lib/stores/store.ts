@@ -2,7 +2,7 @@ import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { FailureClass } from '../util/errors.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
 import type { ImageItem } from '../wecom/reply-images.ts'
-import type { EndStatus, StoredStatus } from '../stream-state.ts'
+import type { EndStatus, StoredStatus } from '../replies/stream-state.ts'
 
 /** The chat a stream may be shown in. `scope` keeps two bots of one app apart. */
 export interface Chat {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ActiveReply } from '../../lib/active-reply.ts'
+import type { ActiveReply } from '../../lib/replies/active-reply.ts'
 import type { Finish, MessageDecision } from '../../lib/answer-hooks.ts'
 import type { FetchAttachments } from '../../lib/attachments.ts'
 import type { Message } from '../../lib/wecom/message.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { ActiveReply } from '../../lib/active-reply.ts'
-import { createFrames } from '../../lib/frames.ts'
+import type { ActiveReply } from '../../lib/replies/active-reply.ts'
+import { createFrames } from '../../lib/replies/frames.ts'
 import { createLateReplies } from '../../lib/late-reply.ts'
 import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory/facts.ts'

@@ -1,7 +1,7 @@
-import { InputError } from './util/errors.ts'
-import type { StreamRecord } from './stores/store.ts'
+import { InputError } from '../util/errors.ts'
+import type { StreamRecord } from '../stores/store.ts'
 import type { StreamState } from './stream-state.ts'
-import type { Texts } from './texts/texts.ts'
+import type { Texts } from '../texts/texts.ts'
 
 /** A record as the host sees it. `from` is the cursor of an earlier view; `InputError` where it can be none. */
 export function viewOf (record: StreamRecord | undefined, texts: Texts, from?: number): StreamState {

@@ -1,4 +1,4 @@
-import type { FailureClass } from './util/errors.ts'
+import type { FailureClass } from '../util/errors.ts'
 
 export const StreamStatus = {
   RUNNING: 'running',

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { viewOf } from '../../lib/state-view.ts'
-import type { StreamRecord } from '../../lib/stores/store.ts'
-import { loadTexts } from '../../lib/texts/texts.ts'
+import { viewOf } from '../../../lib/replies/state-view.ts'
+import type { StreamRecord } from '../../../lib/stores/store.ts'
+import { loadTexts } from '../../../lib/texts/texts.ts'
 
 const texts = loadTexts({ failures: { TIMEOUT: 'too late' } })
 const record: StreamRecord = {

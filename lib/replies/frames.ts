@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from './util/code-fence.ts'
-import { stableHead } from './util/stable-head.ts'
-import type { Notes, Notice, Outcome, StreamRecord } from './stores/store.ts'
+import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
+import { stableHead } from '../util/stable-head.ts'
+import type { Notes, Notice, Outcome, StreamRecord } from '../stores/store.ts'
 import { isTerminal } from './stream-state.ts'
-import { isVisible } from './texts/texts.ts'
-import type { Texts } from './texts/texts.ts'
+import { isVisible } from '../texts/texts.ts'
+import type { Texts } from '../texts/texts.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
 export const MAX_FRAME_BYTES = 20480
