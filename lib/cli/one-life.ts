@@ -1,4 +1,4 @@
-import type { Env } from '../config.ts'
+import type { Env } from '../config/config.ts'
 import { createSimulator } from '../simulator/simulator.ts'
 import type { TranscriptFrame } from '../simulator/conversation.ts'
 import { createBotServer } from './server.ts'

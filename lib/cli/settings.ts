@@ -1,4 +1,4 @@
-import type { Setting } from '../settings.ts'
+import type { Setting } from '../config/settings.ts'
 
 export interface ServerConfig {
   HOST: string

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { ConfigError } from '../util/errors.ts'
 import type { ConfigFault, FailureClass } from '../util/errors.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
-import { isObject } from '../settings.ts'
+import { isObject } from '../config/settings.ts'
 
 /** Everything the bot says of itself. */
 export interface Texts {

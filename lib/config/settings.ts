@@ -1,5 +1,5 @@
-import { isEncodingAESKey } from './wecom/envelope.ts'
-import { FAILURE_CLASSES } from './util/errors.ts'
+import { isEncodingAESKey } from '../wecom/envelope.ts'
+import { FAILURE_CLASSES } from '../util/errors.ts'
 
 /** One variable of the environment, with the option of `register` that overrides it. */
 export interface Setting {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { readConfig } from '../../lib/config.ts'
-import type { CallbackConfig, StreamsConfig } from '../../lib/config.ts'
-import type { ConfigFault } from '../../lib/util/errors.ts'
-import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/settings.ts'
-import type { FurtherOption, Setting } from '../../lib/settings.ts'
+import { readConfig } from '../../../lib/config/config.ts'
+import type { CallbackConfig, StreamsConfig } from '../../../lib/config/config.ts'
+import type { ConfigFault } from '../../../lib/util/errors.ts'
+import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../../lib/config/settings.ts'
+import type { FurtherOption, Setting } from '../../../lib/config/settings.ts'
 
 const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
 const needed = { WECOM_TOKEN: 'the-token', WECOM_ENCODING_AES_KEY: KEY }
@@ -291,6 +291,6 @@ t.test('the defaults are those of the protocol', async t => {
 })
 
 t.test('.env.example names every setting', async t => {
-  const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
+  const example = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8')
   for (const name of Object.keys(all)) t.match(example, new RegExp(`^#? ?${name}=`, 'm'), name)
 })
