@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import type { BotStores } from '../lib/bot.ts'
+import type { BotStores } from '../lib/bot/bot.ts'
 import { systemClock } from '../lib/util/clock.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'

@@ -1,4 +1,4 @@
-import type { BotStores } from '../bot.ts'
+import type { BotStores } from '../bot/bot.ts'
 import type { Clock } from '../util/clock.ts'
 import type { StreamsConfig } from './config.ts'
 import type { Logger } from '../util/logger.ts'

@@ -1,5 +1,5 @@
 import { RefusalError } from '../util/errors.ts'
-import type { EventOrigin } from '../event-hooks.ts'
+import type { EventOrigin } from '../bot/event-hooks.ts'
 import type { Chat } from '../stores/store.ts'
 import type { Turn } from '../sources/source.ts'
 

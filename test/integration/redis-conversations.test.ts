@@ -1,6 +1,6 @@
 import t from 'tap'
 import { systemClock } from '../../lib/util/clock.ts'
-import { createConversations } from '../../lib/conversations.ts'
+import { createConversations } from '../../lib/bot/conversations.ts'
 import { createRedisHistory } from '../../lib/stores/redis/history.ts'
 import { createRedisLines } from '../../lib/stores/redis/lines.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finish } from '../../lib/answer-hooks.ts'
+import type { Finish } from '../../lib/bot/answer-hooks.ts'
 import type { Message } from '../../lib/wecom/message.ts'
 import { createMemoryFacts } from '../../lib/stores/memory/facts.ts'
 import { createMemoryHistory } from '../../lib/stores/memory/history.ts'

@@ -1,11 +1,11 @@
 import t from 'tap'
-import * as builders from '../../lib/wecom/cards/build-card.ts'
-import type { CardEvent, EventHooks, FeedbackEvent } from '../../lib/event-hooks.ts'
-import type { Message } from '../../lib/wecom/message.ts'
-import type { FactStore } from '../../lib/stores/facts.ts'
-import { createBot } from '../fixtures/bot.ts'
-import { TEXT_NOTICE } from '../fixtures/cards.ts'
-import { settle, yielding } from '../fixtures/sources.ts'
+import * as builders from '../../../lib/wecom/cards/build-card.ts'
+import type { CardEvent, EventHooks, FeedbackEvent } from '../../../lib/bot/event-hooks.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
+import type { FactStore } from '../../../lib/stores/facts.ts'
+import { createBot } from '../../fixtures/bot.ts'
+import { TEXT_NOTICE } from '../../fixtures/cards.ts'
+import { settle, yielding } from '../../fixtures/sources.ts'
 
 const WELCOME = '{"msgtype":"text","text":{"content":"welcome"}}'
 const textReply = (content: string): string => JSON.stringify({ msgtype: 'text', text: { content } })

@@ -1,13 +1,13 @@
 import t from 'tap'
-import type { ActiveReply } from '../../lib/replies/active-reply.ts'
-import type { Finish, MessageDecision } from '../../lib/answer-hooks.ts'
-import type { FetchAttachments } from '../../lib/attachments.ts'
-import type { Message } from '../../lib/wecom/message.ts'
-import type { Attachment, LostAttachment, Turn } from '../../lib/sources/source.ts'
-import { loadTexts } from '../../lib/texts/texts.ts'
-import { createBot } from '../fixtures/bot.ts'
-import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
-import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
+import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
+import type { Finish, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
+import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
+import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
+import { loadTexts } from '../../../lib/texts/texts.ts'
+import { createBot } from '../../fixtures/bot.ts'
+import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
+import { createHandSource, settle, yielding } from '../../fixtures/sources.ts'
 
 const texts = loadTexts()
 

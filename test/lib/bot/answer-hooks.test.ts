@@ -1,10 +1,10 @@
 import t from 'tap'
-import { createAnswerHooks } from '../../lib/answer-hooks.ts'
-import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../../lib/answer-hooks.ts'
-import type { Turn } from '../../lib/sources/source.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
-import { settle } from '../fixtures/sources.ts'
+import { createAnswerHooks } from '../../../lib/bot/answer-hooks.ts'
+import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
+import type { Turn } from '../../../lib/sources/source.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const TURN: Turn = { prompt: 'my prompt', deadline: 1 }
 const FINISH: Finish = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }

@@ -1,13 +1,13 @@
 import t from 'tap'
-import { createAccess } from '../../lib/access.ts'
-import type { Asker, Decide } from '../../lib/access.ts'
-import type { ListName } from '../../lib/access-lists.ts'
-import type { Logger } from '../../lib/util/logger.ts'
-import type { Message } from '../../lib/wecom/message.ts'
-import type { UserLimits } from '../../lib/user-limits.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
-import { settle } from '../fixtures/sources.ts'
+import { createAccess } from '../../../lib/bot/access.ts'
+import type { Asker, Decide } from '../../../lib/bot/access.ts'
+import type { ListName } from '../../../lib/bot/access-lists.ts'
+import type { Logger } from '../../../lib/util/logger.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
+import type { UserLimits } from '../../../lib/bot/user-limits.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const ENDED = new DOMException('The stream has ended', 'AbortError')
 

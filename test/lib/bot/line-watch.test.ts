@@ -1,8 +1,8 @@
 import t from 'tap'
-import { watchLine } from '../../lib/line-watch.ts'
-import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { settle } from '../fixtures/sources.ts'
+import { watchLine } from '../../../lib/bot/line-watch.ts'
+import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 async function setUp (...ids: string[]) {
   const clock = createManualClock()

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { createCommands } from '../../lib/commands.ts'
-import type { CommandContext, CommandOptions, HostCommand } from '../../lib/commands.ts'
-import { createConversations } from '../../lib/conversations.ts'
-import type { Conversation } from '../../lib/conversations.ts'
-import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
-import { loadTexts } from '../../lib/texts/texts.ts'
-import { createManualClock } from '../fixtures/clock.ts'
+import { createCommands } from '../../../lib/bot/commands.ts'
+import type { CommandContext, CommandOptions, HostCommand } from '../../../lib/bot/commands.ts'
+import { createConversations } from '../../../lib/bot/conversations.ts'
+import type { Conversation } from '../../../lib/bot/conversations.ts'
+import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
+import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { loadTexts } from '../../../lib/texts/texts.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 const texts = loadTexts()
 const turn = { prompt: 'hi', reply: 'hello' }

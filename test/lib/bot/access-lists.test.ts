@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createAccessLists } from '../../lib/access-lists.ts'
-import type { AccessListsOptions } from '../../lib/access-lists.ts'
-import type { Message } from '../../lib/wecom/message.ts'
+import { createAccessLists } from '../../../lib/bot/access-lists.ts'
+import type { AccessListsOptions } from '../../../lib/bot/access-lists.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
 
 const EVERYBODY = { allow: [], deny: [] }
 const listsWith = (lists: Partial<AccessListsOptions>) => createAccessLists({ users: EVERYBODY, chats: EVERYBODY, bots: EVERYBODY, ...lists })

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { createHookRunner } from '../../lib/event-hooks.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
-import { settle } from '../fixtures/sources.ts'
+import { createHookRunner } from '../../../lib/bot/event-hooks.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const EVENT = { chat: { type: 'single' as const }, message: {} }
 

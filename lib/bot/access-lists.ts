@@ -1,5 +1,5 @@
-import { isGroup, stringAt } from './wecom/message.ts'
-import type { Message } from './wecom/message.ts'
+import { isGroup, stringAt } from '../wecom/message.ts'
+import type { Message } from '../wecom/message.ts'
 
 /** Ids are opaque: they are compared as they stand. */
 export interface AccessList {

@@ -1,6 +1,6 @@
-import type { Texts } from './texts/texts.ts'
+import type { Texts } from '../texts/texts.ts'
 import type { Conversation } from './conversations.ts'
-import { InputError } from './util/errors.ts'
+import { InputError } from '../util/errors.ts'
 
 export interface CommandContext {
   conversation: Conversation

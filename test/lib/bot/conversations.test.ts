@@ -1,12 +1,12 @@
 import t from 'tap'
-import { createConversations } from '../../lib/conversations.ts'
-import type { Conversation, ConversationsOptions } from '../../lib/conversations.ts'
-import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
-import type { LineStore } from '../../lib/stores/lines.ts'
-import type { Chat } from '../../lib/stores/store.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { settle } from '../fixtures/sources.ts'
+import { createConversations } from '../../../lib/bot/conversations.ts'
+import type { Conversation, ConversationsOptions } from '../../../lib/bot/conversations.ts'
+import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
+import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import type { LineStore } from '../../../lib/stores/lines.ts'
+import type { Chat } from '../../../lib/stores/store.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const never = new AbortController().signal
 const turn = { prompt: 'hi', reply: 'hello' }

@@ -1,13 +1,13 @@
 import t from 'tap'
-import { canBeRated, createFeedbackLinks, readFeedback } from '../../lib/feedback.ts'
-import { createId } from '../../lib/util/ids.ts'
-import type { Message } from '../../lib/wecom/message.ts'
-import { createMemoryFacts } from '../../lib/stores/memory/facts.ts'
-import type { FactStore } from '../../lib/stores/facts.ts'
-import type { StreamRecord } from '../../lib/stores/store.ts'
-import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
-import { settle } from '../fixtures/sources.ts'
+import { canBeRated, createFeedbackLinks, readFeedback } from '../../../lib/bot/feedback.ts'
+import { createId } from '../../../lib/util/ids.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
+import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
+import type { FactStore } from '../../../lib/stores/facts.ts'
+import type { StreamRecord } from '../../../lib/stores/store.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const HOUR = 3_600_000
 const asked: Message = { msgtype: 'text', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'u' }, text: { content: 'secret' }, response_url: 'https://secret' }
