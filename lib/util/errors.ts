@@ -50,7 +50,7 @@ export class ClosedError extends Error {
   }
 }
 
-/** Why a callback was refused. The caller never learns which of the sealed ones it was (see `lib/refusals.ts`). */
+/** Why a callback was refused. The caller never learns which of the sealed ones it was (see `lib/wecom/refusals.ts`). */
 export type RefusalCode =
   | 'WECOM_ERR_QUERY' | 'WECOM_ERR_BODY' | 'WECOM_ERR_BODY_TOO_LARGE'
   | 'WECOM_ERR_SIGNATURE' | 'WECOM_ERR_TIMESTAMP' | 'WECOM_ERR_DECRYPT' | 'WECOM_ERR_RECEIVER'

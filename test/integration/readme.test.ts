@@ -376,7 +376,7 @@ t.test('the error codes are those of the code, with their statuses', async t => 
   const refuse = createRefusals(quiet, systemClock)
   const thrown = [new InputError(''), new BusyError(1), new ClosedError()]
   const rows = tableOf('Code').map(([code = '', where, status]) => ({ code: code.replaceAll('`', ''), where, status }))
-  t.strictSame(rows.map(({ code }) => code).sort(), [...new Set(read('lib/errors.ts').match(/WECOM_ERR_\w+/g))].sort())
+  t.strictSame(rows.map(({ code }) => code).sort(), [...new Set(read('lib/util/errors.ts').match(/WECOM_ERR_\w+/g))].sort())
   for (const { code, where, status } of rows) {
     const expected = where === 'Callback'
       ? refuse(new RefusalError(code as RefusalCode, '')).statusCode
