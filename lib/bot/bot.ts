@@ -1,3 +1,4 @@
+import type { BotStores } from '../config/stores.ts'
 import { createAccess } from './access.ts'
 import type { Decide } from './access.ts'
 import { createAccessLists } from './access-lists.ts'
@@ -23,21 +24,11 @@ import { createReceive } from './receive.ts'
 import type { Receive } from './receive.ts'
 import type { ReasoningMode } from '../streams/running-stream.ts'
 import type { Source } from '../sources/source.ts'
-import type { FactStore } from '../stores/facts.ts'
-import type { HistoryStore } from '../stores/history.ts'
-import type { LineStore } from '../stores/lines.ts'
 import type { StreamRecord } from '../stores/store.ts'
-import { isTerminal } from '../replies/stream-state.ts'
+import { isTerminal } from '../stores/status.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import { createUserLimits } from './user-limits.ts'
-
-/** What is kept of conversations and users. */
-export interface BotStores {
-  history: HistoryStore
-  lines: LineStore
-  facts: FactStore
-}
 
 export interface BotOptions {
   streams: Streams

@@ -1,6 +1,6 @@
 import { hashOf } from '../util/ids.ts'
 import type { HistoryTurn } from '../sources/source.ts'
-import type { Chat } from '../stores/store.ts'
+import type { Chat } from '../wecom/message.ts'
 import type { History, HistoryStore } from '../stores/history.ts'
 import type { LineStore } from '../stores/lines.ts'
 

@@ -1,3 +1,4 @@
+import type { EventOrigin } from '../wecom/message.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { CardUpdate } from '../wecom/cards/update-card.ts'
 import type { Clock } from '../util/clock.ts'
@@ -5,15 +6,6 @@ import { inTime } from '../util/in-time.ts'
 import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
-
-/** Who caused an event, and where. */
-export interface EventOrigin {
-  /** WeCom's userid, opaque. */
-  sender?: string
-  chat: { type: 'single' | 'group', id?: string }
-  /** WeCom's `aibotid`. */
-  bot?: string
-}
 
 interface Event extends EventOrigin {
   /** The decrypted event as WeCom sent it. */

@@ -1,11 +1,12 @@
-import type { EventOrigin, FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
+import type { FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
+import type { EventOrigin, Message } from '../wecom/message.ts'
 import type { Logger } from '../util/logger.ts'
-import { isObject, originOf, stringAt } from '../wecom/message.ts'
-import type { Message } from '../wecom/message.ts'
+import { originOf, stringAt } from '../wecom/message.ts'
+import { isObject } from '../util/objects.ts'
 import { describeError } from '../util/redact.ts'
 import type { FactStore } from '../stores/facts.ts'
 import type { StreamRecord } from '../stores/store.ts'
-import { isTerminal } from '../replies/stream-state.ts'
+import { isTerminal } from '../stores/status.ts'
 
 /** Users rate an answer hours later. */
 const LINK_MS = 72 * 3_600_000

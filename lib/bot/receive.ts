@@ -13,12 +13,12 @@ import { readInbound } from '../wecom/content.ts'
 import type { Inbound } from '../wecom/content.ts'
 import type { Logger } from '../util/logger.ts'
 import { chatOf, stringAt } from '../wecom/message.ts'
-import type { Message } from '../wecom/message.ts'
+import type { Message, Chat } from '../wecom/message.ts'
 import { describeError, safeName } from '../util/redact.ts'
 import type { FactStore } from '../stores/facts.ts'
-import type { Chat, Notice, Outcome, StreamRecord } from '../stores/store.ts'
+import type { Notice, Outcome, StreamRecord } from '../stores/store.ts'
 import type { Opening, Streams } from '../streams/streams.ts'
-import { isVisible } from '../texts/texts.ts'
+import { isVisible } from '../util/visible.ts'
 
 export interface ReceiveOptions {
   streams: Streams

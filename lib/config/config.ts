@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util'
 import { envSchema } from 'env-schema'
 import { ConfigError } from '../util/errors.ts'
 import type { ConfigFault } from '../util/errors.ts'
-import { isObject } from './settings.ts'
+import { isObject } from '../util/objects.ts'
 import type { FurtherOption, Setting } from './settings.ts'
 import type { Language } from '../texts/texts.ts'
 

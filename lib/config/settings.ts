@@ -1,3 +1,4 @@
+import { isObject } from '../util/objects.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
 import { FAILURE_CLASSES } from '../util/errors.ts'
 
@@ -175,8 +176,6 @@ export const streamsSettings = {
   OPENAI_MAX_FILE_TEXT_BYTES: bytes('openai.maxFileTextBytes', 100 * 1024),
   OPENAI_MAX_RESPONSE_BYTES: bytes('openai.maxResponseBytes', 4 * 1024 * 1024, 1024)
 } satisfies Record<string, Setting>
-
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const object = (option: string): FurtherOption => ({ option, expected: 'an object', check: isObject })
 

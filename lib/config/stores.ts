@@ -1,4 +1,6 @@
-import type { BotStores } from '../bot/bot.ts'
+import type { FactStore } from '../stores/facts.ts'
+import type { HistoryStore } from '../stores/history.ts'
+import type { LineStore } from '../stores/lines.ts'
 import type { Clock } from '../util/clock.ts'
 import type { StreamsConfig } from './config.ts'
 import type { Logger } from '../util/logger.ts'
@@ -14,6 +16,13 @@ import { createRedisHistory } from '../stores/redis/history.ts'
 import { createRedisLines } from '../stores/redis/lines.ts'
 import { createRedisStreams } from '../stores/redis/streams.ts'
 import type { StreamStore } from '../stores/store.ts'
+
+/** What is kept of conversations and users. */
+export interface BotStores {
+  history: HistoryStore
+  lines: LineStore
+  facts: FactStore
+}
 
 /** Everything that is kept. */
 export interface Stores extends BotStores {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { InputError } from '../util/errors.ts'
-import { isObject } from '../wecom/message.ts'
+import { isObject } from '../util/objects.ts'
 import { OutboundError } from '../outbound/error.ts'
 import { createOutbound } from '../outbound/outbound.ts'
 import type { OutboundOptions } from '../outbound/outbound.ts'

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer'
 import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
 import { stableHead } from '../util/stable-head.ts'
 import type { Notes, Notice, Outcome, StreamRecord } from '../stores/store.ts'
-import { isTerminal } from './stream-state.ts'
-import { isVisible } from '../texts/texts.ts'
+import { isTerminal } from '../stores/status.ts'
+import { isVisible } from '../util/visible.ts'
 import type { Texts } from '../texts/texts.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */

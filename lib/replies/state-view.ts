@@ -1,7 +1,28 @@
 import { InputError } from '../util/errors.ts'
 import type { StreamRecord } from '../stores/store.ts'
-import type { StreamState } from './stream-state.ts'
 import type { Texts } from '../texts/texts.ts'
+import type { StreamStatus } from '../stores/status.ts'
+import type { FailureClass } from '../util/errors.ts'
+
+/** What the user may see of a failure; never the provider's message. */
+export interface StreamFailure {
+  code: FailureClass
+  /** The sentence of the class, in the configured language. */
+  text: string
+  /** Stands in the log line that holds the cause. */
+  reference: string
+}
+
+export interface StreamState {
+  status: StreamStatus
+  /** The source's text so far: no notice, closer or placeholder of ours. Kept in every state. */
+  content: string
+  /** Where `content` ends: hand it back as `from` to get only what came since. Opaque; in UTF-16 units. */
+  cursor: number
+  /** The text since `from`; only where `from` was given. */
+  delta?: string
+  error?: StreamFailure
+}
 
 /** A record as the host sees it. `from` is the cursor of an earlier view; `InputError` where it can be none. */
 export function viewOf (record: StreamRecord | undefined, texts: Texts, from?: number): StreamState {

@@ -1,4 +1,5 @@
-import { isObject, stringAt } from '../wecom/message.ts'
+import { stringAt } from '../wecom/message.ts'
+import { isObject } from '../util/objects.ts'
 import { commonFields, freshMsgid, freshResponseUrl } from './message.ts'
 import type { SimulatedSender } from './message.ts'
 import type { Wecom } from './conversation.ts'

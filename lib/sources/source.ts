@@ -1,3 +1,4 @@
+import type { AttachmentKind } from '../wecom/content.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { Logger } from '../util/logger.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
@@ -20,8 +21,6 @@ export interface LostAttachment {
   kind: AttachmentKind
   lost: MediaFailure
 }
-
-export type AttachmentKind = 'image' | 'file' | 'video'
 
 /** An earlier message that the user refers to. */
 export interface Quote {

@@ -1,16 +1,9 @@
+import type { Chat } from '../wecom/message.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { FailureClass } from '../util/errors.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
 import type { ImageItem } from '../wecom/reply-images.ts'
-import type { EndStatus, StoredStatus } from '../replies/stream-state.ts'
-
-/** The chat a stream may be shown in. `scope` keeps two bots of one app apart. */
-export interface Chat {
-  scope: string
-  bot?: string
-  group?: string
-  user?: string
-}
+import type { EndStatus, StoredStatus } from './status.ts'
 
 /** Why a message was not answered: who sent it may not talk to the bot, or not so much. */
 export type Refusal = 'DENIED' | 'LIMITED'

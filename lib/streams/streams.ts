@@ -1,3 +1,4 @@
+import type { StreamInput } from './contract.ts'
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
@@ -5,17 +6,12 @@ import { startHeartbeat } from '../util/heartbeat.ts'
 import { describeError } from '../util/redact.ts'
 import { Run } from './running-stream.ts'
 import type { Measures, ReasoningMode, RunDependencies, RunLimits } from './running-stream.ts'
-import type { Source, Turn } from '../sources/source.ts'
-import { isTerminal } from '../replies/stream-state.ts'
+import type { Source } from '../sources/source.ts'
+import { isTerminal } from '../stores/status.ts'
 import { createTakeover, workOf } from './adoption.ts'
 import type { OnOwnerLost, TakeUp, Work } from './adoption.ts'
-import type { Chat, NewStream, Notes, Outcome, Refusal, StreamRecord } from '../stores/store.ts'
-
-/** What a host asks a source. All but `source` is handed to it as its `Turn`. */
-export interface StreamInput extends Omit<Turn, 'deadline'> {
-  /** The source to ask, or the name of one in the option `sources`; by default the configured one. */
-  source?: string | Source
-}
+import type { NewStream, Notes, Outcome, Refusal, StreamRecord } from '../stores/store.ts'
+import type { Chat } from '../wecom/message.ts'
 
 export interface StreamsLimits extends RunLimits {
   /** Milliseconds from the opening of a stream to its forced end. */

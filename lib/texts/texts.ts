@@ -1,8 +1,9 @@
+import { isVisible } from '../util/visible.ts'
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../util/errors.ts'
 import type { ConfigFault, FailureClass } from '../util/errors.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
-import { isObject } from '../config/settings.ts'
+import { isObject } from '../util/objects.ts'
 
 /** Everything the bot says of itself. */
 export interface Texts {
@@ -199,12 +200,6 @@ const flatten = (texts: TextOverrides): Array<[name: string, sentence: unknown]>
     : [[name, value]])
 
 const NAMES = new Set(flatten(zhCN).map(([name]) => name))
-
-// Braille's blank is the one invisible character that Unicode counts among the symbols.
-const VISIBLE = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
-
-/** WeCom leaves its thinking animation only for something that can be seen. */
-export const isVisible = (text: string): boolean => VISIBLE.test(text)
 
 const isSentence = (value: unknown): boolean =>
   typeof value === 'string' && isVisible(value) && !/\p{Surrogate}/u.test(value) && Buffer.byteLength(value) <= MAX_SENTENCE_BYTES

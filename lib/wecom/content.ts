@@ -1,7 +1,9 @@
-import { isGroup, isObject, stringAt } from './message.ts'
+import { isGroup, stringAt } from './message.ts'
+import { isObject } from '../util/objects.ts'
 import type { Message } from './message.ts'
 import { withoutMention } from './mention.ts'
-import type { AttachmentKind } from '../sources/source.ts'
+
+export type AttachmentKind = 'image' | 'file' | 'video'
 
 /** A file that WeCom keeps for five minutes (document 100719). */
 export interface MediaReference {

@@ -1,10 +1,25 @@
 import { RefusalError } from '../util/errors.ts'
-import type { EventOrigin } from '../bot/event-hooks.ts'
-import type { Chat } from '../stores/store.ts'
-import type { Turn } from '../sources/source.ts'
+import { isObject } from '../util/objects.ts'
 
 /** A decrypted callback: its `msgtype` is certain, everything else is read with care (document 100719). */
 export type Message = { msgtype: string } & Record<string, unknown>
+
+/** Who caused an event, and where. */
+export interface EventOrigin {
+  /** WeCom's userid, opaque. */
+  sender?: string
+  chat: { type: 'single' | 'group', id?: string }
+  /** WeCom's `aibotid`. */
+  bot?: string
+}
+
+/** The chat a stream may be shown in. `scope` keeps two bots of one app apart. */
+export interface Chat {
+  scope: string
+  bot?: string
+  group?: string
+  user?: string
+}
 
 const MAX_DEPTH = 64
 
@@ -24,9 +39,6 @@ export function parseMessage (text: string): Message {
 }
 
 const noMessage = (why: string): RefusalError => new RefusalError('WECOM_ERR_MESSAGE', `the opened text is no message: ${why}`)
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Refuses what would harm whoever copies, merges or serialises a message later. */
 function checkShape (root: unknown): void {
@@ -60,9 +72,6 @@ export function chatOf (message: Message, scope: string): Chat {
 /** What `chattype` says; where it says nothing, only a group has a `chatid`. */
 export const isGroup = (message: Message): boolean =>
   message['chattype'] === 'group' || (message['chattype'] !== 'single' && stringAt(message, 'chatid') !== undefined)
-
-/** What a source is told of a message besides its prompt. */
-export const turnOf = (message: Message): Omit<Turn, 'prompt' | 'deadline'> => ({ ...originOf(message), message })
 
 /** Who has sent a message, and where. */
 export function originOf (message: Message): EventOrigin {

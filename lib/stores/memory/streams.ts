@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
-import { canMove, isTerminal } from '../../replies/stream-state.ts'
-import type { StoredStatus } from '../../replies/stream-state.ts'
+import { canMove, isTerminal } from '../status.ts'
+import type { StoredStatus } from '../status.ts'
 import type { NewStream, Notes, Outcome, StreamRecord, StreamStore, Track } from '../store.ts'
 
 export interface MemoryStoreOptions {

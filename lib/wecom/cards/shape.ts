@@ -1,3 +1,4 @@
+import { isObject } from '../../util/objects.ts'
 import { Buffer } from 'node:buffer'
 
 export interface Fault {
@@ -20,9 +21,6 @@ export type Fields<T> = { [K in keyof T & string]-?: Record<never, never> extend
 const fault = (path: string, problem: string): Fault[] => [{ path, problem }]
 
 const pathTo = (path: string, field: string): string => path === '' ? field : `${path}.${field}`
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isAbsent = (value: unknown): boolean => value === undefined || value === ''
 

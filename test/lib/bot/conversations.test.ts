@@ -4,7 +4,7 @@ import type { Conversation, ConversationsOptions } from '../../../lib/bot/conver
 import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
 import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
 import type { LineStore } from '../../../lib/stores/lines.ts'
-import type { Chat } from '../../../lib/stores/store.ts'
+import type { Chat } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { settle } from '../../fixtures/sources.ts'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { RefusalError } from '../../../lib/util/errors.ts'
-import { chatOf, isGroup, isObject, originOf, parseMessage, stringAt, turnOf } from '../../../lib/wecom/message.ts'
+import { chatOf, isGroup, originOf, parseMessage, stringAt } from '../../../lib/wecom/message.ts'
+import { turnOf } from '../../../lib/bot/turn.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 
 function refusal (text: string): string {
@@ -92,9 +93,4 @@ t.test('a group is told by chattype, and without it by chatid', async t => {
     [{ chattype: 'single' }, false], [{ chattype: 'single', chatid: 'g' }, false], [{}, false], [{ chatid: 5 }, false], [{ chattype: 'of the future' }, false]
   ]
   for (const [more, expected] of rows) t.equal(isGroup({ msgtype: 'text', ...more }), expected, JSON.stringify(more))
-})
-
-t.test('an object is neither null nor a list', async t => {
-  for (const value of [{}, { a: 1 }, Object.create(null)]) t.equal(isObject(value), true)
-  for (const value of [null, undefined, [], 'x', 5, true]) t.equal(isObject(value), false, String(value))
 })

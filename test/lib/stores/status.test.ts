@@ -1,6 +1,6 @@
 import t from 'tap'
-import { canMove, isTerminal, StreamStatus } from '../../../lib/replies/stream-state.ts'
-import type { StoredStatus } from '../../../lib/replies/stream-state.ts'
+import { canMove, isTerminal, StreamStatus } from '../../../lib/stores/status.ts'
+import type { StoredStatus } from '../../../lib/stores/status.ts'
 
 const STORED = ['running', 'stopping', 'done', 'error'] as const
 
