@@ -1,3 +1,4 @@
+import importX from 'eslint-plugin-import-x'
 import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 
 export default [
@@ -7,5 +8,9 @@ export default [
       // A constant and the type of its values may share a name; the compiler refuses a real redeclaration.
       '@typescript-eslint/no-redeclare': 'off'
     }
+  },
+  {
+    plugins: { 'import-x': importX },
+    rules: { 'import-x/order': ['error', { groups: ['builtin', 'external', 'parent', 'sibling'], alphabetize: { order: 'asc' } }] }
   }
 ]

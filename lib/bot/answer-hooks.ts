@@ -1,15 +1,15 @@
+import type { StreamState } from '../replies/state-view.ts'
+import type { Turn } from '../sources/source.ts'
+import type { StreamInput } from '../streams/contract.ts'
+import type { Measures } from '../streams/running-stream.ts'
+import { abortable } from '../util/abortable.ts'
 import type { Clock } from '../util/clock.ts'
 import { inTime } from '../util/in-time.ts'
-import type { LateReply } from './late-reply.ts'
 import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
-import type { Measures } from '../streams/running-stream.ts'
-import { abortable } from '../util/abortable.ts'
-import type { Turn } from '../sources/source.ts'
-import type { StreamState } from '../replies/state-view.ts'
-import type { StreamInput } from '../streams/contract.ts'
+import type { LateReply } from './late-reply.ts'
 
 /** What `onMessage` is told besides the turn. */
 export interface MessageContext {

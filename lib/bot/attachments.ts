@@ -1,10 +1,10 @@
-import type { MediaReference } from '../wecom/content.ts'
+import type { Attachment, LostAttachment } from '../sources/source.ts'
+import type { Limiter } from '../util/limiter.ts'
 import type { Logger } from '../util/logger.ts'
+import { describeError } from '../util/redact.ts'
+import type { MediaReference } from '../wecom/content.ts'
 import { MediaError } from '../wecom/media/error.ts'
 import type { MediaFetcher } from '../wecom/media/media.ts'
-import { describeError } from '../util/redact.ts'
-import type { Limiter } from '../util/limiter.ts'
-import type { Attachment, LostAttachment } from '../sources/source.ts'
 
 /** More than this in one message are not fetched. */
 const MAX_ATTACHMENTS = 10

@@ -1,6 +1,6 @@
 import type { Texts } from '../texts/texts.ts'
-import type { Conversation } from './conversations.ts'
 import { InputError } from '../util/errors.ts'
+import type { Conversation } from './conversations.ts'
 
 export interface CommandContext {
   conversation: Conversation

@@ -1,8 +1,8 @@
-import { hashOf } from '../util/ids.ts'
 import type { HistoryTurn } from '../sources/source.ts'
-import type { Chat } from '../wecom/message.ts'
 import type { History, HistoryStore } from '../stores/history.ts'
 import type { LineStore } from '../stores/lines.ts'
+import { hashOf } from '../util/ids.ts'
+import type { Chat } from '../wecom/message.ts'
 
 /** Whose conversation a message of a group belongs to: its sender's, that of all, or none. */
 export type ConversationScope = 'member' | 'chat' | 'none'

@@ -1,11 +1,11 @@
-import type { EventOrigin } from '../wecom/message.ts'
-import type { TemplateCard } from '../wecom/cards/card-types.ts'
-import type { CardUpdate } from '../wecom/cards/update-card.ts'
 import type { Clock } from '../util/clock.ts'
 import { inTime } from '../util/in-time.ts'
 import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
+import type { TemplateCard } from '../wecom/cards/card-types.ts'
+import type { CardUpdate } from '../wecom/cards/update-card.ts'
+import type { EventOrigin } from '../wecom/message.ts'
 
 interface Event extends EventOrigin {
   /** The decrypted event as WeCom sent it. */

@@ -1,12 +1,12 @@
-import type { FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
-import type { EventOrigin, Message } from '../wecom/message.ts'
+import type { FactStore } from '../stores/facts.ts'
+import { isTerminal } from '../stores/status.ts'
+import type { StreamRecord } from '../stores/store.ts'
 import type { Logger } from '../util/logger.ts'
-import { originOf, stringAt } from '../wecom/message.ts'
 import { isObject } from '../util/objects.ts'
 import { describeError } from '../util/redact.ts'
-import type { FactStore } from '../stores/facts.ts'
-import type { StreamRecord } from '../stores/store.ts'
-import { isTerminal } from '../stores/status.ts'
+import type { EventOrigin, Message } from '../wecom/message.ts'
+import { originOf, stringAt } from '../wecom/message.ts'
+import type { FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
 
 /** Users rate an answer hours later. */
 const LINK_MS = 72 * 3_600_000

@@ -1,12 +1,12 @@
 import type { ActiveReply, ActiveReplyError } from '../replies/active-reply.ts'
 import type { Frames } from '../replies/frames.ts'
-import { createId, hashOf } from '../util/ids.ts'
-import type { Logger } from '../util/logger.ts'
-import { stringAt } from '../wecom/message.ts'
-import type { Message } from '../wecom/message.ts'
-import { describeError } from '../util/redact.ts'
 import type { FactStore } from '../stores/facts.ts'
 import type { StreamRecord } from '../stores/store.ts'
+import { createId, hashOf } from '../util/ids.ts'
+import type { Logger } from '../util/logger.ts'
+import { describeError } from '../util/redact.ts'
+import { stringAt } from '../wecom/message.ts'
+import type { Message } from '../wecom/message.ts'
 
 export interface LateRepliesOptions {
   activeReply: ActiveReply

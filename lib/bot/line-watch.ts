@@ -1,6 +1,6 @@
+import type { LineStore } from '../stores/lines.ts'
 import type { Clock } from '../util/clock.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
-import type { LineStore } from '../stores/lines.ts'
 
 export interface LineWatchOptions {
   clock: Clock

@@ -1,8 +1,8 @@
+import type { FactStore } from '../stores/facts.ts'
+import type { LineStore } from '../stores/lines.ts'
 import { hashOf } from '../util/ids.ts'
 import { stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
-import type { FactStore } from '../stores/facts.ts'
-import type { LineStore } from '../stores/lines.ts'
 
 const WINDOW_MS = 60_000
 

@@ -1,6 +1,6 @@
 import type { Env } from '../config/config.ts'
-import { createSimulator } from '../simulator/simulator.ts'
 import type { TranscriptFrame } from '../simulator/conversation.ts'
+import { createSimulator } from '../simulator/simulator.ts'
 import { createBotServer } from './server.ts'
 
 const REFRESH_MS = 500

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { envSchema } from 'env-schema'
+import type { Language } from '../texts/texts.ts'
 import { ConfigError } from '../util/errors.ts'
 import type { ConfigFault } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
 import type { FurtherOption, Setting } from './settings.ts'
-import type { Language } from '../texts/texts.ts'
 
 export interface CallbackConfig {
   WECOM_TOKEN: string

@@ -1,6 +1,6 @@
+import { FAILURE_CLASSES } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
-import { FAILURE_CLASSES } from '../util/errors.ts'
 
 /** One variable of the environment, with the option of `register` that overrides it. */
 export interface Setting {

@@ -1,11 +1,11 @@
-import type { Clock } from '../util/clock.ts'
-import type { StreamsConfig } from './config.ts'
-import type { ConfigFault } from '../util/errors.ts'
 import { createMockSource } from '../sources/mock.ts'
 import type { MockOptions } from '../sources/mock.ts'
 import { createOpenAISource } from '../sources/openai/openai.ts'
 import type { OpenAIOptions } from '../sources/openai/openai.ts'
 import type { Source } from '../sources/source.ts'
+import type { Clock } from '../util/clock.ts'
+import type { ConfigFault } from '../util/errors.ts'
+import type { StreamsConfig } from './config.ts'
 
 export interface SourceOptions {
   /** The source that is asked by default: one of yours, or the name of one. `STREAM_SOURCE`. */

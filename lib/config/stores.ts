@@ -1,9 +1,6 @@
 import type { FactStore } from '../stores/facts.ts'
 import type { HistoryStore } from '../stores/history.ts'
 import type { LineStore } from '../stores/lines.ts'
-import type { Clock } from '../util/clock.ts'
-import type { StreamsConfig } from './config.ts'
-import type { Logger } from '../util/logger.ts'
 import { createMemoryFacts } from '../stores/memory/facts.ts'
 import { createMemoryHistory } from '../stores/memory/history.ts'
 import { createMemoryLines } from '../stores/memory/lines.ts'
@@ -16,6 +13,9 @@ import { createRedisHistory } from '../stores/redis/history.ts'
 import { createRedisLines } from '../stores/redis/lines.ts'
 import { createRedisStreams } from '../stores/redis/streams.ts'
 import type { StreamStore } from '../stores/store.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import type { StreamsConfig } from './config.ts'
 
 /** What is kept of conversations and users. */
 export interface BotStores {

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer'
-import { InputError } from '../util/errors.ts'
-import { isObject } from '../util/objects.ts'
 import { OutboundError } from '../outbound/error.ts'
 import { createOutbound } from '../outbound/outbound.ts'
 import type { OutboundOptions } from '../outbound/outbound.ts'
+import { InputError } from '../util/errors.ts'
+import { isObject } from '../util/objects.ts'
 
 export const DEFAULT_ACTIVE_REPLY_HOSTS: readonly string[] = ['qyapi.weixin.qq.com']
 export const DEFAULT_ACTIVE_REPLY_TIMEOUT_MS = 10_000

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
+import { isTerminal } from '../stores/status.ts'
+import type { Notes, Notice, Outcome, StreamRecord } from '../stores/store.ts'
+import type { Texts } from '../texts/texts.ts'
 import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
 import { stableHead } from '../util/stable-head.ts'
-import type { Notes, Notice, Outcome, StreamRecord } from '../stores/store.ts'
-import { isTerminal } from '../stores/status.ts'
 import { isVisible } from '../util/visible.ts'
-import type { Texts } from '../texts/texts.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
 export const MAX_FRAME_BYTES = 20480

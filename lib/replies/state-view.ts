@@ -1,7 +1,7 @@
-import { InputError } from '../util/errors.ts'
+import type { StreamStatus } from '../stores/status.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import type { Texts } from '../texts/texts.ts'
-import type { StreamStatus } from '../stores/status.ts'
+import { InputError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
 
 /** What the user may see of a failure; never the provider's message. */

@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../util/clock.ts'
+import { sleep } from '../util/sleep.ts'
 import { checkFrames, placeholdersOf } from './frame-check.ts'
 import type { Placeholders } from './frame-check.ts'
 import { commonFields, freshMsgid, freshResponseUrl } from './message.ts'
 import type { SimulatedSender } from './message.ts'
 import type { PostOverrides, PostResult } from './post.ts'
-import { sleep } from '../util/sleep.ts'
 
 /** What a user sends: `msgtype`, its payload, perhaps a `quote` (document 100719). The common fields are added. */
 export interface SimulatedMessage {

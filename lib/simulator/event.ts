@@ -1,8 +1,8 @@
-import { stringAt } from '../wecom/message.ts'
 import { isObject } from '../util/objects.ts'
+import { stringAt } from '../wecom/message.ts'
+import type { Wecom } from './conversation.ts'
 import { commonFields, freshMsgid, freshResponseUrl } from './message.ts'
 import type { SimulatedSender } from './message.ts'
-import type { Wecom } from './conversation.ts'
 import type { PostResult } from './post.ts'
 
 /** What happened: `eventtype`, and the data of that name (document 101027). The common fields are added. */

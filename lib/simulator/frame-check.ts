@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isFenceOpen, withoutCode } from './frame-check-markdown.ts'
 import { loadTexts, type Texts } from '../texts/texts.ts'
+import { isFenceOpen, withoutCode } from './frame-check-markdown.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
 const MAX_CONTENT_BYTES = 20480

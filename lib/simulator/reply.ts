@@ -1,5 +1,5 @@
-import type { Envelope } from '../wecom/envelope.ts'
 import { RefusalError } from '../util/errors.ts'
+import type { Envelope } from '../wecom/envelope.ts'
 import type { Answer } from './transport.ts'
 
 /** How far the timestamp of a reply may be from the simulator's clock. */

@@ -1,14 +1,14 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, wallClock } from '../util/clock.ts'
+import { sleep } from '../util/sleep.ts'
 import { createEnvelope } from '../wecom/envelope.ts'
-import type { Placeholders } from './frame-check.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './conversation.ts'
 import { tell } from './event.ts'
 import type { EventOptions, SimulatedEvent } from './event.ts'
+import type { Placeholders } from './frame-check.ts'
 import type { PostOverrides, PostResult } from './post.ts'
 import { createReplyReader } from './reply.ts'
 import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './transport.ts'
-import { sleep } from '../util/sleep.ts'
 
 /** Connection failures and time-outs are tried again, other answers are not (document 90930). */
 const MAX_TRIES = 3

@@ -1,6 +1,6 @@
-import type { AttachmentKind } from '../wecom/content.ts'
-import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { Logger } from '../util/logger.ts'
+import type { TemplateCard } from '../wecom/cards/card-types.ts'
+import type { AttachmentKind } from '../wecom/content.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
 
 /** A file of the user's, fetched and decrypted. */

@@ -1,7 +1,7 @@
-import type { Chat } from '../wecom/message.ts'
-import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { FailureClass } from '../util/errors.ts'
+import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
+import type { Chat } from '../wecom/message.ts'
 import type { ImageItem } from '../wecom/reply-images.ts'
 import type { EndStatus, StoredStatus } from './status.ts'
 

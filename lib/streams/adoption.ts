@@ -1,9 +1,9 @@
-import type { Logger } from '../util/logger.ts'
-import { describeError } from '../util/redact.ts'
-import type { Run } from './running-stream.ts'
 import type { Source } from '../sources/source.ts'
 import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/store.ts'
+import type { Logger } from '../util/logger.ts'
+import { describeError } from '../util/redact.ts'
 import type { StreamInput } from './contract.ts'
+import type { Run } from './running-stream.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
 export type Work =

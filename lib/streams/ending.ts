@@ -1,7 +1,7 @@
+import type { EndStatus } from '../stores/status.ts'
+import type { Notice, Refusal } from '../stores/store.ts'
 import type { FailureClass } from '../util/errors.ts'
 import { SourceError } from '../util/errors.ts'
-import type { Notice, Refusal } from '../stores/store.ts'
-import type { EndStatus } from '../stores/status.ts'
 import type { LateReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */

@@ -1,5 +1,5 @@
-import type { StreamRecord, StreamStore } from '../stores/store.ts'
 import { isTerminal } from '../stores/status.ts'
+import type { StreamRecord, StreamStore } from '../stores/store.ts'
 
 /**
  * Yields a stream's record now and after each change, a slow reader being given the newest only, and ends behind the

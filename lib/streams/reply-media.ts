@@ -1,9 +1,9 @@
+import type { ReplyPart } from '../sources/source.ts'
+import type { Notes } from '../stores/store.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import { checkCard } from '../wecom/cards/check-card.ts'
 import { imageItems, MAX_IMAGES, readImage } from '../wecom/reply-images.ts'
 import type { ReplyImage } from '../wecom/reply-images.ts'
-import type { ReplyPart } from '../sources/source.ts'
-import type { Notes } from '../stores/store.ts'
 
 /** More refusals than this say nothing new. */
 const MAX_REFUSALS = 20

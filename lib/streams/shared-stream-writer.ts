@@ -1,7 +1,7 @@
+import type { NewStream, Notes, Outcome, SharedTiming, StreamStore, Track } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import { sleep } from '../util/sleep.ts'
 import type { Writer } from './stream-writer.ts'
-import type { NewStream, Notes, Outcome, SharedTiming, StreamStore, Track } from '../stores/store.ts'
 
 export interface SharedWriting {
   store: StreamStore

@@ -1,9 +1,9 @@
-import { isVisible } from '../util/visible.ts'
 import { Buffer } from 'node:buffer'
 import { ConfigError } from '../util/errors.ts'
 import type { ConfigFault, FailureClass } from '../util/errors.ts'
-import type { MediaFailure } from '../wecom/media/error.ts'
 import { isObject } from '../util/objects.ts'
+import { isVisible } from '../util/visible.ts'
+import type { MediaFailure } from '../wecom/media/error.ts'
 
 /** Everything the bot says of itself. */
 export interface Texts {

@@ -1,7 +1,7 @@
-import { isGroup, stringAt } from './message.ts'
 import { isObject } from '../util/objects.ts'
-import type { Message } from './message.ts'
 import { withoutMention } from './mention.ts'
+import { isGroup, stringAt } from './message.ts'
+import type { Message } from './message.ts'
 
 export type AttachmentKind = 'image' | 'file' | 'video'
 

@@ -1,9 +1,9 @@
-import { checkCard } from './cards/check-card.ts'
-import { updateTemplateCard } from './cards/update-card.ts'
-import type { UpdateTemplateCardOptions } from './cards/update-card.ts'
 import { InputError } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
 import { isVisible } from '../util/visible.ts'
+import { checkCard } from './cards/check-card.ts'
+import { updateTemplateCard } from './cards/update-card.ts'
+import type { UpdateTemplateCardOptions } from './cards/update-card.ts'
 
 /** The plaintext of a welcome (document 101031); undefined for a text that nobody would see. */
 export function welcomeReply (given: unknown): string | undefined {

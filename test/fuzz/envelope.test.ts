@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { createEnvelope, type Sealed } from '../../lib/wecom/envelope.ts'
 import { RefusalError } from '../../lib/util/errors.ts'
+import { createEnvelope, type Sealed } from '../../lib/wecom/envelope.ts'
 import { decrypt, encryptBytes, encryptLayout, open, pad, signed } from '../fixtures/wecom-crypto.ts'
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 100_000)

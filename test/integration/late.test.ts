@@ -1,7 +1,7 @@
 import t from 'tap'
+import { loadTexts } from '../../lib/texts/texts.ts'
 import { cards } from '../../plugins/index.ts'
 import type { Finish } from '../../plugins/index.ts'
-import { loadTexts } from '../../lib/texts/texts.ts'
 import { rejects, RESPONSE_SECRET, startActiveReplyServer } from '../fixtures/active-reply-server.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { chunk, DONE, finish, sse } from '../fixtures/provider.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import type { Transcript, TranscriptFrame } from '../../plugins/testing.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
+import type { Transcript, TranscriptFrame } from '../../plugins/testing.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'
 import { createProvider } from '../fixtures/provider.ts'
 import { openRedis } from '../fixtures/redis.ts'

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createClient } from 'redis'
 import t from 'tap'
-import { systemClock } from '../../lib/util/clock.ts'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
 import { createLog } from '../fixtures/log.ts'
 import { fences } from '../fixtures/readme.ts'
-import { forTest } from '../fixtures/redis.ts'
 import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+import { forTest } from '../fixtures/redis.ts'
 
 const line = fences.map(({ code }) => code.trim()).find(code => code.startsWith('ACL SETUSER')) ?? ''
 const rules = line.split(' ')

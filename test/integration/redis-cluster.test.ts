@@ -1,10 +1,10 @@
 import t from 'tap'
 import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
-import { forTest } from '../fixtures/redis.ts'
-import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { startRedisCluster } from '../fixtures/redis-cluster.ts'
+import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { hasRedisServer } from '../fixtures/redis-server.ts'
+import { forTest } from '../fixtures/redis.ts'
 
 if (hasRedisServer()) {
   const cluster = await startRedisCluster()

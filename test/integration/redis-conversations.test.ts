@@ -1,9 +1,9 @@
 import t from 'tap'
-import { systemClock } from '../../lib/util/clock.ts'
 import { createConversations } from '../../lib/bot/conversations.ts'
 import { createRedisHistory } from '../../lib/stores/redis/history.ts'
 import { createRedisLines } from '../../lib/stores/redis/lines.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, PATH, post, textMessage } from '../fixtures/app.ts'
 import { openRedis } from '../fixtures/redis.ts'
 

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { systemClock } from '../../lib/util/clock.ts'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
 import type { RedisConnection } from '../../lib/stores/redis/connection.ts'
 import { createRedisFacts } from '../../lib/stores/redis/facts.ts'
@@ -7,11 +6,12 @@ import { createRedisHistory } from '../../lib/stores/redis/history.ts'
 import { createRedisLines } from '../../lib/stores/redis/lines.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
+import { systemClock } from '../../lib/util/clock.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createLog } from '../fixtures/log.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
-import { openRedis } from '../fixtures/redis.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+import { openRedis } from '../fixtures/redis.ts'
 
 const PIECES = ['word ', '你好，', '😀', 'é', '\n', '👨‍👩‍👧‍👦', 'x'.repeat(2000)]
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import type { Transcript } from '../../plugins/testing.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
+import type { Transcript } from '../../plugins/testing.ts'
 import { startActiveReplyServer } from '../fixtures/active-reply-server.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'
 import { createProvider } from '../fixtures/provider.ts'

@@ -1,9 +1,9 @@
-import type { Clock } from '../../util/clock.ts'
 import { abortable } from '../../util/abortable.ts'
+import type { Clock } from '../../util/clock.ts'
+import type { ReplyPart, Usage } from '../source.ts'
 import { readChunk } from './chunk.ts'
 import type { AttemptFacts } from './failure.ts'
 import { readFailure } from './failure.ts'
-import type { ReplyPart, Usage } from '../source.ts'
 import { UpstreamError } from './upstream-error.ts'
 
 /** After the finish reason only the usage and `[DONE]` are left to wait for; some servers never close. */

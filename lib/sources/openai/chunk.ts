@@ -1,5 +1,5 @@
-import type { ProviderFault } from './upstream-error.ts'
 import type { Usage } from '../source.ts'
+import type { ProviderFault } from './upstream-error.ts'
 
 /** What one parsed event of a chat completion stream holds for us. */
 export interface ChunkFacts {

@@ -1,5 +1,5 @@
-import type { Clock } from '../../util/clock.ts'
 import { abortable } from '../../util/abortable.ts'
+import type { Clock } from '../../util/clock.ts'
 import { readFault } from './chunk.ts'
 import { UpstreamError } from './upstream-error.ts'
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../../util/clock.ts'
 import type { HistoryTurn } from '../../sources/source.ts'
+import type { Clock } from '../../util/clock.ts'
 import { ExpiringMap } from '../../util/expiring-map.ts'
 import type { HistoryLimits, HistoryStore } from '../history.ts'
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { createId } from '../../util/ids.ts'
 import type { HistoryTurn } from '../../sources/source.ts'
+import { createId } from '../../util/ids.ts'
 import type { HistoryLimits, HistoryStore } from '../history.ts'
 import type { RedisConnection } from './connection.ts'
 import { DEFAULT_PREFIX, defineScript, hashTag, runScript, ttlArg } from './script.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../util/clock.ts'
 import type { LineStore } from '../lines.ts'
-import { PolledWatchers } from './polled-watchers.ts'
 import type { RedisConnection } from './connection.ts'
+import { PolledWatchers } from './polled-watchers.ts'
 import { DEFAULT_PREFIX, defineScript, hashTag, NOW, runScript } from './script.ts'
 
 export interface RedisLinesOptions {

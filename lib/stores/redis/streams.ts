@@ -3,14 +3,14 @@ import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
 import { isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
+import type { Notes, Outcome, SharedTiming, StreamRecord, StreamStore } from '../store.ts'
+import type { RedisConnection } from './connection.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
 import type { SeenStream } from './recent-streams.ts'
-import type { RedisConnection } from './connection.ts'
 import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
 import type { RedisScript } from './script.ts'
 import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, RESTORE, STOP } from './stream-scripts.ts'
-import type { Notes, Outcome, SharedTiming, StreamRecord, StreamStore } from '../store.ts'
 
 export interface RedisStreamsOptions {
   connection: RedisConnection

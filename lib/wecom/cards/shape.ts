@@ -1,5 +1,5 @@
-import { isObject } from '../../util/objects.ts'
 import { Buffer } from 'node:buffer'
+import { isObject } from '../../util/objects.ts'
 
 export interface Fault {
   /** Like `button_list[6].key`; empty for the whole value. */

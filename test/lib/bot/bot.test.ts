@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Message } from '../../../lib/wecom/message.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { ReceiveSettings } from '../../fixtures/bot.ts'
 

@@ -1,10 +1,10 @@
 import t from 'tap'
-import type { Message } from '../../../lib/wecom/message.ts'
-import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
-import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { createUserLimits } from '../../../lib/bot/user-limits.ts'
 import type { FactStore } from '../../../lib/stores/facts.ts'
 import type { LineStore } from '../../../lib/stores/lines.ts'
-import { createUserLimits } from '../../../lib/bot/user-limits.ts'
+import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
+import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 function setUp (settings: { messagesPerMinute?: number, maxRunning?: number }) {

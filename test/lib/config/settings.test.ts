@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { readConfig } from '../../../lib/config/config.ts'
 import type { CallbackConfig, StreamsConfig } from '../../../lib/config/config.ts'
-import type { ConfigFault } from '../../../lib/util/errors.ts'
 import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../../lib/config/settings.ts'
 import type { FurtherOption, Setting } from '../../../lib/config/settings.ts'
+import type { ConfigFault } from '../../../lib/util/errors.ts'
 
 const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
 const needed = { WECOM_TOKEN: 'the-token', WECOM_ENCODING_AES_KEY: KEY }

@@ -1,6 +1,6 @@
-import t from 'tap'
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import type { LookupFunction } from 'node:net'
+import t from 'tap'
 import { isPublicAddress } from '../../../lib/outbound/address.ts'
 import { guardLookup } from '../../../lib/outbound/lookup.ts'
 

@@ -1,14 +1,14 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
-import { checkFrames } from '../../../lib/simulator/frame-check.ts'
-import { isFenceOpen } from '../../../lib/simulator/frame-check-markdown.ts'
 import { createFrames, isOver, MAX_FRAME_BYTES } from '../../../lib/replies/frames.ts'
+import { isFenceOpen } from '../../../lib/simulator/frame-check-markdown.ts'
+import { checkFrames } from '../../../lib/simulator/frame-check.ts'
 import type { Notice, StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
-import { isVisible } from '../../../lib/util/visible.ts'
+import { MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
 import { headOf } from '../../../lib/util/utf8.ts'
+import { isVisible } from '../../../lib/util/visible.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 
 const texts = loadTexts()

@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { followRecord } from '../../../lib/streams/follow.ts'
 import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
 import type { StreamRecord, StreamStore } from '../../../lib/stores/store.ts'
+import { followRecord } from '../../../lib/streams/follow.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { settle } from '../../fixtures/sources.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
+import type { Source, SourceContext } from '../../../lib/sources/source.ts'
 import { pump } from '../../../lib/streams/pump.ts'
 import type { PumpEnd } from '../../../lib/streams/pump.ts'
-import type { Source, SourceContext } from '../../../lib/sources/source.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { closing, createHandSource, endless, returning, settle, throwing, yielding } from '../../fixtures/sources.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { SharedStreamWriter } from '../../../lib/streams/shared-stream-writer.ts'
 import type { NewStream, StreamStore } from '../../../lib/stores/store.ts'
+import { SharedStreamWriter } from '../../../lib/streams/shared-stream-writer.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { TIMING } from '../../fixtures/shared-store.ts'
 import { settle } from '../../fixtures/sources.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { StreamWriter } from '../../../lib/streams/stream-writer.ts'
 import type { StreamStore } from '../../../lib/stores/store.ts'
+import { StreamWriter } from '../../../lib/streams/stream-writer.ts'
 import { settle } from '../../fixtures/sources.ts'
 
 interface Call {

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
-import { ConfigError, FAILURE_CLASSES } from '../../../lib/util/errors.ts'
-import { MEDIA_FAILURES } from '../../../lib/wecom/media/error.ts'
 import { loadTexts, textFaults } from '../../../lib/texts/texts.ts'
-import { isVisible } from '../../../lib/util/visible.ts'
 import type { Language, TextOverrides } from '../../../lib/texts/texts.ts'
+import { ConfigError, FAILURE_CLASSES } from '../../../lib/util/errors.ts'
+import { isVisible } from '../../../lib/util/visible.ts'
+import { MEDIA_FAILURES } from '../../../lib/wecom/media/error.ts'
 
 const LANGUAGES: Language[] = ['zh-CN', 'en']
 

@@ -1,5 +1,5 @@
-import t from 'tap'
 import { getEventListeners } from 'node:events'
+import t from 'tap'
 import { abortable } from '../../../lib/util/abortable.ts'
 
 t.test('passes on what the work comes to', async t => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
 import { isFenceOpen } from '../../../lib/simulator/frame-check-markdown.ts'
+import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
 
 const TEXTS: ReadonlyArray<[text: string, closer: string, why: string]> = [
   ['', '', 'nothing'],

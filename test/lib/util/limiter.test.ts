@@ -1,5 +1,5 @@
-import t from 'tap'
 import { getEventListeners } from 'node:events'
+import t from 'tap'
 import { createLimiter } from '../../../lib/util/limiter.ts'
 import type { Limiter, Place } from '../../../lib/util/limiter.ts'
 import { createManualClock } from '../../fixtures/clock.ts'

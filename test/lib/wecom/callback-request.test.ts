@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import t from 'tap'
-import { readPost, readVerification } from '../../../lib/wecom/callback-request.ts'
 import { RefusalError } from '../../../lib/util/errors.ts'
+import { readPost, readVerification } from '../../../lib/wecom/callback-request.ts'
 
 const url = '/wecom/callback?msg_signature=abc&timestamp=17&nonce=no'
 const body = Buffer.from('{"encrypt":"sealed"}')

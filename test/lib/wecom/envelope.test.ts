@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { createEnvelope, isEncodingAESKey, type Sealed } from '../../../lib/wecom/envelope.ts'
 import { InputError, RefusalError } from '../../../lib/util/errors.ts'
+import { createEnvelope, isEncodingAESKey, type Sealed } from '../../../lib/wecom/envelope.ts'
 import { decrypt, encryptBytes, encryptLayout, open, pad, seal, signed, type Layout } from '../../fixtures/wecom-crypto.ts'
 
 interface Vector {

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { turnOf } from '../../../lib/bot/turn.ts'
 import { RefusalError } from '../../../lib/util/errors.ts'
 import { chatOf, isGroup, originOf, parseMessage, stringAt } from '../../../lib/wecom/message.ts'
-import { turnOf } from '../../../lib/bot/turn.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 
 function refusal (text: string): string {

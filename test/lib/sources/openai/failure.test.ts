@@ -1,5 +1,5 @@
-import t from 'tap'
 import { inspect } from 'node:util'
+import t from 'tap'
 import type { AttemptFacts } from '../../../../lib/sources/openai/failure.ts'
 import { logFields, readFailure, toSourceError } from '../../../../lib/sources/openai/failure.ts'
 import { createIdentifierFilter } from '../../../../lib/sources/openai/identifier.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { systemClock } from '../../../../lib/util/clock.ts'
 import { readOpenAIOptions } from '../../../../lib/sources/openai/options.ts'
 import type { OpenAIOptions } from '../../../../lib/sources/openai/options.ts'
+import { systemClock } from '../../../../lib/util/clock.ts'
 
 const apiKey = 'sk-secret-of-the-test'
 

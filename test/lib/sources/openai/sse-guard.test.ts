@@ -1,6 +1,6 @@
-import t from 'tap'
 import { getEventListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
 import { guardFetch } from '../../../../lib/sources/openai/sse-guard.ts'
 import type { GuardOptions } from '../../../../lib/sources/openai/sse-guard.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'

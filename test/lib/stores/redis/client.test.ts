@@ -1,13 +1,13 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { systemClock } from '../../../../lib/util/clock.ts'
 import { connectRedis } from '../../../../lib/stores/redis/client.ts'
 import type { RedisUrlOptions } from '../../../../lib/stores/redis/client.ts'
+import { systemClock } from '../../../../lib/util/clock.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import { createLog } from '../../../fixtures/log.ts'
 import { startRedisProxy } from '../../../fixtures/redis-proxy.ts'
-import { openRedis } from '../../../fixtures/redis.ts'
 import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
+import { openRedis } from '../../../fixtures/redis.ts'
 
 const PASSWORD = 'pass"wörd'
 

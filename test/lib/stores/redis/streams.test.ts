@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
-import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
 import { hashTag } from '../../../../lib/stores/redis/script.ts'
+import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
 import type { RedisStreamsOptions } from '../../../../lib/stores/redis/streams.ts'
 import type { SharedTiming } from '../../../../lib/stores/store.ts'
 import { SharedStreamWriter } from '../../../../lib/streams/shared-stream-writer.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { InputError } from '../../../../lib/util/errors.ts'
 import { CARD_TYPES } from '../../../../lib/wecom/cards/card-shapes.ts'
 import { checkCard } from '../../../../lib/wecom/cards/check-card.ts'
-import { InputError } from '../../../../lib/util/errors.ts'
 import { BUTTON_INTERACTION, CARDS, changed, MULTIPLE_INTERACTION } from '../../../fixtures/cards.ts'
 
 const HEAD = 'this card is not one that WeCom takes:'

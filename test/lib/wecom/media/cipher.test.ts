@@ -1,5 +1,5 @@
-import t from 'tap'
 import { createHash } from 'node:crypto'
+import t from 'tap'
 import { decryptMedia, readMediaKey } from '../../../../lib/wecom/media/cipher.ts'
 import { encryptMedia } from '../../../fixtures/media-server.ts'
 
