@@ -4,8 +4,8 @@ import t from 'tap'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
+import { fences } from '../fixtures/documents.ts'
 import { createLog } from '../fixtures/log.ts'
-import { fences } from '../fixtures/readme.ts'
 import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
 import { forTest } from '../fixtures/redis.ts'
@@ -14,7 +14,7 @@ const line = fences.map(({ code }) => code.trim()).find(code => code.startsWith(
 const rules = line.split(' ')
 const allowed = rules.filter(rule => rule.startsWith('+')).map(rule => rule.slice(1))
 
-t.test('the README allows each command that the stores send, and none besides', async t => {
+t.test('the document allows each command that the stores send, and none besides', async t => {
   const folder = new URL('../../lib/stores/redis/', import.meta.url)
   const code = readdirSync(folder).map(name => readFileSync(new URL(name, folder), 'utf8')).join('\n')
   const sent = [...code.matchAll(/(?:redis\.call\(|command\(\[)'([A-Z]+)'/g)].map(([, command = '']) => command.toLowerCase())
