@@ -26,6 +26,7 @@ import type { Logger } from '../lib/util/logger.ts'
 import * as builders from '../lib/wecom/cards/build-card.ts'
 import type { TemplateCard } from '../lib/wecom/cards/card-types.ts'
 import { checkCard } from '../lib/wecom/cards/check-card.ts'
+import { done, taskId } from '../lib/wecom/cards/done-card.ts'
 import { updateTemplateCard } from '../lib/wecom/cards/update-card.ts'
 import type { CardUpdate } from '../lib/wecom/cards/update-card.ts'
 import type { EventOrigin } from '../lib/wecom/message.ts'
@@ -60,7 +61,7 @@ async function wecomStream (fastify: FastifyInstance, options: WecomStreamOption
 }
 
 /** Builders of template cards for what your code sends itself, with the limits of document 101032 checked as they are built. */
-const cards = { ...builders, checkCard, updateTemplateCard }
+const cards = { ...builders, done, taskId, checkCard, updateTemplateCard }
 
 const named = {
   streams,

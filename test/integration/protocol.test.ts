@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { cards } from '../../plugins/index.ts'
 import type { CardEvent, EnterChatEvent, FeedbackEvent, Turn, WecomStreamOptions } from '../../plugins/index.ts'
-import { TEXT_NOTICE } from '../fixtures/cards.ts'
+import { BUTTON_INTERACTION } from '../fixtures/cards.ts'
 import { encryptMedia, media, startMediaServer } from '../fixtures/media-server.ts'
 import { EVENTS, MEDIA_URL, MESSAGES, OTHER_EVENTS, OTHER_MESSAGES, QUOTES, refreshOf, TASK_ID } from '../fixtures/protocol-samples.ts'
 import type { Sample } from '../fixtures/protocol-samples.ts'
@@ -119,7 +119,7 @@ t.test('the documented events get the replies that the documents allow', async t
   const entered: EnterChatEvent[] = []
   const used: CardEvent[] = []
   const rated: FeedbackEvent[] = []
-  const card = cards.textNotice({ ...TEXT_NOTICE, task_id: TASK_ID })
+  const card = cards.buttonInteraction({ ...BUTTON_INTERACTION, task_id: TASK_ID })
   const { post } = await serve(t, {
     onEnterChat: event => { entered.push(event); return '欢迎' },
     onCardEvent: event => { used.push(event); return event.key === 'menu_key' ? undefined : cards.updateTemplateCard(card, { userids: ['zhangsan'] }) },

@@ -218,7 +218,7 @@ t.test('events go to the hooks of the host', async t => {
   const { app } = await buildApp(t, {
     env: { WECOM_WELCOME_TEXT: 'welcome' },
     onEnterChat: ({ sender }) => sender === 'known' ? `hello ${sender}` : undefined,
-    onCardEvent: () => named.cards.textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com' } }),
+    onCardEvent: ({ taskId }) => named.cards.done({ taskId, title: 'Done', choice: 'yes' }),
     onFeedback: ({ streamId }) => { rated.push(streamId) }
   })
   const send = async (event: object, more: object = {}) => (await post(app, textMessage('', { msgtype: 'event', event, ...more }))).reply

@@ -32,10 +32,8 @@ const actionMenu = object<ActionMenu>({
   action_list: list(object<ActionMenuItem>({ text: filled(), key }), { nonEmpty: true, max: 3, of: 'actions', unique: 'key' })
 })
 
-const mainTitle = object<MainTitle>({ title: optional(text()), desc: optional(text()) })
-/** Of two places for a title, kinds without a `sub_title_text` have one. */
-const onlyTitle = object<MainTitle & { title: string }>({ title: filled(), desc: optional(text()) })
-const eitherTitle = neededWithout('main_title.title', 'sub_title_text')
+/** The documentation lets a `sub_title_text` stand in for the title; WeCom refuses a card without one (error 41016). */
+const mainTitle = object<MainTitle>({ title: filled(), desc: optional(text()) })
 
 const emphasisContent = object<EmphasisContent>({ title: optional(text()), desc: optional(text()) })
 
@@ -83,12 +81,15 @@ const checkbox = object<Checkbox>({
   option_list: list(object<CheckboxOption>({ ...option, is_checked: optional(flag) }), { nonEmpty: true, max: 20, of: 'options', unique: 'id' })
 })
 
+// Cards of apps have them; WeCom takes them from a bot and shows nothing of them.
+const linksNowhere = misplaced(['type', 'url'], 'not a field of a button of a bot: its click comes back as an event')
+
 const submitButton = object<SubmitButton>({ text: filled(), key })
 
 const textNotice: Fields<TextNotice> = {
   ...common,
   action_menu: optional(actionMenu),
-  main_title: optional(mainTitle),
+  main_title: mainTitle,
   emphasis_content: optional(emphasisContent),
   quote_area: optional(quoteArea),
   sub_title_text: optional(text()),
@@ -100,7 +101,7 @@ const textNotice: Fields<TextNotice> = {
 const newsNotice: Fields<NewsNotice> = {
   ...common,
   action_menu: optional(actionMenu),
-  main_title: onlyTitle,
+  main_title: mainTitle,
   card_image: optional(cardImage),
   image_text_area: optional(imageTextArea),
   quote_area: optional(quoteArea),
@@ -119,7 +120,7 @@ const buttonInteraction: Fields<ButtonInteraction> = {
   horizontal_content_list: optional(horizontalContentList),
   button_selection: optional(selection),
   button_list: list(
-    object<CardButton>({ text: filled(), style: optional(oneOf(1, 2, 3, 4)), key }),
+    object<CardButton>({ text: filled(), style: optional(oneOf(1, 2, 3, 4)), key }, linksNowhere),
     { nonEmpty: true, max: 6, of: 'buttons', unique: 'key' }
   ),
   card_action: optional(cardAction),
@@ -128,7 +129,7 @@ const buttonInteraction: Fields<ButtonInteraction> = {
 
 const voteInteraction: Fields<VoteInteraction> = {
   ...common,
-  main_title: onlyTitle,
+  main_title: mainTitle,
   checkbox,
   submit_button: submitButton,
   task_id: taskId
@@ -136,7 +137,7 @@ const voteInteraction: Fields<VoteInteraction> = {
 
 const multipleInteraction: Fields<MultipleInteraction> = {
   ...common,
-  main_title: onlyTitle,
+  main_title: mainTitle,
   select_list: list(selection, { nonEmpty: true, max: 3, of: 'lists', unique: 'question_key' }),
   submit_button: submitButton
 }
@@ -160,9 +161,9 @@ function shapeOf<Kind extends CardType> (kind: Kind, ...relations: Relation[]): 
 
 /** What WeCom takes, by kind. */
 export const CARD_SHAPES: Record<CardType, Rule> = {
-  text_notice: shapeOf('text_notice', eitherTitle, neededWith('task_id', 'action_menu')),
+  text_notice: shapeOf('text_notice', neededWith('task_id', 'action_menu')),
   news_notice: shapeOf('news_notice', neededWithout('card_image', 'image_text_area'), neededWith('task_id', 'action_menu')),
-  button_interaction: shapeOf('button_interaction', eitherTitle),
+  button_interaction: shapeOf('button_interaction'),
   vote_interaction: shapeOf('vote_interaction'),
   multiple_interaction: shapeOf('multiple_interaction')
 }

@@ -25,7 +25,7 @@ export interface ActionMenuItem {
 
 export interface MainTitle {
   /** Advised: at most 26 characters. */
-  title?: string
+  title: string
   /** Advised: at most 30 characters. */
   desc?: string
 }
@@ -145,10 +145,10 @@ interface CommonFields {
   feedback?: { id: string }
 }
 
-/** A text and where it leads. Needs a `main_title.title` or a `sub_title_text`, and a `task_id` where it has a menu. */
+/** A text and where it leads. Needs a `task_id` if it has a menu. WeCom refuses it as an update: see `cards.done`. */
 export interface TextNotice extends CommonFields {
   action_menu?: ActionMenu
-  main_title?: MainTitle
+  main_title: MainTitle
   /** Advised: not together with `quote_area`. */
   emphasis_content?: EmphasisContent
   quote_area?: QuoteArea
@@ -164,7 +164,7 @@ export interface TextNotice extends CommonFields {
 /** A picture with text. Needs a `card_image` or an `image_text_area`, and a `task_id` where it has a menu. */
 export interface NewsNotice extends CommonFields {
   action_menu?: ActionMenu
-  main_title: MainTitle & { title: string }
+  main_title: MainTitle
   card_image?: CardImage
   image_text_area?: ImageTextArea
   quote_area?: QuoteArea
@@ -177,7 +177,7 @@ export interface NewsNotice extends CommonFields {
   card_action: NoticeAction
 }
 
-/** Buttons whose click comes back as an event. Needs a `main_title.title` or a `sub_title_text`. */
+/** Buttons whose click comes back as an event. */
 export interface ButtonInteraction extends CommonFields {
   action_menu?: ActionMenu
   main_title: MainTitle
@@ -195,7 +195,7 @@ export interface ButtonInteraction extends CommonFields {
 
 /** One question with options to tick. */
 export interface VoteInteraction extends CommonFields {
-  main_title: MainTitle & { title: string }
+  main_title: MainTitle
   checkbox: Checkbox
   submit_button: SubmitButton
   task_id: string
@@ -203,7 +203,7 @@ export interface VoteInteraction extends CommonFields {
 
 /** Several questions, each with a drop-down list. */
 export interface MultipleInteraction extends CommonFields {
-  main_title: MainTitle & { title: string }
+  main_title: MainTitle
   /** 1 to 3. */
   select_list: readonly Selection[]
   submit_button: SubmitButton

@@ -14,12 +14,16 @@ export interface UpdateTemplateCardOptions {
   userids?: readonly string[]
 }
 
+/** With a `card_action` and without: error 42045. */
+const NO_NOTICE: Fault = { path: 'card_type', problem: 'WeCom refuses a text_notice in place of a used card; cards.done builds a card that it takes' }
+
 const userList = list(filled(), { nonEmpty: true, of: 'users' })
 
 /** `task_id` has to be that of the event. The new card may be of another kind; its `feedback` replaces the old one. */
 export function updateTemplateCard (card: TemplateCard, { userids }: UpdateTemplateCardOptions = {}): CardUpdate {
   const checked = checkCard(card)
   const faults: Fault[] = [
+    ...checked.card_type === 'text_notice' ? [NO_NOTICE] : [],
     ...checked.task_id === undefined ? [{ path: 'task_id', problem: 'needed for an update: that of the event' }] : [],
     ...userids === undefined ? [] : userList(userids, 'userids')
   ]

@@ -52,7 +52,7 @@ t.test('events.mjs: each event has its hook', async t => {
   const send = async (eventtype: string, said: object = {}) => (await wecom().post({ msgtype: 'event', from: { userid: 'zhang' }, event: { eventtype, [eventtype]: said } })).reply
   t.strictSame(await send('enter_chat'), { msgtype: 'text', text: { content: 'Hello zhang, what can I do for you?' } })
   const used = { event_key: 'book', task_id: 'room', selected_items: { selected_item: [{ question_key: 'q', option_ids: { option_id: ['small'] } }] } }
-  t.match(await send('template_card_event', used), { response_type: 'update_template_card', template_card: { main_title: { title: 'Booked: small' }, task_id: 'room' } })
+  t.match(await send('template_card_event', used), { response_type: 'update_template_card', template_card: { main_title: { title: 'Meeting room' }, checkbox: { option_list: [{ text: 'Booked: small' }] }, task_id: 'room' } })
   t.equal(await send('template_card_event', { ...used, event_key: 'other' }), undefined)
   const { id } = await wecom().send('hello', { user: 'asker' })
   t.equal(await send('feedback_event', { id, type: 2, inaccurate_reason_list: [2] }), undefined)

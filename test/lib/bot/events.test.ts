@@ -4,12 +4,12 @@ import type { FactStore } from '../../../lib/stores/facts.ts'
 import * as builders from '../../../lib/wecom/cards/build-card.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
-import { TEXT_NOTICE } from '../../fixtures/cards.ts'
+import { BUTTON_INTERACTION } from '../../fixtures/cards.ts'
 import { settle, yielding } from '../../fixtures/sources.ts'
 
 const WELCOME = '{"msgtype":"text","text":{"content":"welcome"}}'
 const textReply = (content: string): string => JSON.stringify({ msgtype: 'text', text: { content } })
-const card = builders.textNotice(TEXT_NOTICE)
+const card = builders.buttonInteraction(BUTTON_INTERACTION)
 
 interface Setup {
   hooks?: EventHooks

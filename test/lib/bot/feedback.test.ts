@@ -49,7 +49,7 @@ const record = (more: Partial<StreamRecord>): StreamRecord =>
 
 t.test('what has something of the source, or may get it, can be rated', async t => {
   for (const more of [
-    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { notes: { images: [] } }, { notes: { card: { card_type: 'text_notice', card_action: { type: 1, url: 'https://example.com/' } } } }
+    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { notes: { images: [] } }, { notes: { card: { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com/' } } } }
   ] as const) t.equal(canBeRated(record(more)), true, JSON.stringify(more))
 })
 

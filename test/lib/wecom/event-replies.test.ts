@@ -2,9 +2,9 @@ import t from 'tap'
 import * as builders from '../../../lib/wecom/cards/build-card.ts'
 import { updateTemplateCard } from '../../../lib/wecom/cards/update-card.ts'
 import { cardReply, welcomeReply } from '../../../lib/wecom/event-replies.ts'
-import { BUTTON_INTERACTION, TEXT_NOTICE } from '../../fixtures/cards.ts'
+import { BUTTON_INTERACTION, NEWS_NOTICE, TEXT_NOTICE } from '../../fixtures/cards.ts'
 
-const notice = builders.textNotice(TEXT_NOTICE)
+const notice = builders.newsNotice(NEWS_NOTICE)
 const { task_id: TASK = '', action_menu: menu, ...withoutTask } = notice
 
 t.test('a welcome is text or a card', async t => {
@@ -38,6 +38,11 @@ t.test('a card without a task gets that of the event, also where its kind needs 
   const buttons = { ...BUTTON_INTERACTION, card_type: 'button_interaction', task_id: undefined }
   t.equal(JSON.parse(cardReply(buttons, 'task-1')).template_card.task_id, 'task-1')
   t.equal(JSON.parse(cardReply({ response_type: 'update_template_card', template_card: withoutTask }, 'task-1')).template_card.task_id, 'task-1')
+})
+
+t.test('a text notice takes the place of no card, and the refusal says what does', async t => {
+  const text = builders.textNotice(TEXT_NOTICE)
+  t.throws(() => cardReply(text, text.task_id ?? ''), { code: 'WECOM_ERR_INPUT', message: /card_type: .*cards\.done/ })
 })
 
 t.test('a card of another task is refused', async t => {

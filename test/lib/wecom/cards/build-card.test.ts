@@ -14,7 +14,7 @@ t.test('each builder fills in its kind and changes nothing else', async t => {
 })
 
 t.test('the least that a card can be', async t => {
-  textNotice({ sub_title_text: 'text', card_action: { type: 1, url: 'https://a.example' } })
+  textNotice({ main_title: { title: 'title' }, card_action: { type: 1, url: 'https://a.example' } })
   newsNotice({ main_title: { title: 'title' }, card_image: { url: 'https://a.example/a.png' }, card_action: { type: 2, appid: 'wx' } })
   buttonInteraction({ main_title: { title: 'title' }, button_list: [{ text: 'go', key: 'go' }], task_id: '1' })
   const submit = { text: 'go', key: 'go' }
@@ -34,13 +34,13 @@ t.test('a card is frozen, and can be built from again', async t => {
 
 t.test('a builder throws with every fault, and cuts nothing', async t => {
   const buttons = Array.from({ length: 7 }, (_, index) => ({ text: 'text', key: `key ${index}` }))
-  t.throws(() => buttonInteraction({ main_title: {}, button_list: buttons, task_id: '任务' }), {
+  t.throws(() => buttonInteraction({ main_title: { title: '' }, button_list: buttons, task_id: '任务' }), {
     code: 'WECOM_ERR_INPUT',
     message: [
       'this card is not one that WeCom takes:',
       '- task_id: must be 1 to 128 letters and digits of ASCII, _, - or @',
-      '- button_list[6]: at most 6 buttons',
-      '- main_title.title: needed where there is no sub_title_text'
+      '- main_title.title: must not be empty',
+      '- button_list[6]: at most 6 buttons'
     ].join('\n')
   })
   t.equal(buttons.length, 7)

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { multipleInteraction, textNotice } from '../../../../lib/wecom/cards/build-card.ts'
+import { multipleInteraction, newsNotice, textNotice } from '../../../../lib/wecom/cards/build-card.ts'
 import { updateTemplateCard } from '../../../../lib/wecom/cards/update-card.ts'
-import { MULTIPLE_INTERACTION, TEXT_NOTICE } from '../../../fixtures/cards.ts'
+import { MULTIPLE_INTERACTION, NEWS_NOTICE, TEXT_NOTICE } from '../../../fixtures/cards.ts'
 
 const card = multipleInteraction(MULTIPLE_INTERACTION)
 
@@ -26,10 +26,18 @@ t.test('an update for nobody is a mistake: it would be one for everyone', async 
 })
 
 t.test('an update names the task of the event', async t => {
-  const { task_id: _, action_menu: __, ...rest } = TEXT_NOTICE
-  t.throws(() => updateTemplateCard(textNotice(rest), { userids: [] }), {
+  const { task_id: _, action_menu: __, ...rest } = NEWS_NOTICE
+  t.throws(() => updateTemplateCard(newsNotice(rest), { userids: [] }), {
     code: 'WECOM_ERR_INPUT',
     message: 'this card is not one that WeCom takes:\n- task_id: needed for an update: that of the event\n- userids: must not be empty'
+  })
+})
+
+t.test('an update is no text notice: WeCom refuses it', async t => {
+  t.throws(() => updateTemplateCard(textNotice(TEXT_NOTICE)), {
+    code: 'WECOM_ERR_INPUT',
+    message: 'this card is not one that WeCom takes:\n' +
+      '- card_type: WeCom refuses a text_notice in place of a used card; cards.done builds a card that it takes'
   })
 })
 
