@@ -1,4 +1,5 @@
 import { RefusalError } from '../util/errors.ts'
+import { readEncryptOf } from './envelope-body.ts'
 import type { Sealed } from './envelope.ts'
 
 // The documented names and no aliases (document 101033); a query is decoded once, whatever parser the host has set.
@@ -11,7 +12,8 @@ export function readPost (url: string, body: Buffer | undefined): Sealed {
 /** The envelope of a URL verification: all in the query. */
 export function readVerification (url: string): Sealed {
   const query = queryOf(url)
-  return { ...readSignature(query), encrypt: queryField(query, 'echostr') }
+  // Base64 has no blanks: a gateway has decoded the query once more and turned each plus into one. The signature is of what was sent.
+  return { ...readSignature(query), encrypt: queryField(query, 'echostr').replaceAll(' ', '+') }
 }
 
 function queryOf (url: string): URLSearchParams {
@@ -33,14 +35,8 @@ function queryField (query: URLSearchParams, name: string): string {
 }
 
 function readEncrypt (body: Buffer | undefined): string {
-  let envelope: unknown
-  try {
-    envelope = JSON.parse(String(body))
-  } catch {
-    throw noEnvelope()
-  }
-  const encrypt: unknown = (envelope as { encrypt?: unknown } | null)?.encrypt
-  if (typeof encrypt !== 'string' || encrypt === '') throw noEnvelope()
+  const encrypt = body && readEncryptOf(body)
+  if (encrypt === undefined || encrypt === '') throw noEnvelope()
   return encrypt
 }
 

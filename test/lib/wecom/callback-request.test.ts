@@ -1,7 +1,10 @@
 import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
 import t from 'tap'
 import { RefusalError } from '../../../lib/util/errors.ts'
+import { isObject } from '../../../lib/util/objects.ts'
 import { readPost, readVerification } from '../../../lib/wecom/callback-request.ts'
+import { readEncryptOf } from '../../../lib/wecom/envelope-body.ts'
 
 const url = '/wecom/callback?msg_signature=abc&timestamp=17&nonce=no'
 const body = Buffer.from('{"encrypt":"sealed"}')
@@ -23,7 +26,7 @@ t.test('a post is its three query fields and the encrypt of its body', async t =
 t.test('a verification is its four query fields, decoded once', async t => {
   t.same(readVerification(`${url}&echostr=a%2Bb%2Fc%3D`), { signature: 'abc', timestamp: '17', nonce: 'no', encrypt: 'a+b/c=' })
   t.equal(readVerification(`${url}&echostr=a%252Bb`).encrypt, 'a%2Bb', 'not twice')
-  t.equal(readVerification(`${url}&echostr=a+b`).encrypt, 'a b', 'a plus is a space')
+  t.equal(readVerification(`${url}&echostr=a+b%20c%2Bd`).encrypt, 'a+b+c+d', 'a blank is a plus that a gateway has decoded')
   t.equal(readVerification(`${url}&echostr=%E0%A4%A`).encrypt, '\ufffd%A', 'what cannot be decoded does no harm')
 })
 
@@ -70,11 +73,49 @@ t.test('a body that is no envelope is refused', async t => {
     'not UTF-8': Buffer.from([0x7b, 0xff, 0xfe, 0x7d]),
     gzip: Buffer.from('1f8b0800000000000003', 'hex'),
     'nested without end': '['.repeat(200_000),
+    'more members than eight': `{${'"a":1,'.repeat(8)}"encrypt":"sealed"}`,
+    'a member that is an object': '{"a":{},"encrypt":"sealed"}',
+    'a member that is a list': '{"encrypt":"sealed","a":[]}',
+    'text behind it': '{"encrypt":"sealed"}{}',
+    'a comma behind the last member': '{"encrypt":"sealed",}',
+    'no colon': '{"encrypt","sealed"}',
+    'no quotes': '{encrypt:"sealed"}',
+    'a word that is no value': '{"a":maybe,"encrypt":"sealed"}',
+    'a number without end': `{"a":${'1'.repeat(200_000)},"encrypt":"sealed"}`,
+    'a line break in a string': '{"encrypt":"sea\nled"}',
+    'an escape that is none': '{"encrypt":"sea\\xled"}',
+    'an escape at the end': '{"encrypt":"sealed\\',
+    'no members': '{}',
     'byte order mark': '\ufeff{"encrypt":"sealed"}'
   }
   for (const [name, body] of Object.entries(bodies)) {
     t.equal(refusal(() => readPost(url, body === undefined ? undefined : Buffer.from(body as string))), 'WECOM_ERR_BODY', name)
   }
+})
+
+t.test('an envelope may have any white space, members of a gateway around it, and escapes', async t => {
+  const bodies = [
+    ' \t\r\n{ "encrypt" : "sealed" } \n',
+    '{"a":1,"b":-2.5e+3,"c":true,"d":false,"e":null,"f":"\\" }{[,","g":"网关","encrypt":"sealed"}',
+    '{"encrypt":"sea\\u006ced"}',
+    '{"encrypt":null,"encrypt":"sealed"}'
+  ]
+  for (const body of bodies) t.equal(readPost(url, Buffer.from(body)).encrypt, 'sealed', body)
+  t.equal(readPost(url, Buffer.from('{"encrypt":"a\\/b+c="}')).encrypt, 'a/b+c=', 'a slash that an encoder has escaped')
+})
+
+t.test('what is read of a body is what JSON.parse reads of it, or nothing', async () => {
+  const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', ' ', '\n', '"encrypt"', '"encrypt":', '"a":', '1', 'true', 'null', '"x"', 'x', '\\n', '中')
+  const members = fc.array(fc.tuple(fc.constantFrom('encrypt', 'a', 'b'), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null))), { minLength: 1, maxLength: 9 })
+    .map(list => `{${list.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(' , ')}}`)
+  const parsed = (text: string): unknown => { try { return JSON.parse(text) } catch { return undefined } }
+  fc.assert(fc.property(fc.oneof(fc.array(piece, { maxLength: 20 }).map(pieces => pieces.join('')), members), text => {
+    const read = readEncryptOf(Buffer.from(text))
+    if (read !== undefined) return read === (parsed(Buffer.from(text).toString('latin1')) as { encrypt?: unknown }).encrypt
+    const value = parsed(text)
+    const flat = isObject(value) && Object.values(value).every(one => typeof one !== 'object' || one === null)
+    return !flat || typeof value['encrypt'] !== 'string' || text.split(',').length > 8 || /[^ -~]/.test(text)
+  }), { numRuns: 5000 })
 })
 
 t.test('what is refused says what to look at', async t => {
