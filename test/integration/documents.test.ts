@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { posix } from 'node:path'
 import { parseEnv } from 'node:util'
 import t from 'tap'
@@ -13,19 +13,20 @@ import type { RefusalCode } from '../../lib/util/errors.ts'
 import { createRefusals } from '../../lib/wecom/refusals.ts'
 import { BusyError, ClosedError, InputError } from '../../plugins/index.ts'
 import type { Logger } from '../../plugins/index.ts'
-import { anchorsOf, defaultCell, documents, fences, read, ROOT, tableOf, typeCell, withoutFences } from '../fixtures/documents.ts'
+import { anchorsOf, CHINESE, defaultCell, documents, fences, fencesOf, read, ROOT, tableOf, typeCell, withoutFences } from '../fixtures/documents.ts'
 
 const settings: ReadonlyArray<[variable: string, setting: Setting]> = Object.entries({ ...callbackSettings, ...streamsSettings })
 const texts = loadTexts()
+const { default: rules } = await import(new URL('.dependency-cruiser.js', ROOT).href) as { default: { forbidden: Array<{ name: string, to: { path?: string } }> } }
 const textOf = (path: string): string => documents.get(path) ?? ''
 
 t.test('a fence says what language it holds', async t => {
-  t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'js', 'nginx', 'sh', 'text', 'yaml'])
+  t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'dockerfile', 'js', 'mermaid', 'nginx', 'sh', 'text', 'yaml'])
 })
 
 t.test('every command of npm exists', async t => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  const BUILT_IN = ['ci', 'install', 'pack', 'version', 'publish']
+  const BUILT_IN = ['ci', 'install', 'pack', 'publish', 'version']
   for (const [path, document] of documents) {
     for (const [, script, command = ''] of document.matchAll(/\bnpm (?:run ([\w:]+)|(\w+))/g)) {
       if (!BUILT_IN.includes(command)) t.ok(scripts[script ?? command], `${path}: npm ${script ?? command}`)
@@ -34,7 +35,7 @@ t.test('every command of npm exists', async t => {
 })
 
 t.test('the table of settings is that of the code', async t => {
-  const document = textOf('README.md')
+  const document = textOf('lib/config/README.md')
   const rows = new Map(tableOf(document, 'Variable').map(([variable = '', option, values, standard, meaning]) => [variable, { option, values, standard, meaning }]))
   t.strictSame([...rows.keys()], settings.map(([variable]) => `\`${variable}\``))
   for (const [variable, setting] of settings) {
@@ -67,13 +68,13 @@ t.test('the error codes are those of the code, with their statuses', async t => 
 })
 
 t.test('the classes of failure are those of the code, with their sentences and levels', async t => {
-  const rows = tableOf(textOf('README.md'), 'Class').map(([name, , sentence, level]) => [name, sentence, level])
+  const rows = tableOf(textOf('lib/texts/README.md'), 'Class').map(([name, , sentence, level]) => [name, sentence, level])
   t.strictSame(rows, FAILURE_CLASSES.map(name => [`\`${name}\``, texts.failures[name], FAILURE_LEVELS[name]]))
 })
 
 t.test('every sentence of the bot is named', async t => {
-  const document = textOf('README.md')
-  for (const name of Object.keys(texts)) t.match(document, new RegExp(`\`${name}\`|^ +${name}: `, 'm'), `${name} is named`)
+  const named = tableOf(textOf('lib/texts/README.md'), 'Name').flatMap(([cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  t.strictSame(named.sort(), Object.keys(texts).sort())
 })
 
 t.test('every variable and code that is named exists', async t => {
@@ -85,13 +86,68 @@ t.test('every variable and code that is named exists', async t => {
 })
 
 t.test('every link leads somewhere', async t => {
-  for (const [path, document] of documents) {
+  for (const [path, document] of [...documents, [CHINESE, read(CHINESE)] as const]) {
     for (const [, target = ''] of withoutFences(document).matchAll(/\]\(([^)]+)\)/g)) {
       if (/^https:/.test(target)) continue
       const [file = '', anchor] = target.split('#')
       const linked = file === '' ? path : posix.join(posix.dirname(path), file)
       t.ok(existsSync(new URL(linked, ROOT)), `${path}: ${target}`)
       if (anchor !== undefined) t.ok(anchorsOf(read(linked)).includes(`#${anchor}`), `${path}: ${target}`)
+    }
+  }
+})
+
+t.test('a document number is a link the first time that it stands in a file', async t => {
+  for (const [path, document] of documents) {
+    const numbers = new Set([...document.matchAll(/\bdocuments? (\d{5,6})\b/g)].map(([, number = '']) => number))
+    for (const number of numbers) {
+      const first = document.slice(0, document.search(new RegExp(`\\b${number}\\b`)) + 80)
+      t.ok(first.includes(`](https://developer.work.weixin.qq.com/document/path/${number})`), `${path}: ${number}`)
+    }
+  }
+})
+
+t.test('the README can be read in a sitting', async t => {
+  for (const path of ['README.md', CHINESE]) t.ok(read(path).split('\n').length <= 301, path)
+})
+
+t.test('the Chinese README says the same: its sections, tables, links and samples', async t => {
+  const outline = (path: string) => {
+    const document = read(path)
+    const prose = withoutFences(document)
+    return {
+      headings: [...prose.matchAll(/^(#+) /gm)].map(([, level]) => level),
+      tables: [...prose.matchAll(/^\|.*\|$/gm)].map(([row]) => row.split('|').length),
+      lists: [...prose.matchAll(/^(?:\d\.|-) /gm)].length,
+      names: [...new Set(prose.match(/\b(?:WECOM|STREAM|OPENAI|REDIS)_[A-Z_]+\b/g))].sort(),
+      links: [...prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target).filter(target => target !== 'README.md' && target !== CHINESE).sort(),
+      samples: fencesOf(document).map(({ language, code }) => [language, language === 'mermaid' ? code.split('\n').length : code.replace(/ *(?:\/\/|#) .*$/gm, '')])
+    }
+  }
+  t.strictSame(outline(CHINESE), outline('README.md'))
+  t.ok(read('README.md').includes(`](${CHINESE})`) && read(CHINESE).includes('](README.md)'), 'each leads to the other')
+})
+
+t.test('each room has a page that says what it may import and which files are public', async t => {
+  const ROOMS = readdirSync(new URL('lib/', ROOT))
+  for (const room of ROOMS) {
+    const page = textOf(`lib/${room}/README.md`)
+    t.ok(page.startsWith(`# ${room}: `), `lib/${room}/README.md is there`)
+    const forbidden = rules.forbidden.find(({ name }) => name.startsWith(`${room}-imports`))?.to
+    const allowed = ROOMS.filter(other => other !== room && !new RegExp(forbidden?.path ?? '^').test(`lib/${other}/`))
+    const said = /^- \*\*May import:\*\* (.*)$/m.exec(page)?.[1] ?? ''
+    const named = said.startsWith('every other room') ? ROOMS.filter(other => other !== room) : [...said.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)
+    t.strictSame(named.sort(), allowed.sort(), `lib/${room} may import what its page says`)
+    for (const part of ['**Public files:**', '**The decision that explains the rest:**']) t.ok(page.includes(part), `lib/${room}: ${part}`)
+  }
+})
+
+t.test('every file that a page of a room names is there', async t => {
+  for (const [path, document] of documents) {
+    if (!path.startsWith('lib/')) continue
+    for (const [, name = ''] of document.matchAll(/`([\w./-]+\.ts)`/g)) {
+      const places = [posix.join(posix.dirname(path), name), name]
+      t.ok(places.some(place => existsSync(new URL(place, ROOT))), `${path}: ${name}`)
     }
   }
 })
