@@ -11,10 +11,13 @@ export class OutboundError extends Error {
   readonly reason: OutboundFailure
   /** Whether the host may have got the request. */
   readonly sent: boolean
+  /** Whether the same request may fare better in a moment: the host was busy, or the connection broke. */
+  readonly transient: boolean
 
-  constructor (reason: OutboundFailure, message: string, sent = false) {
+  constructor (reason: OutboundFailure, message: string, { sent = false, transient = false } = {}) {
     super(message)
     this.reason = reason
     this.sent = sent
+    this.transient = transient
   }
 }

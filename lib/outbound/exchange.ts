@@ -41,7 +41,7 @@ export function exchange (target: Target, request: OutboundRequest, options: Exc
   let sent = false
   const onSent = (): void => { sent = true }
   const leave = (): void => end.abort(signal.reason)
-  const cancel = clock.setTimeout(() => end.abort(new OutboundError('TIMEOUT', 'it took too long', sent)), timeoutMs)
+  const cancel = clock.setTimeout(() => end.abort(new OutboundError('TIMEOUT', 'it took too long', { sent, transient: true })), timeoutMs)
   signal.addEventListener('abort', leave, { once: true })
   // An agent of our own heeds no proxy of the environment, and closing it closes the socket in whatever state. Without a session to
   // resume, the name in the certificate is checked each time.
@@ -79,22 +79,25 @@ function answerTo (request: ClientRequest, body: Buffer | undefined): Promise<In
     request.on('response', resolve)
     request.on('error', reject)
     // The only sign of a host that answers with a change of protocol.
-    request.on('close', () => reject(new OutboundError('BROKEN', 'its host closed the connection')))
+    request.on('close', () => reject(new OutboundError('BROKEN', 'its host closed the connection', { transient: true })))
     request.end(body)
   })
 }
 
 function checkHead ({ statusCode = 0, headers }: IncomingMessage, limit: number): void {
   if (statusCode >= 300 && statusCode < 400) throw new OutboundError('REFUSED', 'its host leads elsewhere')
-  if (statusCode !== 200) throw new OutboundError('BROKEN', `its host answered with status ${statusCode}`)
+  if (statusCode !== 200) throw new OutboundError('BROKEN', `its host answered with status ${statusCode}`, { transient: statusCode === 429 || statusCode >= 500 })
   // A few bytes could become gigabytes.
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new OutboundError('REFUSED', 'it is compressed')
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge()
 }
 
+/** A certificate that is not the host's, or bytes that are no HTTP, are no better the next time; nor is a host that refuses. */
+const BROKEN_CONNECTIONS = new Set<unknown>(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN'])
+
 /** Errors of the network name the host, its certificate or its address; the code is enough. */
 function asOutboundError (error: unknown, { name }: OutboundRequest, sent: boolean): OutboundError {
-  if (error instanceof OutboundError) return new OutboundError(error.reason, error.message, sent)
+  if (error instanceof OutboundError) return new OutboundError(error.reason, error.message, { sent, transient: error.transient })
   const { code } = error as NodeJS.ErrnoException
-  return new OutboundError('BROKEN', `the ${name} failed (${code ?? 'no code'})`, sent)
+  return new OutboundError('BROKEN', `the ${name} failed (${code ?? 'no code'})`, { sent, transient: BROKEN_CONNECTIONS.has(code) })
 }

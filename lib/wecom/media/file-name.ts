@@ -37,7 +37,9 @@ function readExtended (value = ''): string {
 
 function readPlain (value = ''): string {
   // Percent signs are none of this form's, but WeCom's own clients decode them here too.
-  return decode(bytesOf(value), 'utf-8') ?? decode(Buffer.from(value, 'latin1'), 'utf-8') ?? value
+  const bytes = Buffer.from(value, 'latin1')
+  // Older Windows clients name files in GBK, of which GB18030 is the superset that stands in the WHATWG list.
+  return decode(bytesOf(value), 'utf-8') ?? decode(bytes, 'utf-8') ?? decode(bytes, 'gb18030') ?? value
 }
 
 // Node reads the bytes of a header as latin1, which turns back into the same bytes.

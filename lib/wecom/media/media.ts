@@ -1,7 +1,11 @@
 import { OutboundError } from '../../outbound/error.ts'
+import type { OutboundAnswer } from '../../outbound/exchange.ts'
 import { checkCount, createOutbound } from '../../outbound/outbound.ts'
 import type { OutboundOptions } from '../../outbound/outbound.ts'
 import { tooLarge } from '../../outbound/read-bytes.ts'
+import type { Target } from '../../outbound/target.ts'
+import { systemClock } from '../../util/clock.ts'
+import { sleep } from '../../util/sleep.ts'
 import { decryptMedia, MAX_PADDING_BYTES, readMediaKey } from './cipher.ts'
 import { MediaError } from './error.ts'
 import { fileNameOf } from './file-name.ts'
@@ -26,7 +30,14 @@ export interface MediaRequest {
   url: string
   /** Texts of keys, to be tried in this order: the file's own first, then the bot's. */
   keys: readonly string[]
+  /** Of the decrypted file, if that is less than the fetcher takes. */
+  maxBytes?: number
 }
+
+/** A URL is valid for five minutes (document 100719): what is begun later than this is not worth it. */
+const LAST_TRY_MS = 4 * 60_000
+/** Between one try and the next. */
+const RETRY_DELAYS_MS = [500, 2000]
 
 export interface Media {
   data: Buffer
@@ -47,17 +58,34 @@ export type MediaFetcher = (request: MediaRequest, signal: AbortSignal) => Promi
 export function createMediaFetcher ({ maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...options }: MediaFetcherOptions = {}): MediaFetcher {
   const outbound = createOutbound(options, { allowedHosts: DEFAULT_MEDIA_HOSTS, timeoutMs: DEFAULT_MEDIA_TIMEOUT_MS })
   checkCount('maxBytes', maxBytes)
-  const download = { name: 'download', method: 'GET', headers: { accept: '*/*' }, limit: maxBytes + MAX_PADDING_BYTES } as const
+  const { clock = systemClock } = options
+  const download = { name: 'download', method: 'GET', headers: { accept: '*/*' } } as const
 
-  const fetchMedia: MediaFetcher = async ({ url, keys }, signal) => {
+  /** A busy host, a reset or a time-out costs another try: three in all. */
+  async function get (target: Target, limit: number, signal: AbortSignal): Promise<OutboundAnswer> {
+    const startedAt = clock.now()
+    for (const delayMs of RETRY_DELAYS_MS) {
+      try {
+        return await outbound.exchange(target, { ...download, limit }, signal)
+      } catch (error) {
+        const isWorthwhile = error instanceof OutboundError && error.transient && clock.now() + delayMs - startedAt < LAST_TRY_MS
+        if (!isWorthwhile) throw error
+        await sleep(clock, delayMs, signal)
+      }
+    }
+    return await outbound.exchange(target, { ...download, limit }, signal)
+  }
+
+  const fetchMedia: MediaFetcher = async ({ url, keys, maxBytes: granted = maxBytes }, signal) => {
     signal.throwIfAborted()
     const target = outbound.target(url)
     const readable = keys.map(readMediaKey).filter(key => key !== undefined)
     if (readable.length === 0) throw new MediaError('UNDECRYPTABLE', 'there is no key for it')
 
-    const { headers, body: encrypted } = await outbound.exchange(target, download, signal)
+    const limit = Math.min(granted, maxBytes)
+    const { headers, body: encrypted } = await get(target, limit + MAX_PADDING_BYTES, signal)
     const data = decryptWith(readable, encrypted)
-    if (data.length > maxBytes) throw tooLarge()
+    if (data.length > limit) throw tooLarge()
     const name = fileNameOf(headers['content-disposition'])
     return { data, type: typeOf(data), ...(name !== undefined && { name }) }
   }

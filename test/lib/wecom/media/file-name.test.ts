@@ -46,6 +46,7 @@ const HEADERS: Array<[header: string | undefined, name: string | undefined]> = [
   [sent('attachment; filename="报告 🎉.pdf"'), '报告 🎉.pdf'],
   [sent('attachment; filename=报告.pdf'), '报告.pdf'],
   ['attachment; filename="caf\xe9.pdf"', 'café.pdf'],
+  ['attachment; filename="\xb1\xa8\xb8\xe6.pdf"', '报告.pdf'],
   ['attachment; filename="%E6%8A%A5%E5%91%8A.pdf"', '报告.pdf'],
   ['attachment; filename="100% sure.pdf"', '100% sure.pdf'],
   ['attachment; filename="at%FF.pdf"', 'at%FF.pdf']
