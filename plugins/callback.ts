@@ -8,8 +8,11 @@ import type { CommandOptions } from '../lib/bot/commands.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { EventHooks } from '../lib/bot/event-hooks.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
-import type { CallbackConfig, ConfigReading, Env } from '../lib/config/config.ts'
-import { callbackFurtherOptions, callbackSettings } from '../lib/config/settings.ts'
+import type { ConfigReading } from '../lib/config/config.ts'
+import type { Env } from '../lib/config/environment.ts'
+import { callbackExtraOptions } from '../lib/config/extra-options.ts'
+import { callbackSettings } from '../lib/config/settings.ts'
+import type { CallbackConfig } from '../lib/config/settings.ts'
 import { createActiveReply } from '../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/replies/active-reply.ts'
 import type { Source } from '../lib/sources/source.ts'
@@ -85,7 +88,7 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   welcomeText?: string
   /** The words of the commands in the chat, and commands of yours. */
   commands?: CommandOptions
-  /** How the files of users are fetched. `WECOM_MEDIA_MAX_BYTES` and its like. */
+  /** How the files of users are fetched. `WECOM_MEDIA_*`. */
   media?: Omit<MediaFetcherOptions, 'clock'>
   /** How the `response_url` of a message is called. */
   activeReply?: Omit<ActiveReplyOptions, 'clock'>
@@ -112,7 +115,7 @@ const MAX_DOWNLOADS = 8
 
 /** The settings of this half with all their faults. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
-  readConfig<CallbackConfig>(callbackSettings, { options, env, furtherOptions: callbackFurtherOptions }, () => textFaults(options.texts))
+  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, () => textFaults(options.texts))
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)

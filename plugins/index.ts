@@ -5,9 +5,11 @@ import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../li
 import type { CommandOptions, HostCommand } from '../lib/bot/commands.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { CardEvent, EnterChatEvent, EventContext, EventHooks, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions } from '../lib/bot/event-hooks.ts'
-import { readEnvironment } from '../lib/config/config.ts'
-import type { Env } from '../lib/config/config.ts'
-import { callbackSettings } from '../lib/config/settings.ts'
+import { readEnvironment } from '../lib/config/environment.ts'
+import type { Env } from '../lib/config/environment.ts'
+import { callbackExtraOptions, fastifyOptions, streamsExtraOptions } from '../lib/config/extra-options.ts'
+import { topNames } from '../lib/config/options.ts'
+import { callbackSettings, streamsSettings } from '../lib/config/settings.ts'
 import type { SourceOptions } from '../lib/config/sources.ts'
 import type { StreamFailure, StreamState } from '../lib/replies/state-view.ts'
 import { createMockSource } from '../lib/sources/mock.ts'
@@ -40,20 +42,20 @@ export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackP
   env?: Env
 }
 
+const callbackNames = topNames([...Object.values(callbackSettings), ...callbackExtraOptions])
+const streamsNames = topNames([...Object.values(streamsSettings), ...streamsExtraOptions])
+const fastifyNames = topNames(fastifyOptions)
 const SHARED_OPTIONS = new Set(['texts', 'clock', 'language'])
-const CALLBACK_OPTIONS = new Set([
-  ...Object.values(callbackSettings).map(({ option }) => option.split('.')[0] as string).filter(option => !SHARED_OPTIONS.has(option)),
-  'activeReply', 'commands', 'onMessage', 'onFinish', 'onEnterChat', 'onCardEvent', 'onFeedback', 'prefix', 'logLevel', 'logSerializers'
-])
+const isCallbackOption = (name: string): boolean => fastifyNames.has(name) || (callbackNames.has(name) && !streamsNames.has(name))
 
 const pick = (options: object, belongs: (name: string) => boolean): object =>
   Object.fromEntries(Object.entries(options).filter(([name]) => belongs(name)))
 
 async function wecomStream (fastify: FastifyInstance, options: WecomStreamOptions): Promise<void> {
   const env = options.env ?? readEnvironment()
-  const callbackOptions = pick(options, name => CALLBACK_OPTIONS.has(name))
+  const callbackOptions = pick(options, isCallbackOption)
   // What both halves take is looked at once, and what neither knows: the streams refuse it.
-  const streamsOptions = pick(options, name => !CALLBACK_OPTIONS.has(name))
+  const streamsOptions = pick(options, name => !isCallbackOption(name))
   const faults = [...readCallbackConfig(callbackOptions, env).faults, ...readStreamsConfig(streamsOptions, env).faults]
   if (faults.length > 0) throw new ConfigError(faults)
   await fastify.register(streams, { ...streamsOptions, env })

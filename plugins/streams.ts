@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { configOf, readConfig } from '../lib/config/config.ts'
-import type { ConfigReading, Env, StreamsConfig } from '../lib/config/config.ts'
-import { streamsFurtherOptions, streamsSettings } from '../lib/config/settings.ts'
+import type { ConfigReading } from '../lib/config/config.ts'
+import type { Env } from '../lib/config/environment.ts'
+import { streamsExtraOptions } from '../lib/config/extra-options.ts'
+import { streamsSettings } from '../lib/config/settings.ts'
+import type { StreamsConfig } from '../lib/config/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/config/sources.ts'
 import type { SourceOptions } from '../lib/config/sources.ts'
 import type { BotStores } from '../lib/config/stores.ts'
@@ -60,7 +63,7 @@ export interface StreamsPluginOptions extends SourceOptions {
   }
   /** What becomes of a stream whose process has died: its turn is run again, or it ends. `STREAM_ON_OWNER_LOST`. */
   onOwnerLost?: 'restart' | 'finish'
-  /** What is remembered of a conversation. `turns: 0` switches it off. `STREAM_HISTORY_TURNS` and its like. */
+  /** What is remembered of a conversation. `turns: 0` switches it off. `STREAM_HISTORY_*`. */
   history?: Partial<HistoryLimits>
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
@@ -114,8 +117,8 @@ declare module 'fastify' {
 
 /** The settings of this half with all their faults. */
 export const readStreamsConfig = (options: StreamsPluginOptions, env: Env): ConfigReading<StreamsConfig> =>
-  readConfig<StreamsConfig>(streamsSettings, { options: namedSource(options), env, furtherOptions: streamsFurtherOptions }, given =>
-    [...sourceFaults(options, given), ...textFaults(options.texts)])
+  readConfig(streamsSettings, { options: namedSource(options), env, extraOptions: streamsExtraOptions }, input =>
+    [...sourceFaults(options, input), ...textFaults(options.texts)])
 
 // A source that is a function is no setting.
 const namedSource = (options: StreamsPluginOptions): object =>

@@ -1,4 +1,4 @@
-import type { Env } from '../config/config.ts'
+import type { Env } from '../config/environment.ts'
 import type { TranscriptFrame } from '../simulator/conversation.ts'
 import { createSimulator } from '../simulator/simulator.ts'
 import { createBotServer } from './server.ts'

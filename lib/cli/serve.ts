@@ -1,4 +1,4 @@
-import type { Env } from '../config/config.ts'
+import type { Env } from '../config/environment.ts'
 import { createEnvelope } from '../wecom/envelope.ts'
 import { createBotServer } from './server.ts'
 import type { BotServer } from './server.ts'

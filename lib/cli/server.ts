@@ -5,11 +5,11 @@ import { readCallbackConfig } from '../../plugins/callback.ts'
 import wecomStream from '../../plugins/index.ts'
 import { readStreamsConfig } from '../../plugins/streams.ts'
 import { readConfig } from '../config/config.ts'
-import type { Env } from '../config/config.ts'
+import type { Env } from '../config/environment.ts'
+import { serverSettings } from '../config/settings.ts'
+import type { ServerConfig } from '../config/settings.ts'
 import { chosenName } from '../config/sources.ts'
 import { ConfigError } from '../util/errors.ts'
-import { serverSettings } from './settings.ts'
-import type { ServerConfig } from './settings.ts'
 
 export interface BotServer {
   app: FastifyInstance
@@ -28,7 +28,7 @@ const SLOW_CLIENT_MS = 10_000
 export async function createBotServer (env: Env): Promise<BotServer> {
   const throwAway = env['WECOM_TOKEN'] === undefined && env['WECOM_ENCODING_AES_KEY'] === undefined
   const all = throwAway ? { ...env, ...throwAwayCredentials() } : env
-  const server = readConfig<ServerConfig>(serverSettings, { options: {}, env: all, furtherOptions: [] })
+  const server = readConfig(serverSettings, { options: {}, env: all, extraOptions: [] })
   const callback = readCallbackConfig({}, all)
   const streams = readStreamsConfig({}, all)
   const faults = [...server.faults, ...callback.faults, ...streams.faults]

@@ -1,4 +1,4 @@
-import { readEnvironment } from '../config/config.ts'
+import { readEnvironment } from '../config/environment.ts'
 import { fail } from './fail.ts'
 import { serve } from './serve.ts'
 

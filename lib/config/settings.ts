@@ -1,236 +1,173 @@
-import { FAILURE_CLASSES } from '../util/errors.ts'
-import { isObject } from '../util/objects.ts'
+import {
+  API_KEY_WORDS, BASE_URL_WORDS, DEFAULT_MODEL, isApiKey, isBaseURL, MAX_TOKENS_FIELDS, OPENAI_NUMBERS, SYSTEM_ROLES
+} from '../sources/openai/options.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
+import { DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../wecom/media/media.ts'
+import { bytes, choice, flag, fraction, list, ms, number, requiredText, text } from './setting.ts'
+import type { ConfigOf, Setting } from './setting.ts'
 
-/** One variable of the environment, with the option of `register` that overrides it. */
-export interface Setting {
-  /** The path of the option, as in `openai.model`. */
-  option: string
-  /** JSON schema of the value. */
-  schema: Record<string, unknown>
-  /** Completes the sentence "expected …". */
-  expected: string
-  /** Makes what the schema describes of a value as it was given. */
-  parse?: (value: unknown) => unknown
-  /** What the schema cannot say, of the value as it was given. */
-  check?: (value: unknown) => boolean
-  /** Refused where it is unset. */
-  required?: true
-  /** The value may be told in an error. Everything else might hold a secret. */
-  telling?: true
-}
+// A new setting is one entry here: the types of the config, the checks, the reference and `.env.example` follow from it.
 
-/** An option that no variable stands for, because it holds what no text can. */
-export interface FurtherOption {
-  /** Its path, as in `openai.fetch`. */
-  option: string
-  /** Completes the sentence "expected …". */
-  expected: string
-  check: (value: unknown) => boolean
-}
+const bot = {
+  WECOM_TOKEN: requiredText('token', '`Token` of the bot in the admin console', { expected: 'the Token of the bot in the WeCom admin console' }),
+  WECOM_ENCODING_AES_KEY: requiredText('encodingAESKey', '`EncodingAESKey` of the bot: 43 characters of base64', {
+    expected: 'the EncodingAESKey of the bot: 43 characters of the base64 alphabet',
+    check: value => isEncodingAESKey(String(value))
+  }),
+  WECOM_RECEIVE_ID: text('receiveId', 'Leave it unset for a bot that your company made itself', { default: '' }),
+  WECOM_CALLBACK_PATH: text('path', 'Path of the route, behind the `prefix` of `register` if there is one', {
+    default: '/wecom/callback',
+    expected: 'a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards',
+    check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
+    printable: true
+  }),
+  WECOM_BOT_NAME: text('botName', 'Display name of the bot; its mention is taken off what is said in groups', { default: '' }),
+  WECOM_TIMESTAMP_WINDOW_MS: ms('timestampWindowMs', 'How old or early the timestamp of a callback may be', { min: 1000, default: 300_000 }),
+  WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 'Largest callback body', { min: 1024, default: 256 * 1024 })
+} satisfies Record<string, Setting>
 
-// The longest delay that a timer of Node takes.
-const MAX_MS = 2 ** 31 - 1
+const sources = {
+  STREAM_SOURCE: text('source', '`mock`, `openai` or a name of yours. Unset: `openai` if a key is set, else `mock`'),
+  MOCK_CHUNK_DELAY_MS: ms('mock.chunkDelayMs', 'Pause of the mock before each chunk', { min: 0, default: 500 }),
+  OPENAI_API_KEY: text('openai.apiKey', 'Key of OpenAI, or of a compatible server', { expected: API_KEY_WORDS, check: isApiKey }),
+  OPENAI_BASE_URL: text('openai.baseURL', 'Address of a compatible server, with its version path; unset is OpenAI', {
+    expected: BASE_URL_WORDS,
+    check: isBaseURL
+  }),
+  OPENAI_MODEL: text('openai.model', 'Model to ask', { default: DEFAULT_MODEL }),
+  OPENAI_SYSTEM_PROMPT: text('openai.systemPrompt', 'Put before each question'),
+  OPENAI_SYSTEM_ROLE: choice('openai.systemRole', 'Role of the system prompt; compatible servers know `system`', SYSTEM_ROLES),
+  OPENAI_MAX_TOKENS: number('openai.maxTokens', 'Token limit of an answer; unset sends no limit', OPENAI_NUMBERS.maxTokens),
+  OPENAI_MAX_TOKENS_FIELD: choice('openai.maxTokensField', 'Name of that field in the request', MAX_TOKENS_FIELDS),
+  OPENAI_TEMPERATURE: fraction('openai.temperature', 'Unset sends none: reasoning models refuse it', OPENAI_NUMBERS.temperature),
+  OPENAI_INCLUDE_USAGE: flag('openai.includeUsage', 'Asks for token counts; `false` for servers that refuse `stream_options`', true),
+  OPENAI_ALLOW_MISSING_FINISH: flag(
+    'openai.allowMissingFinish', 'Takes an end without a finish reason for success; a cut answer then looks whole', false
+  ),
+  OPENAI_MAX_RETRIES: number('openai.maxRetries', 'Retries before the first chunk; never after it', OPENAI_NUMBERS.maxRetries),
+  OPENAI_REQUEST_TIMEOUT_MS: ms('openai.requestTimeoutMs', 'Until the response headers of one attempt', OPENAI_NUMBERS.requestTimeoutMs),
+  OPENAI_MAX_CONCURRENCY: number(
+    'openai.maxConcurrency', 'Requests at once; more wait, and their first-token clock stands still. Unset: no limit', OPENAI_NUMBERS.maxConcurrency
+  ),
+  OPENAI_PDF_AS_FILE: flag('openai.pdfAsFile', 'Sends PDF files as they are, for servers that read them', false),
+  OPENAI_MAX_FILE_TEXT_BYTES: bytes(
+    'openai.maxFileTextBytes', 'Text of the files of one question; with `0` a model is told of files, and reads nothing of them', OPENAI_NUMBERS.maxFileTextBytes
+  ),
+  OPENAI_MAX_RESPONSE_BYTES: bytes('openai.maxResponseBytes', 'Largest response, in bytes on the wire', OPENAI_NUMBERS.maxResponseBytes)
+} satisfies Record<string, Setting>
 
-function number (unit: string, option: string, { min = 1, max, ...schema }: { min?: number, max: number, default?: number }): Setting {
-  return {
-    option,
-    schema: { type: 'integer', minimum: min, maximum: max, ...schema },
-    expected: `a whole number${unit} from ${min} to ${max}`,
-    // Ajv takes Infinity for an integer within any bounds.
-    check: value => Number.isSafeInteger(Number(value)),
-    telling: true
-  }
-}
+const streams = {
+  STREAM_DEADLINE_MS: ms(
+    'deadlineMs',
+    'From the message to the forced end of its bubble, and of its answer if nothing can be ' +
+      '[delivered late](../replies/README.md#long-and-late-answers); WeCom stops asking after 360000',
+    { default: 330_000 }
+  ),
+  // A response_url is valid for an hour (document 101138).
+  STREAM_LATE_DEADLINE_MS: ms(
+    'lateDeadlineMs', 'From the message to the forced end of an answer that outlives its bubble; a value not above `STREAM_DEADLINE_MS` ends every answer with its bubble',
+    { min: 0, max: 59 * 60_000, default: 30 * 60_000 }
+  ),
+  STREAM_FIRST_TOKEN_TIMEOUT_MS: ms('firstTokenTimeoutMs', 'How long a source may take to its first piece; thinking counts', { default: 60_000 }),
+  STREAM_IDLE_TIMEOUT_MS: ms('idleTimeoutMs', 'How long a source may be silent after that', { default: 45_000 }),
+  STREAM_SHUTDOWN_GRACE_MS: ms('shutdownGraceMs', 'How long running answers are waited for at shutdown', { min: 0, default: 10_000 }),
+  STREAM_RETENTION_MS: ms('retentionMs', 'How long a finished answer stays readable', { default: 15 * 60_000 }),
+  STREAM_MAX_RUNNING: number('maxRunning', 'Sources at work at once', { default: 500 }),
+  STREAM_MAX_QUEUED: number(
+    'maxQueued', 'Messages that may wait for one to end; beyond that users are told that the bot is busy', { min: 0, default: 500 }
+  ),
+  STREAM_MAX_FINISHED: number('maxFinished', 'Finished answers that are kept; the oldest go first', { default: 20_000 }),
+  STREAM_MAX_FINISHED_BYTES: bytes('maxFinishedBytes', 'Text that they may hold together', { default: 256 * 1024 * 1024 }),
+  STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 'Text of one answer; a source that goes on is stopped', { default: 1024 * 1024 })
+} satisfies Record<string, Setting>
 
-const ms = (option: string, value: number, bounds: { min?: number, max?: number } = {}): Setting =>
-  number(' of milliseconds', option, { default: value, max: MAX_MS, ...bounds })
+const replicas = {
+  REDIS_URL: text('redis.url', 'Redis or Valkey for [several replicas](../stores/redis/README.md): `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS', {
+    expected: 'the address of a Redis or Valkey server: redis://[user:password@]host[:port][/database], or rediss:// with TLS',
+    check: value => /^rediss?:\/\/[^/?#]/.test(String(value)) && URL.canParse(String(value))
+  }),
+  REDIS_PREFIX: text('redis.prefix', 'What all keys begin with; without braces', {
+    default: 'wecom:',
+    expected: 'what all keys begin with, without braces',
+    check: value => !/[{}]/.test(String(value)),
+    printable: true
+  }),
+  REDIS_COMMAND_TIMEOUT_MS: ms('redis.commandTimeoutMs', 'How long a command may take', { default: 300 }),
+  STREAM_ON_OWNER_LOST: choice(
+    'onOwnerLost', 'What becomes of an answer whose replica has died: it is begun anew, or ends with a notice', ['restart', 'finish']
+  )
+} satisfies Record<string, Setting>
 
-const bytes = (option: string, value: number, min = 1): Setting =>
-  number(' of bytes', option, { default: value, min, max: Number.MAX_SAFE_INTEGER })
+const replies = {
+  // WeCom gives up on an answer after 5 s; no grace may come near it.
+  STREAM_FIRST_REPLY_GRACE_MS: ms('firstReplyGraceMs', 'How long the first answer waits for the stream to end; `0` answers at once', {
+    min: 0, max: 3000, default: 200
+  }),
+  STREAM_REASONING: choice('reasoning', 'What becomes of the [reasoning](../replies/README.md#reasoning) of a model', ['hide', 'show', 'placeholder']),
+  WECOM_CONVERSATION_SCOPE: choice('conversationScope', 'Whose [conversation](../bot/README.md#conversations) a message of a group belongs to', ['member', 'chat', 'none']),
+  WECOM_PARALLEL_TURNS: flag('parallelTurns', 'Answers the messages of a conversation side by side', false),
+  WECOM_WELCOME_TEXT: text('welcomeText', 'Said to whoever opens the chat, if no [hook](../bot/README.md#events) says something else', { default: '' })
+} satisfies Record<string, Setting>
 
-const count = (option: string, value?: number, min = 1): Setting =>
-  number('', option, { min, max: 1_000_000, ...(value !== undefined && { default: value }) })
+const language = {
+  WECOM_LANGUAGE: choice('language', 'Language of the [sentences of the bot](../texts/README.md#sentences), and of what a model is told about files', ['zh-CN', 'en'])
+} satisfies Record<string, Setting>
 
-const text = (option: string, value?: string, expected = 'text'): Setting =>
-  ({ option, schema: { type: 'string', ...(value !== undefined && { default: value }) }, expected })
+const history = {
+  STREAM_HISTORY_TURNS: number('history.turns', 'Turns of a conversation that are remembered; `0` remembers nothing', {
+    min: 0, max: 1000, default: 10
+  }),
+  STREAM_HISTORY_BYTES: bytes('history.bytes', 'Text of a conversation that is remembered', { default: 32 * 1024 }),
+  STREAM_HISTORY_IDLE_MS: ms('history.idleMs', 'After this silence a conversation is forgotten', { default: 30 * 60_000 })
+} satisfies Record<string, Setting>
 
-const choice = (option: string, [value, ...others]: [string, ...string[]]): Setting =>
-  ({ option, schema: { type: 'string', enum: [value, ...others], default: value }, expected: [value, ...others].join(' or '), telling: true })
+const access = {
+  WECOM_ALLOW_USERS: list('access.allowUsers', 'Only these users [may talk](../bot/README.md#access-control-and-rate-limits) to the bot'),
+  WECOM_DENY_USERS: list('access.denyUsers', 'These may not, whatever the other list says'),
+  WECOM_ALLOW_CHATS: list('access.allowChats', 'Only in these groups; single chats are not concerned'),
+  WECOM_DENY_CHATS: list('access.denyChats', 'Not in these groups'),
+  WECOM_ALLOW_BOTS: list('access.allowBots', 'Only messages to these bots (`aibotid`)'),
+  WECOM_DENY_BOTS: list('access.denyBots', 'No messages to these bots'),
+  WECOM_USER_MESSAGES_PER_MINUTE: number('access.messagesPerMinute', 'Questions of each user in a minute; `0` is no limit', { min: 0, default: 0 }),
+  WECOM_USER_MAX_RUNNING: number(
+    'access.maxRunning', 'Questions of each user that may be open at once, the waiting ones included; `0` is no limit', { min: 0, default: 0 }
+  )
+} satisfies Record<string, Setting>
 
-const flag = (option: string, value: boolean): Setting =>
-  ({ option, schema: { type: 'boolean', default: value }, expected: 'true or false', telling: true })
+const media = {
+  WECOM_MEDIA_MAX_BYTES: bytes('media.maxBytes', 'Largest [file](../bot/README.md#images-and-files) of a user that is fetched', { default: DEFAULT_MEDIA_MAX_BYTES }),
+  WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 'How long a download may take', { default: DEFAULT_MEDIA_TIMEOUT_MS }),
+  WECOM_MEDIA_ALLOW_PRIVATE: flag(
+    'media.allowPrivateAddresses',
+    'Lets the allowed hosts have addresses that are not public: `true` inside Tencent Cloud and in private deployments of WeCom', false
+  )
+} satisfies Record<string, Setting>
 
-// A Chinese keyboard gives a wide comma, which stands in no id of WeCom's: a deny list must not miss because of it.
-const itemsIn = (text: string): string[] => text.split(/[,，]/).map(item => item.trim()).filter(item => item !== '')
-
-/** Ids, as a list or as a text with commas between them. */
-const list = (option: string): Setting => ({
-  option,
-  schema: { type: 'array', default: [] },
-  expected: 'ids, separated by commas',
-  parse: value => typeof value === 'string' ? itemsIn(value) : value,
-  // A text without an id is no empty list: whoever wrote it meant to let in somebody.
-  check: value => typeof value === 'string' ? itemsIn(value).length > 0 : Array.isArray(value) && value.every(item => typeof item === 'string' && item.trim() !== '')
-})
-
-/** Without what would end up in a log, or come between the address and a path that is appended. */
-function isPlainWebAddress (value: unknown): boolean {
-  const address = String(value)
-  if (!/^https?:[^\s?#]+$/i.test(address) || !URL.canParse(address)) return false
-  const { username, password } = new URL(address)
-  return username === '' && password === ''
-}
+/** What only the server of `npm start` reads; the plugin knows none of it, and there is no such option. */
+export const serverSettings = {
+  HOST: text('host', 'Address to listen on', { default: '127.0.0.1', expected: 'an address to listen on', printable: true }),
+  PORT: { ...number('port', 'Port to listen on; `0` is any free one', { min: 0, max: 65535, default: 3000 }), expected: 'a whole number from 0 (any free port) to 65535' },
+  LOG_LEVEL: choice('logLevel', 'Least level that is logged', ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'])
+} satisfies Record<string, Setting>
 
 /** What the callback plugin needs. */
-export const callbackSettings = {
-  WECOM_TOKEN: { ...text('token', undefined, 'the Token of the bot in the WeCom admin console'), required: true },
-  WECOM_ENCODING_AES_KEY: {
-    ...text('encodingAESKey', undefined, 'the EncodingAESKey of the bot: 43 characters of the base64 alphabet'),
-    check: value => isEncodingAESKey(String(value)),
-    required: true
-  },
-  WECOM_RECEIVE_ID: text('receiveId', ''),
-  WECOM_CALLBACK_PATH: {
-    ...text('path', '/wecom/callback', 'a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards'),
-    check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
-    telling: true
-  },
-  WECOM_BOT_NAME: text('botName', ''),
-  WECOM_TIMESTAMP_WINDOW_MS: ms('timestampWindowMs', 300_000, { min: 1000 }),
-  WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 256 * 1024, 1024),
-  // WeCom gives up on an answer after 5 s; no grace may come near it.
-  STREAM_FIRST_REPLY_GRACE_MS: ms('firstReplyGraceMs', 200, { min: 0, max: 3000 }),
-  STREAM_REASONING: choice('reasoning', ['hide', 'show', 'placeholder']),
-  WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
-  WECOM_CONVERSATION_SCOPE: choice('conversationScope', ['member', 'chat', 'none']),
-  WECOM_PARALLEL_TURNS: flag('parallelTurns', false),
-  WECOM_ALLOW_USERS: list('access.allowUsers'),
-  WECOM_DENY_USERS: list('access.denyUsers'),
-  WECOM_ALLOW_CHATS: list('access.allowChats'),
-  WECOM_DENY_CHATS: list('access.denyChats'),
-  WECOM_ALLOW_BOTS: list('access.allowBots'),
-  WECOM_DENY_BOTS: list('access.denyBots'),
-  WECOM_USER_MESSAGES_PER_MINUTE: count('access.messagesPerMinute', 0, 0),
-  WECOM_USER_MAX_RUNNING: count('access.maxRunning', 0, 0),
-  WECOM_WELCOME_TEXT: text('welcomeText', ''),
-  WECOM_MEDIA_MAX_BYTES: bytes('media.maxBytes', 20 * 1024 * 1024),
-  WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 60_000),
-  WECOM_MEDIA_ALLOW_PRIVATE: flag('media.allowPrivateAddresses', false)
-} satisfies Record<string, Setting>
+export const callbackSettings = { ...bot, ...replies, ...language, ...access, ...media }
 
-/** What the streams plugin and its sources need. */
-export const streamsSettings = {
-  STREAM_SOURCE: text('source'),
-  STREAM_DEADLINE_MS: ms('deadlineMs', 330_000),
-  // A response_url is valid for an hour (document 101138).
-  STREAM_LATE_DEADLINE_MS: ms('lateDeadlineMs', 30 * 60_000, { min: 0, max: 59 * 60_000 }),
-  STREAM_FIRST_TOKEN_TIMEOUT_MS: ms('firstTokenTimeoutMs', 60_000),
-  STREAM_IDLE_TIMEOUT_MS: ms('idleTimeoutMs', 45_000),
-  STREAM_SHUTDOWN_GRACE_MS: ms('shutdownGraceMs', 10_000, { min: 0 }),
-  STREAM_RETENTION_MS: ms('retentionMs', 15 * 60_000),
-  STREAM_MAX_RUNNING: count('maxRunning', 500),
-  STREAM_MAX_QUEUED: count('maxQueued', 500, 0),
-  STREAM_MAX_FINISHED: count('maxFinished', 20_000),
-  STREAM_MAX_FINISHED_BYTES: bytes('maxFinishedBytes', 256 * 1024 * 1024),
-  STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 1024 * 1024),
-  // The sentences of failures stand in stream states, too.
-  WECOM_LANGUAGE: choice('language', ['zh-CN', 'en']),
-  REDIS_URL: {
-    ...text('redis.url', undefined, 'the address of a Redis or Valkey server: redis://[user:password@]host[:port][/database], or rediss:// with TLS'),
-    check: value => /^rediss?:\/\/[^/?#]/.test(String(value)) && URL.canParse(String(value))
-  },
-  REDIS_PREFIX: { ...text('redis.prefix', 'wecom:', 'what all keys begin with, without braces'), check: value => !/[{}]/.test(String(value)), telling: true },
-  REDIS_COMMAND_TIMEOUT_MS: ms('redis.commandTimeoutMs', 300),
-  STREAM_ON_OWNER_LOST: choice('onOwnerLost', ['restart', 'finish']),
-  STREAM_HISTORY_TURNS: number('', 'history.turns', { default: 10, min: 0, max: 1000 }),
-  STREAM_HISTORY_BYTES: bytes('history.bytes', 32 * 1024),
-  STREAM_HISTORY_IDLE_MS: ms('history.idleMs', 30 * 60_000),
-  MOCK_CHUNK_DELAY_MS: ms('mock.chunkDelayMs', 500, { min: 0 }),
-  OPENAI_API_KEY: {
-    ...text('openai.apiKey', undefined, 'visible ASCII characters, without spaces or line breaks'),
-    check: value => /^[\x21-\x7e]+$/.test(String(value))
-  },
-  OPENAI_BASE_URL: {
-    ...text('openai.baseURL', undefined, 'an http or https URL without user name, password, query and fragment'),
-    check: isPlainWebAddress
-  },
-  OPENAI_MODEL: text('openai.model', 'gpt-5-mini'),
-  OPENAI_SYSTEM_PROMPT: text('openai.systemPrompt'),
-  OPENAI_SYSTEM_ROLE: choice('openai.systemRole', ['system', 'developer']),
-  OPENAI_MAX_TOKENS: count('openai.maxTokens'),
-  OPENAI_MAX_TOKENS_FIELD: choice('openai.maxTokensField', ['max_completion_tokens', 'max_tokens']),
-  OPENAI_TEMPERATURE: {
-    option: 'openai.temperature',
-    schema: { type: 'number', minimum: 0, maximum: 2 },
-    expected: 'a number from 0 to 2',
-    check: value => Number.isFinite(Number(value)),
-    telling: true
-  },
-  OPENAI_INCLUDE_USAGE: flag('openai.includeUsage', true),
-  OPENAI_ALLOW_MISSING_FINISH: flag('openai.allowMissingFinish', false),
-  OPENAI_MAX_RETRIES: number('', 'openai.maxRetries', { default: 2, min: 0, max: 10 }),
-  OPENAI_REQUEST_TIMEOUT_MS: ms('openai.requestTimeoutMs', 60_000),
-  OPENAI_MAX_CONCURRENCY: count('openai.maxConcurrency'),
-  OPENAI_PDF_AS_FILE: flag('openai.pdfAsFile', false),
-  OPENAI_MAX_FILE_TEXT_BYTES: bytes('openai.maxFileTextBytes', 100 * 1024),
-  OPENAI_MAX_RESPONSE_BYTES: bytes('openai.maxResponseBytes', 4 * 1024 * 1024, 1024)
-} satisfies Record<string, Setting>
+/** What the streams plugin and its sources need. The sentences of failures stand in stream states, hence the language. */
+export const streamsSettings = { ...sources, ...streams, ...replicas, ...language, ...history }
 
-const object = (option: string): FurtherOption => ({ option, expected: 'an object', check: isObject })
+export type CallbackConfig = ConfigOf<typeof callbackSettings>
+export type StreamsConfig = ConfigOf<typeof streamsSettings>
+export type ServerConfig = ConfigOf<typeof serverSettings>
 
-const callable = (option: string): FurtherOption => ({ option, expected: 'a function', check: value => typeof value === 'function' })
-
-const bool = (option: string): FurtherOption => ({ option, expected: 'true or false', check: value => typeof value === 'boolean' })
-
-/** How URLs of messages are followed. */
-const outboundOptions = (group: string): FurtherOption[] => [
-  { option: `${group}.allowedHosts`, expected: 'a list of host names', check: Array.isArray },
-  { option: `${group}.ca`, expected: 'certificates', check: value => typeof value === 'string' || Array.isArray(value) || Buffer.isBuffer(value) },
-  callable(`${group}.lookup`)
-]
-
-const sharedOptions: readonly FurtherOption[] = [
-  object('texts'),
-  object('env'),
-  object('clock'),
-  // Those of Fastify, which takes care of them itself.
-  ...['prefix', 'logLevel', 'logSerializers'].map(option => ({ option, expected: 'anything', check: () => true }))
-]
-
-/** What the callback plugin takes besides its settings. */
-export const callbackFurtherOptions: readonly FurtherOption[] = [
-  { option: 'source', expected: 'a source, or the name of one', check: value => typeof value === 'function' || typeof value === 'string' },
-  ...outboundOptions('media'),
-  ...outboundOptions('activeReply'),
-  {
-    option: 'activeReply.timeoutMs',
-    expected: `a whole number of milliseconds from 1 to ${MAX_MS}`,
-    check: value => Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_MS
-  },
-  bool('activeReply.allowPrivateAddresses'),
-  object('commands'),
-  ...['access.decide', 'onMessage', 'onFinish', 'onEnterChat', 'onCardEvent', 'onFeedback'].map(callable),
-  ...sharedOptions
-]
-
-/** What the streams plugin takes besides its settings. */
-export const streamsFurtherOptions: readonly FurtherOption[] = [
-  object('sources'),
-  object('redis.client'),
-  object('openai.extraBody'),
-  object('openai.clock'),
-  { option: 'openai.imageDetail', expected: 'auto, low or high', check: value => ['auto', 'low', 'high'].includes(String(value)) },
-  bool('openai.thinkingFirst'),
-  callable('openai.random'),
-  callable('openai.fetch'),
-  { option: 'mock.chunks', expected: 'an array', check: Array.isArray },
-  bool('mock.echo'),
-  {
-    option: 'mock.failure',
-    expected: `an error, or one of ${FAILURE_CLASSES.join(', ')}`,
-    check: value => value instanceof Error || FAILURE_CLASSES.some(failure => failure === value)
-  },
-  object('mock.clock'),
-  ...sharedOptions
+/** Every setting, in the order of the documents. */
+export const settingSections: ReadonlyArray<{ title: string, settings: Readonly<Record<string, Setting>> }> = [
+  { title: 'The bot, from its callback settings in the WeCom admin console', settings: bot },
+  { title: 'Who answers', settings: sources },
+  { title: 'Replies and conversations', settings: { ...replies, ...language, ...history } },
+  { title: 'Streams', settings: streams },
+  { title: 'Several replicas: Redis or Valkey (`npm install redis`)', settings: replicas },
+  { title: 'Who may talk: ids, separated by commas. Unset: everybody', settings: access },
+  { title: 'Files of users', settings: media },
+  { title: 'Only for `npm start`', settings: serverSettings }
 ]

@@ -5,36 +5,38 @@ import type { OpenAIOptions } from '../sources/openai/openai.ts'
 import type { Source } from '../sources/source.ts'
 import type { Clock } from '../util/clock.ts'
 import type { ConfigFault } from '../util/errors.ts'
-import type { StreamsConfig } from './config.ts'
+import type { StreamsConfig } from './settings.ts'
 
 export interface SourceOptions {
   /** The source that is asked by default: one of yours, or the name of one. `STREAM_SOURCE`. */
   source?: string | Source
   /** Sources of yours by name, besides `mock` and `openai`. */
   sources?: Record<string, Source>
+  /** How OpenAI, or a compatible server, is asked. `OPENAI_*`. */
   openai?: Partial<OpenAIOptions>
+  /** What the mock says. `MOCK_*`. */
   mock?: Omit<MockOptions, 'chunkDelayMs'> & { chunkDelayMs?: number }
 }
 
-type Given = Readonly<Record<string, unknown>>
+type Input = Readonly<Record<string, unknown>>
 
-/** The name of the source that settings choose, where it is not given as a function. */
-export function chosenName ({ STREAM_SOURCE: name, OPENAI_API_KEY: key }: Given): string {
+/** The name of the source that settings choose, if it is not given as a function. */
+export function chosenName ({ STREAM_SOURCE: name, OPENAI_API_KEY: key }: Input): string {
   return typeof name === 'string' ? name : key === undefined ? 'mock' : 'openai'
 }
 
 /** What is wrong with the choice of a source. */
-export function sourceFaults ({ source, sources }: SourceOptions, given: Given): ConfigFault[] {
+export function sourceFaults ({ source, sources }: SourceOptions, input: Input): ConfigFault[] {
   const own = new Map(Object.entries(sources ?? {}))
   const faults = [...own]
     .filter(([, candidate]) => typeof candidate !== 'function')
     .map(([name]) => ({ name: `option sources.${name}`, problem: 'is no function, expected a source' }))
   if (typeof source === 'function') return faults
   const setting = source === undefined ? 'STREAM_SOURCE' : 'option source'
-  const name = chosenName(given)
+  const name = chosenName(input)
   const known = new Set(['mock', 'openai', ...own.keys()])
   if (!known.has(name)) faults.push({ name: setting, problem: `is ${JSON.stringify(name.slice(0, 80))}, expected one of ${[...known].join(', ')}` })
-  if (name === 'openai' && !own.has('openai') && given['OPENAI_API_KEY'] === undefined) {
+  if (name === 'openai' && !own.has('openai') && input['OPENAI_API_KEY'] === undefined) {
     faults.push({ name: 'OPENAI_API_KEY', problem: 'is not set, expected a key, because the source is openai' })
   }
   return faults

@@ -15,7 +15,7 @@ import { createRedisStreams } from '../stores/redis/streams.ts'
 import type { StreamStore } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
-import type { StreamsConfig } from './config.ts'
+import type { StreamsConfig } from './settings.ts'
 
 /** What is kept of conversations and users. */
 export interface BotStores {

@@ -1,10 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { posix } from 'node:path'
-import { parseEnv } from 'node:util'
 import t from 'tap'
-import { serverSettings } from '../../lib/cli/settings.ts'
-import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../lib/config/settings.ts'
-import type { Setting } from '../../lib/config/settings.ts'
+import { callbackSettings, streamsSettings } from '../../lib/config/settings.ts'
 import { FAILURE_LEVELS } from '../../lib/streams/ending.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { systemClock } from '../../lib/util/clock.ts'
@@ -13,9 +10,9 @@ import type { RefusalCode } from '../../lib/util/errors.ts'
 import { createRefusals } from '../../lib/wecom/refusals.ts'
 import { BusyError, ClosedError, InputError } from '../../plugins/index.ts'
 import type { Logger } from '../../plugins/index.ts'
-import { anchorsOf, CHINESE, defaultCell, documents, fences, fencesOf, read, ROOT, tableOf, typeCell, withoutFences } from '../fixtures/documents.ts'
+import { anchorsOf, CHINESE, documents, fences, fencesOf, read, ROOT, tableOf, withoutFences } from '../fixtures/documents.ts'
 
-const settings: ReadonlyArray<[variable: string, setting: Setting]> = Object.entries({ ...callbackSettings, ...streamsSettings })
+const variables = Object.keys({ ...callbackSettings, ...streamsSettings })
 const texts = loadTexts()
 const { default: rules } = await import(new URL('.dependency-cruiser.js', ROOT).href) as { default: { forbidden: Array<{ name: string, to: { path?: string } }> } }
 const textOf = (path: string): string => documents.get(path) ?? ''
@@ -32,25 +29,6 @@ t.test('every command of npm exists', async t => {
       if (!BUILT_IN.includes(command)) t.ok(scripts[script ?? command], `${path}: npm ${script ?? command}`)
     }
   }
-})
-
-t.test('the table of settings is that of the code', async t => {
-  const document = textOf('lib/config/README.md')
-  const rows = new Map(tableOf(document, 'Variable').map(([variable = '', option, values, standard, meaning]) => [variable, { option, values, standard, meaning }]))
-  t.strictSame([...rows.keys()], settings.map(([variable]) => `\`${variable}\``))
-  for (const [variable, setting] of settings) {
-    const { meaning, ...row } = rows.get(`\`${variable}\``) ?? {}
-    t.strictSame(row, { option: `\`${setting.option}\``, values: typeCell(setting), standard: defaultCell(setting) }, variable)
-    t.ok(meaning, `${variable} is explained`)
-  }
-  const section = document.slice(document.indexOf('Options without a variable'))
-  for (const { option } of [...callbackFurtherOptions, ...streamsFurtherOptions]) t.ok(section.includes(`\`${option}\``), `${option} is explained`)
-})
-
-t.test('.env.example has every variable with its default', async t => {
-  const all: Array<[string, Setting]> = [...settings, ...Object.entries(serverSettings)]
-  const expected = all.map(([variable, { schema }]) => [variable, String(schema['default'] ?? '')])
-  t.strictSame(parseEnv(read('.env.example')), Object.fromEntries(expected))
 })
 
 t.test('the error codes are those of the code, with their statuses', async t => {
@@ -79,7 +57,7 @@ t.test('every sentence of the bot is named', async t => {
 
 t.test('every variable and code that is named exists', async t => {
   const codes = tableOf(textOf('README.md'), 'Code').map(([code = '']) => code.replaceAll('`', ''))
-  const known = new Set([...settings.map(([variable]) => variable), ...codes])
+  const known = new Set([...variables, ...codes])
   for (const [path, document] of documents) {
     for (const name of new Set(document.match(/\b(?:WECOM|STREAM|OPENAI|MOCK)_[A-Z_]+\b/g))) t.ok(known.has(name), `${path}: ${name}`)
   }

@@ -197,7 +197,7 @@ t.test('all faults of the settings, the source and the texts come in one error',
   await t.rejects(async () => { await app.register(streams, options as unknown as StreamsPluginOptions) }, {
     code: 'WECOM_ERR_CONFIG',
     faults: [
-      { name: 'option deadlineMs' }, { name: 'option openai.temperature' }, { name: 'option token' }, { name: 'option mock.chunks' }, { name: 'option sources.mine' },
+      { name: 'option openai.temperature' }, { name: 'option deadlineMs' }, { name: 'option token' }, { name: 'option mock.chunks' }, { name: 'option sources.mine' },
       { name: 'option source' }, { name: 'option texts.expird' }
     ]
   })

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { headOf } from '../../util/utf8.ts'
 import type { MediaFailure } from '../../wecom/media/error.ts'
 import type { Attachment, LostAttachment, Turn } from '../source.ts'
+import { OPENAI_NUMBERS } from './options.ts'
 import { readTextFile } from './text-file.ts'
 
 export interface MessagesOptions {
@@ -27,7 +28,6 @@ export type Message =
   | { role: 'system' | 'developer' | 'assistant', content: string }
   | { role: 'user', content: string | Array<TextPart | MediaPart> }
 
-const DEFAULT_MAX_FILE_TEXT_BYTES = 100 * 1024
 const MAX_NAME_LENGTH = 120
 const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp']
 
@@ -70,7 +70,7 @@ function contentOf (turn: Omit<Turn, 'deadline'>, options: MessagesOptions, word
 type Reader = (attachment: Attachment | LostAttachment, origin: string) => string | MediaPart
 
 function createReader (options: MessagesOptions, words: Words): Reader {
-  const { maxFileTextBytes = DEFAULT_MAX_FILE_TEXT_BYTES, pdfAsFile = false, imageDetail } = options
+  const { maxFileTextBytes = OPENAI_NUMBERS.maxFileTextBytes.default, pdfAsFile = false, imageDetail } = options
   let room = maxFileTextBytes
 
   function withText (what: string, text: string): string {

@@ -1,6 +1,42 @@
 import type { Clock } from '../../util/clock.ts'
 import { systemClock } from '../../util/clock.ts'
 import { InputError } from '../../util/errors.ts'
+import { isObject } from '../../util/objects.ts'
+
+export const DEFAULT_MODEL = 'gpt-5-mini'
+
+// The first of each is the default; that of the image's detail is not to send any.
+export const SYSTEM_ROLES = ['system', 'developer'] as const
+export const MAX_TOKENS_FIELDS = ['max_completion_tokens', 'max_tokens'] as const
+export const IMAGE_DETAILS = ['auto', 'low', 'high'] as const
+type SystemRole = typeof SYSTEM_ROLES[number]
+type MaxTokensField = typeof MAX_TOKENS_FIELDS[number]
+type ImageDetail = typeof IMAGE_DETAILS[number]
+
+/** What the numbers may be, and what they are by default. The table of settings has its bounds from here. */
+export const OPENAI_NUMBERS = {
+  maxTokens: { min: 1, max: 1_000_000 },
+  temperature: { min: 0, max: 2 },
+  maxRetries: { min: 0, max: 10, default: 2 },
+  // The longest delay that a timer of Node takes.
+  requestTimeoutMs: { min: 1, max: 2 ** 31 - 1, default: 60_000 },
+  maxConcurrency: { min: 1, max: 1_000_000 },
+  maxResponseBytes: { min: 1024, max: Number.MAX_SAFE_INTEGER, default: 4 * 1024 * 1024 },
+  // With 0 a model is told of files, and reads nothing of them.
+  maxFileTextBytes: { min: 0, max: Number.MAX_SAFE_INTEGER, default: 100 * 1024 }
+} as const
+
+export const API_KEY_WORDS = 'visible ASCII characters, without spaces or line breaks'
+/** A header takes nothing else, and the error that it throws shows the key. */
+export const isApiKey = (value: unknown): boolean => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)
+
+export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment'
+/** Without what would end up in a log, or come between the address and a path that is appended. */
+export function isBaseURL (value: unknown): boolean {
+  if (typeof value !== 'string' || !/^https?:[^\s?#]+$/i.test(value) || !URL.canParse(value)) return false
+  const { username, password } = new URL(value)
+  return `${username}${password}` === ''
+}
 
 export interface OpenAIOptions {
   apiKey: string
@@ -10,11 +46,11 @@ export interface OpenAIOptions {
   model?: string | undefined
   systemPrompt?: string | undefined
   /** Default `system`, which compatible servers know; OpenAI's newer models also take `developer`. */
-  systemRole?: 'system' | 'developer' | undefined
+  systemRole?: SystemRole | undefined
   /** Default: no limit is sent. */
   maxTokens?: number | undefined
   /** Default `max_completion_tokens`; Ollama and DeepSeek want `max_tokens`. */
-  maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
+  maxTokensField?: MaxTokensField | undefined
   /** Default: not sent, because reasoning models refuse any. */
   temperature?: number | undefined
   /** More fields of the request body. `stream` and `messages` stay ours. */
@@ -36,7 +72,7 @@ export interface OpenAIOptions {
   /** Default false. True for servers that read PDF: it is then sent as a `file` part. */
   pdfAsFile?: boolean | undefined
   /** How closely the model is to look at images; default: not sent, because not every server knows it. */
-  imageDetail?: 'auto' | 'low' | 'high' | undefined
+  imageDetail?: ImageDetail | undefined
   /** Of what the model is told about files; default `zh-CN`. */
   language?: 'zh-CN' | 'en' | undefined
   /** Default false. True where the template of the chat opens the thinking, so that an answer begins with it and only closes it. */
@@ -51,9 +87,9 @@ export interface OpenAISettings {
   baseURL: string | null
   model: string
   systemPrompt: string
-  systemRole: 'system' | 'developer'
+  systemRole: SystemRole
   maxTokens: number | undefined
-  maxTokensField: 'max_tokens' | 'max_completion_tokens'
+  maxTokensField: MaxTokensField
   temperature: number | undefined
   extraBody: Record<string, unknown>
   includeUsage: boolean
@@ -64,15 +100,13 @@ export interface OpenAISettings {
   maxResponseBytes: number
   maxFileTextBytes: number
   pdfAsFile: boolean
-  imageDetail: 'auto' | 'low' | 'high' | undefined
+  imageDetail: ImageDetail | undefined
   language: 'zh-CN' | 'en'
   thinkingFirst: boolean
   clock: Clock
   random: () => number
   fetch: typeof fetch
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Every default in its place. Throws an `InputError` that names each option that cannot be used, never its value. */
 export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
@@ -81,20 +115,20 @@ export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
   return {
     apiKey: options.apiKey,
     baseURL: options.baseURL || null,
-    model: options.model ?? 'gpt-5-mini',
+    model: options.model ?? DEFAULT_MODEL,
     systemPrompt: options.systemPrompt ?? '',
-    systemRole: options.systemRole ?? 'system',
+    systemRole: options.systemRole ?? SYSTEM_ROLES[0],
     maxTokens: options.maxTokens,
-    maxTokensField: options.maxTokensField ?? 'max_completion_tokens',
+    maxTokensField: options.maxTokensField ?? MAX_TOKENS_FIELDS[0],
     temperature: options.temperature,
     extraBody: options.extraBody ?? {},
     includeUsage: options.includeUsage ?? true,
     allowMissingFinish: options.allowMissingFinish ?? false,
-    maxRetries: options.maxRetries ?? 2,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    maxRetries: options.maxRetries ?? OPENAI_NUMBERS.maxRetries.default,
+    requestTimeoutMs: options.requestTimeoutMs ?? OPENAI_NUMBERS.requestTimeoutMs.default,
     maxConcurrency: options.maxConcurrency,
-    maxResponseBytes: options.maxResponseBytes ?? 4 * 1024 * 1024,
-    maxFileTextBytes: options.maxFileTextBytes ?? 100 * 1024,
+    maxResponseBytes: options.maxResponseBytes ?? OPENAI_NUMBERS.maxResponseBytes.default,
+    maxFileTextBytes: options.maxFileTextBytes ?? OPENAI_NUMBERS.maxFileTextBytes.default,
     pdfAsFile: options.pdfAsFile ?? false,
     imageDetail: options.imageDetail,
     language: options.language ?? 'zh-CN',
@@ -107,50 +141,29 @@ export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
 }
 
 function * findFaults (options: OpenAIOptions): Generator<string> {
-  const { apiKey, baseURL, model, systemPrompt, systemRole, maxTokensField, temperature, extraBody, imageDetail, language } = options
-  // A header takes nothing else, and the error it throws shows the key.
-  if (!isString(apiKey) || !/^[\x21-\x7e]+$/.test(apiKey)) {
-    yield 'apiKey is required: visible ASCII characters, without spaces or line breaks'
-  }
-  if (baseURL !== undefined && baseURL !== '' && !isPlainUrl(baseURL)) {
-    yield 'baseURL must be an http or https URL without user name, password, query and fragment'
-  }
-  if (model !== undefined && (!isString(model) || model.trim() === '')) yield 'model must be a string that is not blank'
-  if (systemPrompt !== undefined && !isString(systemPrompt)) yield 'systemPrompt must be a string'
-  if (systemRole !== undefined && !['system', 'developer'].includes(systemRole)) {
-    yield "systemRole must be 'system' or 'developer'"
-  }
-  if (imageDetail !== undefined && !['auto', 'low', 'high'].includes(imageDetail)) yield "imageDetail must be 'auto', 'low' or 'high'"
-  if (language !== undefined && !['zh-CN', 'en'].includes(language)) yield "language must be 'zh-CN' or 'en'"
-  if (maxTokensField !== undefined && !['max_tokens', 'max_completion_tokens'].includes(maxTokensField)) {
-    yield "maxTokensField must be 'max_tokens' or 'max_completion_tokens'"
-  }
-  if (temperature !== undefined && !Number.isFinite(temperature)) yield 'temperature must be a number'
-  if (extraBody !== undefined && (typeof extraBody !== 'object' || extraBody === null || Array.isArray(extraBody))) {
-    yield 'extraBody must be an object'
-  }
-  yield * findWholeNumberFault(options, 'maxTokens', 1)
-  yield * findWholeNumberFault(options, 'maxRetries', 0, 10)
-  yield * findWholeNumberFault(options, 'requestTimeoutMs', 1, MAX_TIMER_MS)
-  yield * findWholeNumberFault(options, 'maxConcurrency', 1)
-  yield * findWholeNumberFault(options, 'maxResponseBytes', 1)
-  yield * findWholeNumberFault(options, 'maxFileTextBytes', 0)
+  const { apiKey, baseURL, model, systemPrompt, extraBody } = options
+  if (!isApiKey(apiKey)) yield `apiKey is required: ${API_KEY_WORDS}`
+  if (baseURL !== undefined && baseURL !== '' && !isBaseURL(baseURL)) yield `baseURL must be ${BASE_URL_WORDS}`
+  if (model !== undefined && (typeof model !== 'string' || model.trim() === '')) yield 'model must be a string that is not blank'
+  if (systemPrompt !== undefined && typeof systemPrompt !== 'string') yield 'systemPrompt must be a string'
+  yield * findChoiceFault(options, 'systemRole', SYSTEM_ROLES)
+  yield * findChoiceFault(options, 'imageDetail', IMAGE_DETAILS)
+  yield * findChoiceFault(options, 'language', ['zh-CN', 'en'])
+  yield * findChoiceFault(options, 'maxTokensField', MAX_TOKENS_FIELDS)
+  if (extraBody !== undefined && !isObject(extraBody)) yield 'extraBody must be an object'
+  for (const [name, bounds] of Object.entries(OPENAI_NUMBERS)) yield * findNumberFault(options, name as NumberName, bounds)
 }
 
-type WholeNumber = 'maxTokens' | 'maxRetries' | 'requestTimeoutMs' | 'maxConcurrency' | 'maxResponseBytes' | 'maxFileTextBytes'
-
-function * findWholeNumberFault (options: OpenAIOptions, name: WholeNumber, min: number, max = Number.MAX_SAFE_INTEGER): Generator<string> {
+function * findChoiceFault (options: OpenAIOptions, name: keyof OpenAIOptions, choices: readonly string[]): Generator<string> {
   const value = options[name]
-  if (value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)) return
-  yield max === Number.MAX_SAFE_INTEGER
-    ? `${name} must be a whole number of at least ${min}`
-    : `${name} must be a whole number from ${min} to ${max}`
+  if (value !== undefined && !choices.some(choice => choice === value)) yield `${name} must be ${choices.join(' or ')}`
 }
 
-const isString = (value: unknown): value is string => typeof value === 'string'
+type NumberName = keyof typeof OPENAI_NUMBERS
 
-function isPlainUrl (value: unknown): boolean {
-  if (!isString(value) || !URL.canParse(value)) return false
-  const { protocol, username, password, search, hash } = new URL(value)
-  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === ''
+function * findNumberFault (options: OpenAIOptions, name: NumberName, { min, max }: { min: number, max: number }): Generator<string> {
+  const value = options[name]
+  const isWhole = name !== 'temperature'
+  if (value === undefined || ((isWhole ? Number.isSafeInteger(value) : Number.isFinite(value)) && value >= min && value <= max)) return
+  yield `${name} must be a ${isWhole ? 'whole number' : 'number'} from ${min} to ${max}`
 }

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { configOf, readConfig, readEnvironment } from '../../../lib/config/config.ts'
-import type { CallbackConfig, ConfigReading, CrossCheck, Env, StreamsConfig } from '../../../lib/config/config.ts'
-import { callbackFurtherOptions, callbackSettings, streamsFurtherOptions, streamsSettings } from '../../../lib/config/settings.ts'
+import { configOf, readConfig } from '../../../lib/config/config.ts'
+import type { ConfigReading, CrossCheck } from '../../../lib/config/config.ts'
+import type { Env } from '../../../lib/config/environment.ts'
+import { callbackExtraOptions, streamsExtraOptions } from '../../../lib/config/extra-options.ts'
+import { callbackSettings, streamsSettings } from '../../../lib/config/settings.ts'
+import type { CallbackConfig, StreamsConfig } from '../../../lib/config/settings.ts'
 import { ConfigError } from '../../../lib/util/errors.ts'
 
 const TOKEN = 'tok-5e2d7c11a9'
@@ -11,10 +12,10 @@ const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
 const needed = { WECOM_TOKEN: TOKEN, WECOM_ENCODING_AES_KEY: KEY }
 
 const callback = (env: Env, options: object = {}): ConfigReading<CallbackConfig> =>
-  readConfig<CallbackConfig>(callbackSettings, { options, env, furtherOptions: callbackFurtherOptions })
+  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions })
 
 const streams = (env: Env, options: object = {}, crossCheck?: CrossCheck): ConfigReading<StreamsConfig> =>
-  readConfig<StreamsConfig>(streamsSettings, { options, env, furtherOptions: streamsFurtherOptions }, crossCheck)
+  readConfig(streamsSettings, { options, env, extraOptions: streamsExtraOptions }, crossCheck)
 
 const names = ({ faults }: { faults: Array<{ name: string }> }): string[] => faults.map(({ name }) => name)
 
@@ -56,7 +57,7 @@ t.test('all faults come at once, in the order of the settings, each once', async
     OPENAI_MODEL: 'm', STREAM_DEADLINE_MS: 'Infinity', STREAM_MAX_RUNNING: '-1', OPENAI_BASE_URL: 'x', OPENAI_INCLUDE_USAGE: 'maybe'
   }, { idleTimeoutMs: 1.5, nonsense: 1, mock: { chunks: 5, chunk: 5 }, openai: { maxRetries: 99, modle: 'x' } }, () => [{ name: 'last', problem: 'is wrong' }]))
   t.same(faults, [
-    'STREAM_DEADLINE_MS', 'option idleTimeoutMs', 'STREAM_MAX_RUNNING', 'OPENAI_BASE_URL', 'OPENAI_INCLUDE_USAGE', 'option openai.maxRetries',
+    'OPENAI_BASE_URL', 'OPENAI_INCLUDE_USAGE', 'option openai.maxRetries', 'STREAM_DEADLINE_MS', 'option idleTimeoutMs', 'STREAM_MAX_RUNNING',
     'option nonsense', 'option mock.chunk', 'option openai.modle', 'option mock.chunks', 'last'
   ])
 })
@@ -69,8 +70,8 @@ t.test('nothing is read but what is given', async t => {
 
 t.test('the check between settings sees what was given, and no default', async t => {
   let seen: unknown
-  streams({ OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: '5' }, { maxRunning: 6 }, given => {
-    seen = given
+  streams({ OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: '5' }, { maxRunning: 6 }, input => {
+    seen = input
     return []
   })
   t.same(seen, { OPENAI_MODEL: 'm', STREAM_MAX_RUNNING: 6 })
@@ -117,46 +118,4 @@ t.test('no error holds a secret, whatever is wrong with it', async t => {
     const error = new ConfigError(faults)
     t.notOk(JSON.stringify([error.message, error.stack, error.faults, String(error.cause)]).includes('4b1d'))
   }
-})
-
-t.test('the environment is read from a file, which process.env beats', async t => {
-  const dir = t.testdir({
-    '.env': [
-      '# a comment', 'WECOM_TOKEN="from the file"', 'export WECOM_BOT_NAME=Robot', 'WECOM_RECEIVE_ID=file', 'STREAM_SOURCE=', "OPENAI_SYSTEM_PROMPT='two\nlines'", 'OPENAI_MODEL=$HOME'
-    ].join('\n')
-  })
-  const before = { ...process.env }
-  t.teardown(() => {
-    for (const name of ['WECOM_RECEIVE_ID', 'WECOM_TOKEN', 'STREAM_SOURCE']) delete process.env[name]
-  })
-  process.env['WECOM_RECEIVE_ID'] = 'process'
-  process.env['WECOM_TOKEN'] = '  '
-  process.env['STREAM_SOURCE'] = 'mock'
-
-  const env = readEnvironment(join(dir, '.env'))
-  t.match(env, {
-    WECOM_TOKEN: 'from the file', WECOM_BOT_NAME: 'Robot', WECOM_RECEIVE_ID: 'process', STREAM_SOURCE: 'mock', OPENAI_SYSTEM_PROMPT: 'two\nlines', OPENAI_MODEL: '$HOME'
-  })
-  t.equal(env['PATH'], process.env['PATH'])
-  t.same({ ...process.env }, { ...before, WECOM_RECEIVE_ID: 'process', WECOM_TOKEN: '  ', STREAM_SOURCE: 'mock' }, 'process.env is as it was')
-
-  configOf(callback({ ...env, ...needed }))
-  t.notOk('WECOM_BOT_NAME' in process.env)
-})
-
-t.test('a file that is not there is no fault, one that cannot be read is', async t => {
-  const dir = t.testdir({})
-  t.same(readEnvironment(join(dir, '.env')), readEnvironment(join(dir, 'other')))
-  mkdirSync(join(dir, 'folder'))
-  t.throws(() => readEnvironment(join(dir, 'folder')), { code: 'WECOM_ERR_CONFIG', faults: [{ problem: /\(EISDIR\)/ }] })
-})
-
-t.test('the file is `.env` in the working directory, read at every call', async t => {
-  const dir = t.testdir({})
-  const before = process.cwd()
-  t.teardown(() => process.chdir(before))
-  process.chdir(dir)
-  t.equal(readEnvironment()['WECOM_BOT_NAME'], undefined)
-  writeFileSync('.env', 'WECOM_BOT_NAME=Robot')
-  t.equal(readEnvironment()['WECOM_BOT_NAME'], 'Robot')
 })

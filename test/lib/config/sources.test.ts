@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { StreamsConfig } from '../../../lib/config/config.ts'
 import { readConfig } from '../../../lib/config/config.ts'
-import { streamsFurtherOptions, streamsSettings } from '../../../lib/config/settings.ts'
+import { streamsExtraOptions } from '../../../lib/config/extra-options.ts'
+import { streamsSettings } from '../../../lib/config/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../../../lib/config/sources.ts'
 import type { SourceOptions } from '../../../lib/config/sources.ts'
 import type { ReplyPart, Source, Turn } from '../../../lib/sources/source.ts'
@@ -13,7 +13,7 @@ const mine = yielding('mine')
 
 function sourcesFor (options: SourceOptions, env: Record<string, string> = {}, clock = createManualClock()): ReturnType<typeof createSources> {
   const settings = typeof options.source === 'function' ? { ...options, source: undefined } : options
-  const { config, faults } = readConfig<StreamsConfig>(streamsSettings, { options: settings, env, furtherOptions: streamsFurtherOptions })
+  const { config, faults } = readConfig(streamsSettings, { options: settings, env, extraOptions: streamsExtraOptions })
   t.same(faults, [])
   return createSources(options, config, clock)
 }

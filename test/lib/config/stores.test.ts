@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readConfig } from '../../../lib/config/config.ts'
-import type { StreamsConfig } from '../../../lib/config/config.ts'
 import { streamsSettings } from '../../../lib/config/settings.ts'
+import type { StreamsConfig } from '../../../lib/config/settings.ts'
 import { createStores } from '../../../lib/config/stores.ts'
 import { adaptRedis } from '../../../lib/stores/redis/connection.ts'
 import { systemClock } from '../../../lib/util/clock.ts'
@@ -10,7 +10,7 @@ import { createLog } from '../../fixtures/log.ts'
 import { openRedis } from '../../fixtures/redis.ts'
 
 const configFor = (env: Record<string, string> = {}): StreamsConfig =>
-  readConfig<StreamsConfig>(streamsSettings, { options: {}, env, furtherOptions: [] }).config
+  readConfig(streamsSettings, { options: {}, env, extraOptions: [] }).config
 
 t.test('without a server everything is kept in this process, within the bounds of the config', async t => {
   const clock = createManualClock()

@@ -57,7 +57,7 @@ t.test('what is given is taken', async t => {
     maxRetries: 0,
     requestTimeoutMs: 1,
     maxConcurrency: 1,
-    maxResponseBytes: 1,
+    maxResponseBytes: 1024,
     maxFileTextBytes: 0,
     pdfAsFile: true,
     imageDetail: 'low',
@@ -76,18 +76,18 @@ t.test('what is given is taken', async t => {
 t.test('what cannot work is refused by name', async t => {
   const bad: Array<[keyof OpenAIOptions, unknown[]]> = [
     ['apiKey', [undefined, null, '', ' ', 7, 'with space', 'with\nbreak', 'schlüssel']],
-    ['baseURL', [7, 'localhost', ' ', 'ftp://host', 'http://user@host/', 'http://:pass@host/', 'https://host/?key=1', 'https://host/#x']],
+    ['baseURL', [7, 'localhost', ' ', 'ftp://host', 'http://user@host/', 'http://:pass@host/', 'https://host/?key=1', 'https://host/?', 'https://host/#x', 'https://host/ x']],
     ['model', ['', ' ', 7]],
     ['systemPrompt', [7, null]],
     ['systemRole', ['user', '']],
-    ['maxTokens', [0, -1, 1.5, '1', NaN, Infinity]],
+    ['maxTokens', [0, -1, 1.5, '1', NaN, Infinity, 1_000_001]],
     ['maxTokensField', ['tokens', '']],
-    ['temperature', ['1', NaN, Infinity]],
+    ['temperature', ['1', NaN, Infinity, -0.1, 2.1]],
     ['extraBody', ['x', null, []]],
     ['maxRetries', [-1, 11, 0.5]],
     ['requestTimeoutMs', [0, 2 ** 31, NaN]],
-    ['maxConcurrency', [0, 1.5]],
-    ['maxResponseBytes', [0, -1]],
+    ['maxConcurrency', [0, 1.5, 1_000_001]],
+    ['maxResponseBytes', [0, -1, 1023]],
     ['maxFileTextBytes', [-1, 0.5, '1', NaN]],
     ['imageDetail', ['', 'medium', 5]],
     ['language', ['', 'fr', 'zh', null]]
@@ -104,7 +104,7 @@ t.test('all faults are named at once, and no value is shown', async t => {
     readOpenAIOptions({ apiKey: 'sk secret', baseURL: 'http://me:hidden@host', maxTokens: 0 })
     t.fail('took them')
   } catch (error) {
-    t.match(error, { message: /apiKey .*; baseURL .*; maxTokens must be a whole number of at least 1/ })
+    t.match(error, { message: /apiKey .*; baseURL .*; maxTokens must be a whole number from 1 to 1000000/ })
     t.notMatch((error as Error).message, /secret|hidden/)
   }
 })

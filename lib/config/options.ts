@@ -1,0 +1,36 @@
+import type { ConfigFault } from '../util/errors.ts'
+import { isObject } from '../util/objects.ts'
+import type { ExtraOption } from './extra-options.ts'
+import type { Setting } from './setting.ts'
+
+/** What stands at a path, as in `openai.model`. */
+export const optionAt = (options: object, path: string): unknown =>
+  path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], options)
+
+export const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
+
+/** The names that options have at the top: `openai` for all of its group. */
+export const topNames = (options: Iterable<{ option: string }>): Set<string> =>
+  new Set([...options].map(({ option }) => option.split('.')[0] as string))
+
+/** What is wrong with options that no setting reads: some that nobody knows, some of another type. */
+export const optionFaults = (options: object, settings: readonly Setting[], extraOptions: readonly ExtraOption[]): ConfigFault[] =>
+  [...unknownOptions(options, [...settings, ...extraOptions]), ...unfitOptions(options, extraOptions)]
+
+function unknownOptions (options: object, expected: ReadonlyArray<{ option: string }>): ConfigFault[] {
+  const known = new Set(expected.map(({ option }) => option))
+  const groups = topNames(expected.filter(({ option }) => option.includes('.')))
+  const unknown = (path: string): ConfigFault => ({ name: `option ${path}`, problem: 'is unknown, expected one that the README lists' })
+
+  return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
+    if (!groups.has(name)) return known.has(name) && !name.includes('.') ? [] : [unknown(name)]
+    if (value === undefined) return []
+    if (!isObject(value)) return [{ name: `option ${name}`, problem: `is of type ${typeOf(value)}, expected an object` }]
+    return Object.keys(value).map(key => `${name}.${key}`).filter(path => !known.has(path)).map(unknown)
+  })
+}
+
+const unfitOptions = (options: object, extraOptions: readonly ExtraOption[]): ConfigFault[] => extraOptions
+  .map(({ option, expected, check }) => ({ option, expected, check, value: optionAt(options, option) }))
+  .filter(({ value, check }) => value !== undefined && !check(value))
+  .map(({ option, expected, value }) => ({ name: `option ${option}`, problem: `is of type ${typeOf(value)}, expected ${expected}` }))
