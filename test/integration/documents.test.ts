@@ -10,7 +10,7 @@ import type { RefusalCode } from '../../lib/util/errors.ts'
 import { createRefusals } from '../../lib/wecom/refusals.ts'
 import { BusyError, ClosedError, InputError } from '../../plugins/index.ts'
 import type { Logger } from '../../plugins/index.ts'
-import { anchorsOf, CHINESE, documents, fences, fencesOf, read, ROOT, tableOf, withoutFences } from '../fixtures/documents.ts'
+import { anchorsOf, CHINESE, documents, fences, fencesOf, read, ROOT, samples, tableOf, withoutFences } from '../fixtures/documents.ts'
 
 const variables = Object.keys({ ...callbackSettings, ...streamsSettings })
 const texts = loadTexts()
@@ -19,6 +19,15 @@ const textOf = (path: string): string => documents.get(path) ?? ''
 
 t.test('a fence says what language it holds', async t => {
   t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'dockerfile', 'js', 'mermaid', 'nginx', 'sh', 'text', 'yaml'])
+})
+
+t.test('a sample that is a program says how it is run, with the variables of .env', async t => {
+  const prose = [...documents.values()].map(withoutFences).join('\n')
+  for (const [name, code] of samples) {
+    if (code.includes('in place of the register line') || /^export /m.test(code)) continue
+    const command = code.includes("'node:test'") ? 'node --test' : `node --env-file=.env ${name}`
+    t.ok(prose.includes(`\`${command}\``), `${name}: ${command}`)
+  }
 })
 
 t.test('every command of npm exists', async t => {
