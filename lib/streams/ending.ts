@@ -1,7 +1,8 @@
 import type { EndStatus } from '../stores/status.ts'
 import type { Notice, Refusal } from '../stores/store.ts'
+import { attempt } from '../util/attempt.ts'
+import { FAILURE_CLASSES, SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
-import { SourceError } from '../util/errors.ts'
 import type { LateReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */
@@ -29,7 +30,13 @@ const ENDINGS: Record<Exclude<EndReason, 'FAILED'>, Ending> = {
 
 export function endingOf (reason: EndReason, error: unknown): Ending {
   if (reason !== 'FAILED') return ENDINGS[reason]
-  return { status: 'error', class: error instanceof SourceError ? error.class : 'INTERNAL' }
+  return { status: 'error', class: classOf(error) }
+}
+
+/** A host can have changed the class of its error to anything. */
+function classOf (error: unknown): FailureClass {
+  const given = attempt(() => error instanceof SourceError ? error.class : undefined)
+  return FAILURE_CLASSES.find(known => known === given) ?? 'INTERNAL'
 }
 
 /** How loud each class is in the log: an error is something that the operator has to mend. */

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { readPiece } from '../sources/piece.ts'
 import type { Source, SourceContext, Turn, Usage } from '../sources/source.ts'
 import type { NewStream, Notes, StreamStore, Track } from '../stores/store.ts'
+import { attempt } from '../util/attempt.ts'
 import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
 import type { Logger } from '../util/logger.ts'
@@ -192,7 +193,8 @@ export class Run {
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
       return true
-    }).then(isOurs => this.#resolveEnded(isOurs ? measures : undefined))
+      // Whatever becomes of a log line, who waits for the end is told.
+    }).then(isOurs => this.#resolveEnded(isOurs ? measures : undefined), () => this.#resolveEnded(measures))
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
@@ -274,7 +276,8 @@ export class Run {
   }
 
   #causeOf (error: unknown): object {
-    const { details, cause } = error instanceof SourceError ? error : { cause: error }
+    const source = attempt(() => error instanceof SourceError ? { details: { ...error.details }, cause: error.cause } : undefined)
+    const { details, cause } = source ?? { details: undefined, cause: error }
     return {
       ...(details && { details }),
       ...(cause !== undefined && { cause: describeError(cause, privateTextsIn(this.#work?.turn)) })

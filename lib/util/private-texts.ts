@@ -1,3 +1,5 @@
+import { attempt } from './attempt.ts'
+
 /** Where turns, messages, events and states hold what users and bots say, who says it, and addresses that are secrets. */
 const PRIVATE_FIELDS = new Set(['prompt', 'reply', 'text', 'content', 'comment', 'data', 'url', 'response_url', 'aeskey', 'userid', 'sender'])
 
@@ -11,7 +13,7 @@ export function privateTextsIn (value: unknown): string[] {
     const next = open.pop()
     if (typeof next !== 'object' || next === null || seen.has(next)) continue
     seen.add(next)
-    for (const [name, field] of Object.entries(next)) {
+    for (const [name, field] of attempt(() => Object.entries(next)) ?? []) {
       if (typeof field !== 'string') open.push(field)
       else if (PRIVATE_FIELDS.has(name)) texts.push(field)
     }

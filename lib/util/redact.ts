@@ -1,3 +1,5 @@
+import { attempt } from './attempt.ts'
+
 // Providers echo keys with their middle starred out, so what follows the prefix may be anything.
 const KEY_SHAPES = /\bBearer\s+\S+|\b(?:sk|pk|rk|key|ak)-\S+|\/\/[^/\s@]*@/gi
 const MAX_LENGTH = 200
@@ -21,25 +23,38 @@ const MAX_NAME_LENGTH = 64
 /** A name that a message brings along, so that it may be logged. */
 export const safeName = (name: string): string => name.slice(0, MAX_NAME_LENGTH).replace(/[^\x20-\x7e]/g, '?')
 
-/** What may be logged of an error whose message may hold anything: its kind, its place, and a redacted message. */
+/**
+ * What may be logged of whatever was thrown: its kind, its place, and a redacted message. Never throws, also if a getter, a trap
+ * of a proxy or a host's `Error.prepareStackTrace` does.
+ */
 export function describeError (error: unknown, secrets: readonly string[] = []): Record<string, unknown> {
-  if (!(error instanceof Error)) return { type: typeof error }
+  if (!isError(error)) return { type: typeof error }
   // The head of a stack repeats the message, which may hold lines that look like frames.
-  const told = [String(error.message), ...secrets]
+  const told = [textOf(() => error.message) ?? '', ...secrets]
   const isFrame = (line: string): boolean => /^\s+at /.test(line) && !told.some(text => text.includes(line.trim()))
+  const cause = attempt(() => error.cause)
   return {
     ...headline(error, secrets),
     // It is there that `fetch` says why it failed.
-    ...(error.cause instanceof Error && { cause: headline(error.cause, secrets) }),
-    stack: error.stack?.split('\n').filter(isFrame).join('\n')
+    ...(isError(cause) && { cause: headline(cause, secrets) }),
+    // A host's own `Error.prepareStackTrace` may make it anything.
+    stack: textOf(() => error.stack)?.split('\n').filter(isFrame).join('\n')
   }
 }
 
 function headline (error: Error, secrets: readonly string[]): Record<string, unknown> {
-  const { code } = error as { code?: unknown }
+  const code = textOf(() => (error as { code?: unknown }).code)
   return {
-    type: error.constructor.name,
-    message: redact(String(error.message), secrets),
-    ...(typeof code === 'string' && { code: redact(code, secrets) })
+    type: textOf(() => error.constructor.name) ?? 'Error',
+    message: redact(attempt(() => String(error.message)) ?? '', secrets),
+    ...(code !== undefined && { code: redact(code, secrets) })
   }
+}
+
+const isError = (value: unknown): value is Error => attempt(() => value instanceof Error) === true
+
+/** A text that is one; undefined for anything else. */
+function textOf (read: () => unknown): string | undefined {
+  const value = attempt(read)
+  return typeof value === 'string' ? value : undefined
 }
