@@ -15,6 +15,7 @@ import { callbackSettings } from '../lib/config/settings.ts'
 import type { CallbackConfig } from '../lib/config/settings.ts'
 import { createActiveReply } from '../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/replies/active-reply.ts'
+import { prepareSource } from '../lib/sources/prepare.ts'
 import type { Source } from '../lib/sources/source.ts'
 import type { ReasoningMode } from '../lib/streams/running-stream.ts'
 import type { Streams } from '../lib/streams/streams.ts'
@@ -139,7 +140,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     log,
     scope: fastify.prefix + path,
     botName: config.WECOM_BOT_NAME,
-    source: sourceOf(options, streams),
+    source: await sourceOf(options, streams),
     reasoning: config.STREAM_REASONING,
     attachments: createAttachments({
       fetch: createMediaFetcher({
@@ -202,9 +203,16 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   })
 }
 
-function sourceOf ({ source }: CallbackPluginOptions, streams: Streams): Source | undefined {
+async function sourceOf ({ source: chosen }: CallbackPluginOptions, streams: Streams): Promise<Source | undefined> {
+  if (chosen === undefined) return undefined
+  const source = resolveSource(chosen, streams)
+  await prepareSource(source)
+  return source
+}
+
+function resolveSource (source: string | Source, streams: Streams): Source {
   try {
-    return source === undefined ? undefined : streams.resolveSource(source)
+    return streams.resolveSource(source)
   } catch (error) {
     throw new ConfigError([{ name: 'option source', problem: (error as Error).message }])
   }

@@ -128,9 +128,11 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   const config = configOf(readStreamsConfig(options, options.env ?? {}))
   const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
   const clock = options.clock ?? systemClock
+  // Before the stores: what fails here leaves no connection behind.
+  const sources = await createSources(options, config, clock)
   const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log })
   const streams = createStreams({
-    ...createSources(options, config, clock),
+    ...sources,
     store,
     onOwnerLost: config.STREAM_ON_OWNER_LOST,
     clock,

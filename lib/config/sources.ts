@@ -2,6 +2,7 @@ import { createMockSource } from '../sources/mock.ts'
 import type { MockOptions } from '../sources/mock.ts'
 import { createOpenAISource } from '../sources/openai/openai.ts'
 import type { OpenAIOptions } from '../sources/openai/openai.ts'
+import { prepareSource } from '../sources/prepare.ts'
 import type { Source } from '../sources/source.ts'
 import type { Clock } from '../util/clock.ts'
 import type { ConfigFault } from '../util/errors.ts'
@@ -42,15 +43,22 @@ export function sourceFaults ({ source, sources }: SourceOptions, input: Input):
   return faults
 }
 
-/** The sources by name, and the one that is asked by default. */
-export function createSources (options: SourceOptions, config: StreamsConfig, clock: Clock): { source: Source, sources: Map<string, Source> } {
+export interface Sources {
+  /** The one that is asked by default. */
+  source: Source
+  sources: Map<string, Source>
+}
+
+/** The sources by name. Those that the host has chosen are prepared: a package that one of them needs is loaded at boot. */
+export async function createSources (options: SourceOptions, config: StreamsConfig, clock: Clock): Promise<Sources> {
   const sources = new Map<string, Source>([
     ['mock', createMockSource({ clock, ...options.mock, chunkDelayMs: config.MOCK_CHUNK_DELAY_MS })],
     ...openaiSource(options, config, clock),
     ...Object.entries(options.sources ?? {})
   ])
-  const source = typeof options.source === 'function' ? options.source : sources.get(chosenName({ ...config }))
-  return { source: source as Source, sources }
+  const source = (typeof options.source === 'function' ? options.source : sources.get(chosenName({ ...config }))) as Source
+  await Promise.all([source, ...Object.values(options.sources ?? {})].map(prepareSource))
+  return { source, sources }
 }
 
 function openaiSource (options: SourceOptions, config: StreamsConfig, clock: Clock): Array<[string, Source]> {

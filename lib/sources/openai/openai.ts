@@ -1,10 +1,12 @@
-import OpenAI from 'openai'
+import type OpenAI from 'openai'
 import { abortable } from '../../util/abortable.ts'
 import { createLimiter } from '../../util/limiter.ts'
 import { sleep } from '../../util/sleep.ts'
+import { prepareBy } from '../prepare.ts'
 import type { ReplyPart, Source, Turn } from '../source.ts'
 import { splitThinking } from '../split-thinking.ts'
 import { readAnswer } from './answer.ts'
+import { createClient, loadOpenAI } from './client.ts'
 import type { AttemptFacts } from './failure.ts'
 import { logFields, readFailure, toSourceError } from './failure.ts'
 import { createIdentifierFilter } from './identifier.ts'
@@ -16,17 +18,17 @@ import { guardFetch } from './sse-guard.ts'
 
 export type { OpenAIOptions } from './options.ts'
 
-/** The longest timer there is: the guard's limits are the ones that fire, not the SDK's. */
-const NO_SDK_TIMEOUT_MS = 2 ** 31 - 1
-
-/** A source that asks OpenAI, or any server with its chat completions API. */
+/**
+ * A source that asks OpenAI, or any server with its chat completions API. Imports the package `openai` when an app boots
+ * that is given this source, or at its first question.
+ */
 export function createOpenAISource (options: OpenAIOptions): Source {
   const settings = readOpenAIOptions(options)
   const { clock, random, maxRetries } = settings
   const limiter = createLimiter({ clock, max: settings.maxConcurrency })
   const identifier = createIdentifierFilter(settings.apiKey)
 
-  return async function * openai (turn, context) {
+  return prepareBy(async function * openai (turn, context) {
     const { signal, log } = context
     // Once for all attempts: reading a large file takes its time.
     const body = requestBody(settings, turn)
@@ -56,7 +58,7 @@ export function createOpenAISource (options: OpenAIOptions): Source {
         place.leave()
       }
     }
-  }
+  }, loadOpenAI)
 }
 
 /** One request and its answer. Whichever way it is left, its connection is closed. */
@@ -75,7 +77,8 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
     maxBytes: settings.maxResponseBytes
   })
   try {
-    const request = createClient(settings, guard.fetch).chat.completions.create(body, {
+    const client = await createClient(settings, guard.fetch)
+    const request = client.chat.completions.create(body, {
       signal: attempt.signal,
       // The SDK takes headers from the environment too: ours come last.
       headers: { authorization: `Bearer ${settings.apiKey}` }
@@ -88,22 +91,6 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
     attempt.abort()
     Object.assign(facts, guard.seen, { durationMs: Math.round(clock.now() - startedAt) })
   }
-}
-
-/** A client for one request, because the guard is for one. Null and 'off' keep it from reading the environment. */
-function createClient (settings: OpenAISettings, guardedFetch: typeof fetch): OpenAI {
-  return new OpenAI({
-    apiKey: settings.apiKey,
-    baseURL: settings.baseURL,
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    fetch: guardedFetch,
-    maxRetries: 0,
-    timeout: NO_SDK_TIMEOUT_MS,
-    logLevel: 'off'
-  })
 }
 
 type Request = OpenAI.ChatCompletionCreateParamsStreaming

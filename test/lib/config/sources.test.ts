@@ -11,11 +11,11 @@ import { settle, yielding } from '../../fixtures/sources.ts'
 
 const mine = yielding('mine')
 
-function sourcesFor (options: SourceOptions, env: Record<string, string> = {}, clock = createManualClock()): ReturnType<typeof createSources> {
+async function sourcesFor (options: SourceOptions, env: Record<string, string> = {}, clock = createManualClock()): ReturnType<typeof createSources> {
   const settings = typeof options.source === 'function' ? { ...options, source: undefined } : options
   const { config, faults } = readConfig(streamsSettings, { options: settings, env, extraOptions: streamsExtraOptions })
   t.same(faults, [])
-  return createSources(options, config, clock)
+  return await createSources(options, config, clock)
 }
 
 const ask = (source: Source, turn: Turn): AsyncIterable<string | ReplyPart> => source(turn, {
@@ -39,31 +39,31 @@ t.test('the source is the one that is named, else openai where there is a key, e
 })
 
 t.test('the mock is there without a key, and openai with one', async t => {
-  t.same([...sourcesFor({}).sources.keys()], ['mock'])
-  const { source, sources } = sourcesFor({}, { OPENAI_API_KEY: 'sk-1' })
+  t.same([...(await sourcesFor({})).sources.keys()], ['mock'])
+  const { source, sources } = await sourcesFor({}, { OPENAI_API_KEY: 'sk-1' })
   t.same([...sources.keys()], ['mock', 'openai'])
   t.equal(source, sources.get('openai'))
-  const chosen = sourcesFor({}, { OPENAI_API_KEY: 'sk-1', STREAM_SOURCE: 'mock' })
+  const chosen = await sourcesFor({}, { OPENAI_API_KEY: 'sk-1', STREAM_SOURCE: 'mock' })
   t.equal(chosen.source, chosen.sources.get('mock'))
 })
 
 t.test('sources of the host stand beside ours, and in place of them', async t => {
-  const { source, sources } = sourcesFor({ sources: { mine, mock: mine } }, { STREAM_SOURCE: 'mine' })
+  const { source, sources } = await sourcesFor({ sources: { mine, mock: mine } }, { STREAM_SOURCE: 'mine' })
   t.equal(source, mine)
   t.equal(sources.get('mock'), mine)
-  t.equal(sourcesFor({ sources: { mine }, source: 'mine' }).source, mine)
-  t.equal(sourcesFor({ sources: { openai: mine }, source: 'openai' }).source, mine, 'an openai of the host needs no key')
+  t.equal((await sourcesFor({ sources: { mine }, source: 'mine' })).source, mine)
+  t.equal((await sourcesFor({ sources: { openai: mine }, source: 'openai' })).source, mine, 'an openai of the host needs no key')
 })
 
 t.test('a source that is a function is the one that is asked', async t => {
-  const { source, sources } = sourcesFor({ source: mine }, { OPENAI_API_KEY: 'sk-1', STREAM_SOURCE: 'mock' })
+  const { source, sources } = await sourcesFor({ source: mine }, { OPENAI_API_KEY: 'sk-1', STREAM_SOURCE: 'mock' })
   t.equal(source, mine)
   t.same([...sources.keys()], ['mock', 'openai'])
 })
 
 t.test('the mock takes its options, its delay from the environment, and the clock of the streams', async t => {
   const clock = createManualClock()
-  const { source } = sourcesFor({ mock: { chunks: ['a'], echo: false } }, { MOCK_CHUNK_DELAY_MS: '70' }, clock)
+  const { source } = await sourcesFor({ mock: { chunks: ['a'], echo: false } }, { MOCK_CHUNK_DELAY_MS: '70' }, clock)
   const answer = answerOf(source)
   await settle()
   t.equal(clock.pending, 1)
@@ -71,7 +71,7 @@ t.test('the mock takes its options, its delay from the environment, and the cloc
   t.equal(clock.pending, 1)
   await clock.advance(1)
   t.same(await answer, ['a'])
-  t.same(await answerOf(sourcesFor({ mock: { chunkDelayMs: 0, chunks: [] } }).source), ['Q: hi\n'])
+  t.same(await answerOf((await sourcesFor({ mock: { chunkDelayMs: 0, chunks: [] } })).source), ['Q: hi\n'])
 })
 
 t.test('the settings of openai reach its requests', async t => {
@@ -81,7 +81,7 @@ t.test('the settings of openai reach its requests', async t => {
     const event = { choices: [{ index: 0, delta: { content: 'hello' }, finish_reason: 'stop' }] }
     return new Response(`data: ${JSON.stringify(event)}\n\ndata: [DONE]\n\n`, { headers: { 'content-type': 'text/event-stream' } })
   }
-  const { source } = sourcesFor({ openai: { fetch, model: 'best', extraBody: { seed: 7 } } }, {
+  const { source } = await sourcesFor({ openai: { fetch, model: 'best', extraBody: { seed: 7 } } }, {
     OPENAI_API_KEY: 'sk-1',
     OPENAI_BASE_URL: 'http://model.invalid/v1',
     OPENAI_MODEL: 'other',
@@ -108,7 +108,7 @@ t.test('the settings of openai reach its requests', async t => {
     deadline: 0
   }
   const told = async (env: Record<string, string>): Promise<unknown> => {
-    await answerOf(sourcesFor({ openai: { fetch } }, { OPENAI_API_KEY: 'sk-1', ...env }).source, about)
+    await answerOf((await sourcesFor({ openai: { fetch } }, { OPENAI_API_KEY: 'sk-1', ...env })).source, about)
     return requests.at(-1)?.body['messages']
   }
   t.match(await told({}), [{ content: /用户发来的文件 "a.txt"的内容[^]*abc[^]*application\/pdf/ }])

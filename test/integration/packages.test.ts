@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import type { Boot, Booted } from '../fixtures/boot.ts'
+
+const run = promisify(execFile)
+
+async function boot (how: Boot): Promise<Booted> {
+  const script = fileURLToPath(new URL('../fixtures/boot.ts', import.meta.url))
+  const env = { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+  const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), script, JSON.stringify(how)], { env })
+  return JSON.parse(stdout) as Booted
+}
+
+/** What the package needs besides Fastify; what these need Fastify has loaded. */
+const ALWAYS = ['@wecom/crypto', 'env-schema', 'fastify-plugin']
+
+t.test('an app loads the packages of what it uses, also if a key is set', async t => {
+  const own = await boot({ source: 'own' })
+  t.strictSame(own, { packages: ALWAYS })
+  t.strictSame(await boot({ source: 'mock' }), own)
+  t.strictSame(await boot({ source: 'openai' }), { packages: [...ALWAYS, 'openai'].sort() })
+})
+
+t.test('a package that is missing is a fault at boot of those that use it, and of no others', async t => {
+  const { error } = await boot({ source: 'openai', withoutOpenAI: true })
+  t.equal(error, 'ConfigError: fastify-wecom-stream is not configured correctly:\n' +
+    '- package openai: cannot be loaded (ERR_MODULE_NOT_FOUND), expected it to be installed: npm install openai')
+  t.equal((await boot({ source: 'own', withoutOpenAI: true })).error, undefined)
+})
