@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Decide } from '../lib/bot/access.ts'
+import type { AccessDecision } from '../lib/bot/access.ts'
 import type { AnswerHooks } from '../lib/bot/answer-hooks.ts'
 import { createAttachments } from '../lib/bot/attachments.ts'
 import { assembleBot } from '../lib/bot/bot.ts'
@@ -59,7 +59,7 @@ export interface CallbackAccessOptions {
   /** Questions of each user that may be open at once, the waiting ones included; default 0. `WECOM_USER_MAX_RUNNING`. */
   maxRunning?: number
   /** Your own decision about each message, after the lists: true lets in, false or a sentence refuses. */
-  decide?: Decide
+  decide?: AccessDecision
 }
 
 export interface CallbackPluginOptions extends AnswerHooks, EventHooks {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Asker, Decide } from '../lib/bot/access.ts'
-import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../lib/bot/answer-hooks.ts'
+import type { Requester, AccessDecision } from '../lib/bot/access.ts'
+import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../lib/bot/answer-hooks.ts'
 import type { CommandOptions, HostCommand } from '../lib/bot/commands.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { CardEvent, EnterChatEvent, EventContext, EventHooks, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions } from '../lib/bot/event-hooks.ts'
@@ -90,8 +90,8 @@ export {
   streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
-  AnswerHooks, Asker, Attachment, CallbackAccessOptions, CallbackPluginOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, Decide,
-  EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, Finish, HistoryTurn, HostCommand, Language, Logger,
+  AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, AccessDecision,
+  EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent, HistoryTurn, HostCommand, Language, Logger,
   LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source, SourceContext, SourceErrorOptions,
   SourceOptions,
   StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage

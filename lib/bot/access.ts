@@ -5,7 +5,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
-import type { Inbound } from '../wecom/content.ts'
+import type { UserMessage } from '../wecom/content.ts'
 import type { Message } from '../wecom/message.ts'
 import type { AccessLists, ListName } from './access-lists.ts'
 import { turnOf } from './turn.ts'
@@ -18,10 +18,10 @@ const DECIDE_MS = 10_000
 const LATE = new DOMException(`access.decide took longer than ${DECIDE_MS} ms`, 'TimeoutError')
 
 /** Who asks, as a source is told. */
-export type Asker = Pick<Turn, 'sender' | 'chat' | 'bot' | 'message'>
+export type Requester = Pick<Turn, 'sender' | 'chat' | 'bot' | 'message'>
 
 /** The host's own decision: true lets in, false refuses, and so does a sentence, which the user is shown. */
-export type Decide = (who: Asker, context: { log: Logger, signal: AbortSignal }) => boolean | string | Promise<boolean | string>
+export type AccessDecision = (who: Requester, context: { log: Logger, signal: AbortSignal }) => boolean | string | Promise<boolean | string>
 
 export interface AccessOptions {
   streams: Pick<Streams, 'refuse'>
@@ -29,14 +29,14 @@ export interface AccessOptions {
   clock: Clock
   lists: AccessLists
   limits: UserLimits
-  decide: Decide | undefined
+  decide: AccessDecision | undefined
 }
 
 /** A message, with the stream that was opened for it. */
-export interface Asked {
+export interface OpenedMessage {
   id: string
   message: Message
-  inbound: Inbound
+  inbound: UserMessage
 }
 
 /** Who may talk to the bot, and how much. */
@@ -46,14 +46,14 @@ export interface Access {
   /** The lists alone: an event opens no stream. */
   admitsEvent (message: Message): boolean
   /** Asks the host. False where it refuses, and the stream has ended with a sentence. Rejects where the stream ends before. */
-  admitsCommand (asked: Asked, signal: AbortSignal): Promise<boolean>
+  admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean>
   /** As for a command, with the limits besides: the question counts until it leaves. */
-  admitsQuestion (asked: Asked, signal: AbortSignal, deadline: number): Promise<boolean>
-  leave (asked: Asked): Promise<void>
+  admitsQuestion (asked: OpenedMessage, signal: AbortSignal, deadline: number): Promise<boolean>
+  leave (asked: OpenedMessage): Promise<void>
 }
 
 export function createAccess ({ streams, log, clock, lists, limits, decide }: AccessOptions): Access {
-  async function admitsCommand (asked: Asked, signal: AbortSignal): Promise<boolean> {
+  async function admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean> {
     const verdict = await decided(asked, signal)
     if (verdict === true) return true
     log.info({ streamId: asked.id, why: 'decide' }, 'message refused')
@@ -62,7 +62,7 @@ export function createAccess ({ streams, log, clock, lists, limits, decide }: Ac
   }
 
   /** Fails closed. */
-  async function decided (asked: Asked, signal: AbortSignal): Promise<boolean | string> {
+  async function decided (asked: OpenedMessage, signal: AbortSignal): Promise<boolean | string> {
     if (decide === undefined) return true
     const { id, message } = asked
     const late = new AbortController()

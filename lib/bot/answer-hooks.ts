@@ -9,7 +9,7 @@ import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
-import type { LateReply } from './late-reply.ts'
+import type { FollowUp } from './follow-up.ts'
 
 /** What `onMessage` is told besides the turn. */
 export interface MessageContext {
@@ -29,19 +29,19 @@ export type MessageDecision = StreamInput | string | false | undefined
 export type Question = Pick<Turn, 'prompt' | 'sender' | 'chat' | 'bot' | 'message'>
 
 /** How an answer came to its end. */
-export interface Finish extends Partial<Measures> {
+export interface FinishEvent extends Partial<Measures> {
   streamId: string
   state: StreamState
   question: Question
   /** What became of text that its bubble could not hold; undefined where there was none. */
-  late?: LateReply
+  late?: FollowUp
 }
 
 export interface AnswerHooks {
   /** Sees each question, with its files and its history, before its source does. */
   onMessage?: (turn: Turn, context: MessageContext) => MessageDecision | void | Promise<MessageDecision | void>
   /** Is told of each question that was taken in when it has ended and what was left of the answer has been delivered. */
-  onFinish?: (finish: Finish) => unknown
+  onFinish?: (finish: FinishEvent) => unknown
 }
 
 /** Milliseconds that `onMessage` may take. Its user is waiting. */
@@ -51,11 +51,11 @@ export interface AnswerHooksRunner {
   /** What `onMessage` gives; undefined where it fails or takes too long, which costs a line in the log. Never rejects. */
   onMessage (id: string, turn: Turn, signal: AbortSignal): Promise<MessageDecision>
   /** Never rejects. */
-  onFinish (finish: Finish): Promise<void>
+  onFinish (finish: FinishEvent): Promise<void>
 }
 
 export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock, log }: { clock: Clock, log: Logger }): AnswerHooksRunner {
-  const failed = (streamId: string, hook: string, error: unknown, told: Turn | Finish): void =>
+  const failed = (streamId: string, hook: string, error: unknown, told: Turn | FinishEvent): void =>
     log.error({ streamId, hook, cause: describeError(error, privateTextsIn(told)) }, 'a hook failed')
 
   return {

@@ -12,7 +12,7 @@ import type { Logger } from '../util/logger.ts'
 import { createAccessLists } from './access-lists.ts'
 import type { AccessListsOptions } from './access-lists.ts'
 import { createAccess } from './access.ts'
-import type { Decide } from './access.ts'
+import type { AccessDecision } from './access.ts'
 import { createAnswerHooks } from './answer-hooks.ts'
 import type { AnswerHooks } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
@@ -23,9 +23,9 @@ import type { ConversationScope } from './conversations.ts'
 import type { EventHooks } from './event-hooks.ts'
 import { createEvents } from './events.ts'
 import { createFeedbackLinks } from './feedback.ts'
-import { createLateReplies } from './late-reply.ts'
-import { watchLine } from './line-watch.ts'
+import { createFollowUps } from './follow-up.ts'
 import { createAnswering } from './questions.ts'
+import { watchQueue } from './queue-watch.ts'
 import { createReceive } from './receive.ts'
 import type { Receive } from './receive.ts'
 import { createUserLimits } from './user-limits.ts'
@@ -57,7 +57,7 @@ export interface BotAccess {
   lists: AccessListsOptions
   messagesPerMinute: number
   maxRunning: number
-  decide: Decide | undefined
+  decide: AccessDecision | undefined
 }
 
 /** Puts a bot together: all that is between an opened message and the plaintext of its reply. */
@@ -66,7 +66,7 @@ export function assembleBot (options: BotOptions): Receive {
   const { facts } = stores
   const { lists, messagesPerMinute, maxRunning, decide } = options.access
   const frames = createFrames(texts)
-  const lateReplies = createLateReplies({ activeReply: options.activeReply, frames, facts, log })
+  const lateReplies = createFollowUps({ activeReply: options.activeReply, frames, facts, log })
   const feedback = createFeedbackLinks({ facts, log })
   const access = createAccess({
     streams,
@@ -89,7 +89,7 @@ export function assembleBot (options: BotOptions): Receive {
       attachments: options.attachments,
       source: options.source,
       reasoning: options.reasoning,
-      lateReplies,
+      followUps: lateReplies,
       hooks: createAnswerHooks(hooks, { clock, log }),
       texts,
       log
@@ -100,7 +100,7 @@ export function assembleBot (options: BotOptions): Receive {
       ...stores,
       scope: options.conversationScope,
       parallel: options.parallel,
-      ...(streams.shared && { watchLine: (key: string) => watchLine({ clock, lines: stores.lines, isOver: async id => isOver(await streams.read(id)) }, key) })
+      ...(streams.shared && { watchLine: (key: string) => watchQueue({ clock, lines: stores.lines, isOver: async id => hasEnded(await streams.read(id)) }, key) })
     }),
     commandOf: createCommands(options.commands, texts),
     firstReplyGraceMs: options.firstReplyGraceMs,
@@ -109,4 +109,4 @@ export function assembleBot (options: BotOptions): Receive {
   })
 }
 
-const isOver = (record: StreamRecord | undefined): boolean => record === undefined || isTerminal(record.status)
+const hasEnded = (record: StreamRecord | undefined): boolean => record === undefined || isTerminal(record.status)

@@ -1,6 +1,6 @@
 import type { HistoryTurn } from '../sources/source.ts'
 import type { History, HistoryStore } from '../stores/history.ts'
-import type { LineStore } from '../stores/lines.ts'
+import type { QueueStore } from '../stores/queues.ts'
 import { hashOf } from '../util/ids.ts'
 import type { Chat } from '../wecom/message.ts'
 
@@ -9,7 +9,7 @@ export type ConversationScope = 'member' | 'chat' | 'none'
 
 export interface ConversationsOptions {
   history: HistoryStore
-  lines: LineStore
+  lines: QueueStore
   scope: ConversationScope
   /** Lets the turns of a conversation run side by side. */
   parallel: boolean
@@ -21,7 +21,7 @@ export interface Conversation {
   /** Lines a stream up; its place is given up at its deadline at the latest, in milliseconds since the Unix epoch. */
   join (id: string, deadline: number): Promise<void>
   /** Resolves when it is this stream's turn; calls back where it is not at once. Rejects with the signal's reason. */
-  turn (id: string, signal: AbortSignal, onWait: () => void): Promise<void>
+  waitForPlace (id: string, signal: AbortSignal, onWait: () => void): Promise<void>
   leave (id: string): Promise<void>
   /** The streams under way, the first one first. */
   streams (): Promise<string[]>
@@ -44,7 +44,7 @@ export function createConversations ({ history, lines, scope, parallel, watchLin
 }
 
 interface Holding {
-  lines: LineStore
+  lines: QueueStore
   history: HistoryStore
   parallel: boolean
   watchLine: (key: string) => () => void
@@ -66,7 +66,7 @@ class Held implements Conversation {
     await this.#holding.lines.join(this.#key, id, deadline)
   }
 
-  async turn (id: string, signal: AbortSignal, onWait: () => void): Promise<void> {
+  async waitForPlace (id: string, signal: AbortSignal, onWait: () => void): Promise<void> {
     const { lines, parallel, watchLine } = this.#holding
     if (parallel || !this.#lasting || await isFirst(lines, this.#key, id)) return
     onWait()
@@ -101,13 +101,13 @@ function ownerOf (chat: Chat, sender: string | undefined, scope: ConversationSco
   return { member: sender, chat: '', none: undefined }[scope]
 }
 
-const isFirst = async (lines: LineStore, key: string, id: string): Promise<boolean> => {
+const isFirst = async (lines: QueueStore, key: string, id: string): Promise<boolean> => {
   const [first] = await lines.read(key)
   // Who is not in the line any more has nobody to wait for.
   return first === id || first === undefined
 }
 
-async function untilFirst (lines: LineStore, key: string, id: string, signal: AbortSignal): Promise<void> {
+async function untilFirst (lines: QueueStore, key: string, id: string, signal: AbortSignal): Promise<void> {
   let wake: (() => void) | undefined
   const ring = (): void => wake?.()
   const unwatch = lines.watch(key, ring)

@@ -1,4 +1,4 @@
-import type { FactStore } from '../stores/facts.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import type { Clock } from '../util/clock.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import { inTime } from '../util/in-time.ts'
@@ -18,7 +18,7 @@ export interface EventsOptions {
   /** The welcome where no hook gives another; empty for none. */
   welcomeText: string
   feedback: FeedbackLinks
-  facts: FactStore
+  facts: KeyValueStore
   clock: Clock
   log: Logger
   /** Keeps the events of this bot apart from those of another in the same app. */
@@ -91,10 +91,10 @@ export function createEvents (options: EventsOptions): Events {
     if (msgid === '') return await reply()
     const key = hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid)
     const own = createId()
-    const first = await ask(facts.keep(`event:${key}`, own, KNOWN_MS))
+    const first = await ask(facts.putIfAbsent(`event:${key}`, own, KNOWN_MS))
     if (first !== undefined && first !== own) return await ask(facts.get(`event-reply:${key}`))
     const given = await reply()
-    if (given !== undefined) facts.keep(`event-reply:${key}`, given, KNOWN_MS).catch(logFailure)
+    if (given !== undefined) facts.putIfAbsent(`event-reply:${key}`, given, KNOWN_MS).catch(logFailure)
     return given
   }
 

@@ -1,4 +1,4 @@
-import type { FactStore } from '../stores/facts.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import { isTerminal } from '../stores/status.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import type { Logger } from '../util/logger.ts'
@@ -22,12 +22,12 @@ export interface FeedbackLinks {
   find (feedbackId: string): Promise<EventOrigin | undefined>
 }
 
-export function createFeedbackLinks ({ facts, log }: { facts: FactStore, log: Logger }): FeedbackLinks {
+export function createFeedbackLinks ({ facts, log }: { facts: KeyValueStore, log: Logger }): FeedbackLinks {
   const keyOf = (id: string): string => `feedback:${id}`
 
   return {
     keep (streamId, message) {
-      facts.keep(keyOf(streamId), JSON.stringify(originOf(message)), LINK_MS).catch((error: unknown) => {
+      facts.putIfAbsent(keyOf(streamId), JSON.stringify(originOf(message)), LINK_MS).catch((error: unknown) => {
         log.error({ streamId, cause: describeError(error) }, 'a feedback link could not be kept')
       })
     },
@@ -41,7 +41,7 @@ export function createFeedbackLinks ({ facts, log }: { facts: FactStore, log: Lo
 
 /** What has ended without anything of the source's is an excuse: there is nothing to rate. */
 export const canBeRated = (record: StreamRecord): boolean =>
-  !isTerminal(record.status) || record.content !== '' || record.notes.images !== undefined || record.notes.card !== undefined
+  !isTerminal(record.status) || record.content !== '' || record.metadata.images !== undefined || record.metadata.card !== undefined
 
 /** What a `feedback_event` says of itself; undefined for a kind of vote that is not known. */
 export function readFeedback (message: Message): Pick<FeedbackEvent, 'vote' | 'reasons' | 'comment' | 'feedbackId'> | undefined {

@@ -7,47 +7,47 @@ import type { Texts } from '../texts/texts.ts'
 import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
-import type { Inbound, Said } from '../wecom/content.ts'
+import type { UserMessage, MessageContent } from '../wecom/content.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
 import type { AnswerHooksRunner, MessageDecision } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
-import type { LateReplies } from './late-reply.ts'
+import type { FollowUps } from './follow-up.ts'
 import { turnOf } from './turn.ts'
 
-export interface AnsweringOptions {
+export interface QuestionsOptions {
   streams: Streams
   access: Access
   attachments: FetchAttachments
   source: string | Source | undefined
   reasoning: ReasoningMode
-  lateReplies: Pick<LateReplies, 'deliver'>
+  followUps: Pick<FollowUps, 'deliver'>
   hooks: AnswerHooksRunner
   texts: Texts
   log: Logger
 }
 
-export interface Question {
+export interface OpenQuestion {
   /** The stream that was opened for it. */
   id: string
   message: Message
-  inbound: Inbound
+  inbound: UserMessage
   conversation: Conversation
   /** It was let in by another process, which is gone. */
-  again?: true
+  adopted?: true
 }
 
 /** Answers a question in the background, from its attachments to what is remembered of it. Never rejects. */
-export type Answering = (question: Question) => Promise<void>
+export type Answering = (question: OpenQuestion) => Promise<void>
 
-export function createAnswering (options: AnsweringOptions): Answering {
-  const { streams, access, source, reasoning, lateReplies, hooks, texts, log } = options
+export function createAnswering (options: QuestionsOptions): Answering {
+  const { streams, access, source, reasoning, followUps: lateReplies, hooks, texts, log } = options
 
   return async question => {
     const { id, conversation } = question
     const over = streams.ended(id)
-    let ended: Ended | undefined
+    let ended: EndedQuestion | undefined
     try {
       const generation = await ask(question)
       // One function in all until here: what waits for a source is there a thousand times.
@@ -64,7 +64,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
     if (ended !== undefined) await seeOff(question, ended)
   }
 
-  async function readEnded (question: Question, generation: number | undefined, measures: Measures): Promise<Ended> {
+  async function readEnded (question: OpenQuestion, generation: number | undefined, measures: Measures): Promise<EndedQuestion> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
     const arrived = streams.delivering(question.id)
     const record = await streams.read(question.id)
@@ -72,14 +72,14 @@ export function createAnswering (options: AnsweringOptions): Answering {
     return { measures, record, arrived }
   }
 
-  async function seeOff ({ id, message, inbound: { text: prompt } }: Question, { measures, record, arrived }: Ended): Promise<void> {
+  async function seeOff ({ id, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion): Promise<void> {
     const late = record && await lateReplies.deliver(message, record)
     arrived()
     await hooks.onFinish({ streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) })
   }
 
   /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
-  async function ask (question: Question): Promise<number | undefined> {
+  async function ask (question: OpenQuestion): Promise<number | undefined> {
     const { id } = question
     const prepared = await streams.prepare(id, (signal, deadline) => prepare(question, signal, deadline))
     if (prepared === undefined) return undefined
@@ -98,16 +98,16 @@ export function createAnswering (options: AnsweringOptions): Answering {
   }
 
   /** Undefined where the question is refused. */
-  async function prepare (question: Question, signal: AbortSignal, deadline: number): Promise<Prepared | undefined> {
+  async function prepare (question: OpenQuestion, signal: AbortSignal, deadline: number): Promise<Prepared | undefined> {
     const { id, message, inbound, conversation } = question
     // The place is taken before anything else, so that questions keep their order.
     await conversation.join(id, deadline)
-    if (question.again !== true && !await access.admitsQuestion(question, signal, deadline)) return undefined
+    if (question.adopted !== true && !await access.admitsQuestion(question, signal, deadline)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
     const fetching = fetchAll(inbound, signal)
     fetching.catch(() => {})
     let waited = false
-    await conversation.turn(id, signal, () => {
+    await conversation.waitForPlace(id, signal, () => {
       waited = true
       streams.note(id, { waiting: true })
     })
@@ -130,18 +130,18 @@ export function createAnswering (options: AnsweringOptions): Answering {
     return { turn, generation, decision }
   }
 
-  async function fetchAll (inbound: Inbound, signal: AbortSignal): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
+  async function fetchAll (inbound: UserMessage, signal: AbortSignal): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
     const [attachments, quote] = await Promise.all([options.attachments(inbound.media, signal), quoteOf(inbound.quote, signal)])
     return { attachments, quote }
   }
 
-  async function quoteOf (quote: Said | undefined, signal: AbortSignal): Promise<Quote | undefined> {
+  async function quoteOf (quote: MessageContent | undefined, signal: AbortSignal): Promise<Quote | undefined> {
     if (quote === undefined) return undefined
     const attachments = await options.attachments(quote.media, signal)
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
   }
 
-  async function remember ({ inbound, conversation }: Question, record: StreamRecord, generation: number): Promise<void> {
+  async function remember ({ inbound, conversation }: OpenQuestion, record: StreamRecord, generation: number): Promise<void> {
     const turn = turnToRemember(inbound, record)
     if (turn === undefined) return
     // What is left of the answer is delivered all the same.
@@ -151,7 +151,7 @@ export function createAnswering (options: AnsweringOptions): Answering {
   }
 }
 
-interface Ended {
+interface EndedQuestion {
   measures: Measures
   record: StreamRecord | undefined
   /** To be called when WeCom has been given what was left. */
@@ -166,7 +166,7 @@ interface Prepared {
 }
 
 /** Undefined where nothing was said that could be referred to. */
-function turnToRemember ({ text, media }: Inbound, { content, status, notice }: StreamRecord): HistoryTurn | undefined {
+function turnToRemember ({ text, media }: UserMessage, { content, status, notice }: StreamRecord): HistoryTurn | undefined {
   if (content === '') return undefined
   const files = media.map(({ kind }) => `[${kind}]`).join(' ')
   const prompt = [text, files].filter(part => part !== '').join('\n')

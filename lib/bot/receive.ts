@@ -1,14 +1,14 @@
-import { isOver } from '../replies/frames.ts'
+import { isBubbleOver } from '../replies/frames.ts'
 import type { Frames } from '../replies/frames.ts'
-import type { FactStore } from '../stores/facts.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import type { Notice, Outcome, StreamRecord } from '../stores/store.ts'
 import type { Opening, Streams } from '../streams/streams.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError, safeName } from '../util/redact.ts'
 import { isVisible } from '../util/visible.ts'
-import { readInbound } from '../wecom/content.ts'
-import type { Inbound } from '../wecom/content.ts'
+import { readUserMessage } from '../wecom/content.ts'
+import type { UserMessage } from '../wecom/content.ts'
 import { chatOf, stringAt } from '../wecom/message.ts'
 import type { Message, Chat } from '../wecom/message.ts'
 import type { ListName } from './access-lists.ts'
@@ -38,7 +38,7 @@ export interface ReceiveOptions {
   firstReplyGraceMs: number
   /** Whether there is a way to the user besides the bubble of a message. */
   isDeliverable: (message: Message) => boolean
-  facts: FactStore
+  facts: KeyValueStore
 }
 
 /** A command asks no model: its answer is there with the first frame. */
@@ -53,10 +53,10 @@ export type Receive = (message: Message) => Promise<string | undefined>
 export function createReceive (options: ReceiveOptions): Receive {
   const { streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable, facts } = options
 
-  streams.takeUpFor(scope, (id, given) => {
+  streams.adoptFor(scope, (id, given) => {
     const message = given as Message
-    const inbound = readInbound(message, botName) as Inbound
-    answering({ id, message, inbound, conversation: conversationFor(message), again: true })
+    const inbound = readUserMessage(message, botName) as UserMessage
+    answering({ id, message, inbound, conversation: conversationFor(message), adopted: true })
   })
 
   return async message => {
@@ -73,7 +73,7 @@ export function createReceive (options: ReceiveOptions): Receive {
     try {
       const record = await streams.read(id)
       // Its owner, if it still has one, is about to write it anew.
-      if (record === undefined && streams.unsettled()) return fromMemory(id, message)
+      if (record === undefined && streams.isRecovering()) return fromMemory(id, message)
       return await show(id, belongsTo(record, message, scope) ? record : undefined, message)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
@@ -83,11 +83,11 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   /** What this process knows of a stream whose store is away. */
   function fromMemory (id: string, message: Message): string | undefined {
-    const known = streams.known(id)
+    const known = streams.lastRead(id)
     if (known === undefined || !belongsTo(known.record, message, scope)) return undefined
     if (known.isLate) return frames.failure(id, excuse())
     // Another process may have shown text that is not known here.
-    return isOver(known.record) || isVisible(known.record.content) ? frames.reply(id, known.record) : undefined
+    return isBubbleOver(known.record) || isVisible(known.record.content) ? frames.reply(id, known.record) : undefined
   }
 
   /** A store that is elsewhere is away at times. */
@@ -97,11 +97,11 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   async function answer (message: Message): Promise<string> {
     try {
-      const inbound = readInbound(message, botName)
+      const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.msgtype) }, 'a message is of a kind that cannot be read')
       const command = inbound && commandOf(inbound.text)
       const { id, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
-      if (runnable) start(id, message, inbound as Inbound, command)
+      if (runnable) start(id, message, inbound as UserMessage, command)
       await streams.untilEnded(id, command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
       const record = await streams.read(id).catch((error: unknown) => {
         log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be read')
@@ -120,24 +120,24 @@ export function createReceive (options: ReceiveOptions): Receive {
   }
 
   async function show (id: string, record: StreamRecord | undefined, message: Message, feedbackId?: string): Promise<string> {
-    if (record === undefined || !isOver(record)) return frames.reply(id, record, { feedbackId })
+    if (record === undefined || !isBubbleOver(record)) return frames.reply(id, record, { feedbackId })
     streams.lastFrameFetched(id)
     return frames.reply(id, record, { feedbackId, card: await bringsCard(record, message) })
   }
 
   /** WeCom takes a card once for each answer (document 101031): from the callback that asked first, however often that is delivered. */
-  async function bringsCard ({ id, notes }: StreamRecord, message: Message): Promise<boolean> {
-    if (notes.card === undefined) return false
+  async function bringsCard ({ id, metadata }: StreamRecord, message: Message): Promise<boolean> {
+    if (metadata.card === undefined) return false
     const callback = hashOf(stringAt(message, 'msgid') || createId())
     try {
-      return await facts.keep(`card:${id}`, callback, CARD_MS) === callback
+      return await facts.putIfAbsent(`card:${id}`, callback, CARD_MS) === callback
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error) }, 'a card could not be shown')
       return false
     }
   }
 
-  function openingFor (message: Message, inbound: Inbound | undefined, command: Command | undefined, why: ListName | undefined): Opening {
+  function openingFor (message: Message, inbound: UserMessage | undefined, command: Command | undefined, why: ListName | undefined): Opening {
     const msgid = stringAt(message, 'msgid') ?? ''
     const notice = why === undefined ? noticeFor(inbound) : 'DENIED'
     return {
@@ -154,7 +154,7 @@ export function createReceive (options: ReceiveOptions): Receive {
   }
 
   /** Goes on in the background. */
-  function start (id: string, message: Message, inbound: Inbound, command: Command | undefined): void {
+  function start (id: string, message: Message, inbound: UserMessage, command: Command | undefined): void {
     const sender = stringAt(message, 'from', 'userid')
     const conversation = conversationFor(message)
     if (command === undefined) {
@@ -170,7 +170,7 @@ export function createReceive (options: ReceiveOptions): Receive {
   }
 }
 
-function noticeFor (inbound: Inbound | undefined): Notice | undefined {
+function noticeFor (inbound: UserMessage | undefined): Notice | undefined {
   if (inbound === undefined) return 'UNSUPPORTED'
   return inbound.text === '' && inbound.media.length === 0 && inbound.quote === undefined ? 'NO_PROMPT' : undefined
 }

@@ -1,5 +1,5 @@
-import type { FactStore } from '../stores/facts.ts'
-import type { LineStore } from '../stores/lines.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
+import type { QueueStore } from '../stores/queues.ts'
 import { hashOf } from '../util/ids.ts'
 import { stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
@@ -7,8 +7,8 @@ import type { Message } from '../wecom/message.ts'
 const WINDOW_MS = 60_000
 
 export interface UserLimitsOptions {
-  facts: FactStore
-  lines: LineStore
+  facts: KeyValueStore
+  lines: QueueStore
   /** Keeps the users of this bot apart from those of another in the same app. */
   scope: string
   /** 0 is no limit, as with the other. */
@@ -33,7 +33,7 @@ export function createUserLimits ({ facts, lines, scope, messagesPerMinute, maxR
 
   return {
     async exceededBy (id, message, deadline) {
-      if (messagesPerMinute > 0 && await facts.count(keyOf('rate', message), WINDOW_MS) > messagesPerMinute) return 'rate'
+      if (messagesPerMinute > 0 && await facts.increment(keyOf('rate', message), WINDOW_MS) > messagesPerMinute) return 'rate'
       if (maxRunning === 0) return undefined
       const key = keyOf('running', message)
       await lines.join(key, id, deadline)

@@ -1,16 +1,16 @@
-import type { FactStore } from '../stores/facts.ts'
 import type { HistoryStore } from '../stores/history.ts'
-import type { LineStore } from '../stores/lines.ts'
-import { createMemoryFacts } from '../stores/memory/facts.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import { createMemoryHistory } from '../stores/memory/history.ts'
-import { createMemoryLines } from '../stores/memory/lines.ts'
+import { createMemoryKeyValues } from '../stores/memory/key-values.ts'
+import { createMemoryQueues } from '../stores/memory/queues.ts'
 import { createMemoryStore } from '../stores/memory/streams.ts'
+import type { QueueStore } from '../stores/queues.ts'
 import { connectRedis } from '../stores/redis/client.ts'
 import { adaptRedis } from '../stores/redis/connection.ts'
 import type { RedisClient } from '../stores/redis/connection.ts'
-import { createRedisFacts } from '../stores/redis/facts.ts'
 import { createRedisHistory } from '../stores/redis/history.ts'
-import { createRedisLines } from '../stores/redis/lines.ts'
+import { createRedisKeyValues } from '../stores/redis/key-values.ts'
+import { createRedisQueues } from '../stores/redis/queues.ts'
 import { createRedisStreams } from '../stores/redis/streams.ts'
 import type { StreamStore } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
@@ -20,8 +20,8 @@ import type { StreamsConfig } from './settings.ts'
 /** What is kept of conversations and users. */
 export interface BotStores {
   history: HistoryStore
-  lines: LineStore
-  facts: FactStore
+  lines: QueueStore
+  facts: KeyValueStore
 }
 
 /** Everything that is kept. */
@@ -60,8 +60,8 @@ function inMemory ({ config, clock }: StoresOptions): Stores {
       maxFinishedBytes: config.STREAM_MAX_FINISHED_BYTES
     }),
     history: createMemoryHistory(clock, historyLimits(config), MAX_CONVERSATIONS),
-    lines: createMemoryLines(clock),
-    facts: createMemoryFacts(clock, MAX_FACTS),
+    lines: createMemoryQueues(clock),
+    facts: createMemoryKeyValues(clock, MAX_FACTS),
     async close () {}
   }
 }
@@ -75,8 +75,8 @@ async function inRedis ({ config, client, clock, log }: StoresOptions): Promise<
   return {
     store: createRedisStreams({ ...shared, retentionMs: config.STREAM_RETENTION_MS }),
     history: createRedisHistory({ ...shared, limits: historyLimits(config) }),
-    lines: createRedisLines(shared),
-    facts: createRedisFacts(shared),
+    lines: createRedisQueues(shared),
+    facts: createRedisKeyValues(shared),
     close: () => connection.close()
   }
 }

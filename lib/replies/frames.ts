@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { isTerminal } from '../stores/status.ts'
-import type { Notes, Notice, Outcome, StreamRecord } from '../stores/store.ts'
+import type { StreamMetadata, Notice, Outcome, StreamRecord } from '../stores/store.ts'
 import type { Texts } from '../texts/texts.ts'
 import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
 import { stableHead } from '../util/stable-head.ts'
@@ -46,7 +46,7 @@ export interface Frames {
 }
 
 /** Whether the bubble of a stream takes nothing more. Its source may still be at work. */
-export const isOver = ({ status, notes }: StreamRecord): boolean => isTerminal(status) || notes.sealedAt !== undefined
+export const isBubbleOver = ({ status, metadata }: StreamRecord): boolean => isTerminal(status) || metadata.sealedAt !== undefined
 
 /** Shows streams as WeCom understands them (document 101031): the whole text so far, within the limits of a frame. */
 export function createFrames (texts: Texts): Frames {
@@ -60,45 +60,45 @@ export function createFrames (texts: Texts): Frames {
     texts.cut.replace('{bytes}', String(Buffer.byteLength(text) - Buffer.byteLength(shown)))
 
   function tailOf (record: StreamRecord): string[] {
-    const [lost] = record.notes.lost ?? []
+    const [lost] = record.metadata.lost ?? []
     const told = lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])]
     return [...told, ...endOf(record)]
   }
 
-  function endOf ({ content, failure, notice, notes }: StreamRecord): string[] {
+  function endOf ({ content, failure, notice, metadata }: StreamRecord): string[] {
     if (failure !== undefined) return [sentence(failure, notice)]
     if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
     if (isVisible(content)) return []
-    if (!hasExtras(notes)) return [texts.empty]
-    return notes.sealedAt === undefined ? [texts.seeBelow] : []
+    if (!hasExtras(metadata)) return [texts.empty]
+    return metadata.sealedAt === undefined ? [texts.seeBelow] : []
   }
 
-  function placeholderOf ({ notes }: StreamRecord): string {
-    return notes.waiting === true ? texts.queued : notes.thinking === true ? texts.thinking : texts.waiting
+  function placeholderOf ({ metadata }: StreamRecord): string {
+    return metadata.waiting === true ? texts.queued : metadata.thinking === true ? texts.thinking : texts.waiting
   }
 
   function contentOf (record: StreamRecord): string {
-    const { content, reasoning, notes } = record
-    if (notes.sealedAt !== undefined) return join(bubbleOf(record, []), [texts.later])
+    const { content, reasoning, metadata } = record
+    if (metadata.sealedAt !== undefined) return join(bubbleOf(record, []), [texts.later])
     if (!isTerminal(record.status)) {
-      const shown = headOf(content)
+      const shown = shownHead(content)
       const body = isVisible(shown) ? shown + fenceCloser(shown) : ''
       return withThinking(reasoning, body) || placeholderOf(record)
     }
     const tail = tailOf(record)
     const shown = bubbleOf(record, tail)
     if (shown === content) return withThinking(reasoning, join(content, tail))
-    return join(shown, [notes.deliverable === true ? texts.later : cut(content, shown), ...tail])
+    return join(shown, [metadata.deliverable === true ? texts.later : cut(content, shown), ...tail])
   }
 
   return {
     reply (id, record, once = {}) {
       if (record === undefined) return streamReply(id, true, texts.expired)
       // It is none of what refreshes share.
-      if (once.card === true || once.feedbackId !== undefined) return streamReply(id, isOver(record), contentOf(record), record.notes, once)
+      if (once.card === true || once.feedbackId !== undefined) return streamReply(id, isBubbleOver(record), contentOf(record), record.metadata, once)
       let reply = built.get(record)
       if (reply === undefined) {
-        reply = streamReply(id, isOver(record), contentOf(record), record.notes)
+        reply = streamReply(id, isBubbleOver(record), contentOf(record), record.metadata)
         built.set(record, reply)
       }
       return reply
@@ -106,13 +106,13 @@ export function createFrames (texts: Texts): Frames {
     waiting: id => streamReply(id, false, texts.waiting),
     failure: (id, failure) => streamReply(id, true, sentence(failure)),
     rest (record) {
-      const { content, notice, notes } = record
-      const sealed = notes.sealedAt !== undefined
+      const { content, notice, metadata } = record
+      const sealed = metadata.sealedAt !== undefined
       const shown = bubbleOf(record, tailOf(record))
       if (!sealed && shown === content) return undefined
       const left = content.slice(shown.length)
       // Below a bubble that ended with its stream stands how it ended.
-      const tail = sealed ? [...tailOf(record), ...notes.tooLate === true ? [texts.tooLate] : []] : []
+      const tail = sealed ? [...tailOf(record), ...metadata.tooLate === true ? [texts.tooLate] : []] : []
       if (!isVisible(left)) {
         // It promised that something follows.
         const last = notice === undefined ? texts.complete : noticeText(notice, texts)
@@ -127,19 +127,19 @@ export function createFrames (texts: Texts): Frames {
   }
 }
 
-const hasExtras = ({ images, card }: Notes): boolean => images !== undefined || card !== undefined
+const hasExtras = ({ images, card }: StreamMetadata): boolean => images !== undefined || card !== undefined
 
 /** The part of the source's text that an ended bubble holds. */
-function bubbleOf ({ content, notes: { sealedAt } }: StreamRecord, tail: readonly string[]): string {
-  if (sealedAt !== undefined) return headOf(content.slice(0, sealedAt))
-  return Buffer.byteLength(join(content, tail)) <= MAX_FRAME_BYTES ? content : headOf(content)
+function bubbleOf ({ content, metadata: { sealedAt } }: StreamRecord, tail: readonly string[]): string {
+  if (sealedAt !== undefined) return shownHead(content.slice(0, sealedAt))
+  return Buffer.byteLength(join(content, tail)) <= MAX_FRAME_BYTES ? content : shownHead(content)
 }
 
 /** The head of a text that may still grow, or that has to be cut. */
-const headOf = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
+const shownHead = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
 
 /** Images come with the last frame only (document 101031). */
-function streamReply (id: string, finish: boolean, content: string, { images, card }: Notes = {}, once: OnceOnly = {}): string {
+function streamReply (id: string, finish: boolean, content: string, { images, card }: StreamMetadata = {}, once: OnceOnly = {}): string {
   const stream = {
     id,
     finish,

@@ -45,7 +45,7 @@ export function createThinkSplitter (options: ThinkSplitterOptions = {}): ThinkS
   let tag = ''
   let held = ''
 
-  const place = (): Place => thinking ? thoughts : answer
+  const place = (): TagPosition => thinking ? thoughts : answer
 
   function * give (text: string): Generator<Part> {
     if (text === '') return
@@ -159,7 +159,7 @@ function createGap (newlines: number): { takes (char: string): boolean } {
 }
 
 /** Where in Markdown the end of a growing text stands. */
-interface Place {
+interface TagPosition {
   read (text: string): void
   inCode (): boolean
   /** At most three spaces stand before it in its line: behind four, CommonMark sees a block of code. */
@@ -170,7 +170,7 @@ interface Place {
 
 const LONGEST_FENCE_LINE = 1000
 
-function createPlace (): Place {
+function createPlace (): TagPosition {
   let line = ''
   let fence = ''
   let indent = 0

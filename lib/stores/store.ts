@@ -6,10 +6,10 @@ import type { ImageItem } from '../wecom/reply-images.ts'
 import type { EndStatus, StoredStatus } from './status.ts'
 
 /** Why a message was not answered: who sent it may not talk to the bot, or not so much. */
-export type Refusal = 'DENIED' | 'LIMITED'
+export type RefusalNotice = 'DENIED' | 'LIMITED'
 
 /** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
-export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | Refusal
+export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | RefusalNotice
 
 export interface Outcome {
   status: EndStatus
@@ -23,9 +23,9 @@ export interface NewStream {
   claim?: string
   /** A stream without a chat is never shown through the callback. */
   chat?: Chat
-  /** Text and notes that the stream has from the beginning. */
+  /** Text and metadata that the stream has from the beginning. */
   content?: string
-  notes?: Notes
+  metadata?: StreamMetadata
   /** Creates a stream that has ended already. */
   outcome?: Outcome
   /** What another process needs to answer in this one's place. Kept for five minutes at most, and not beyond the end. */
@@ -58,7 +58,7 @@ export interface Adoption {
 }
 
 /** What there is to know of a stream besides its text. */
-export interface Notes {
+export interface StreamMetadata {
   /** It waits until earlier messages of its conversation have been answered. */
   readonly waiting?: boolean
   /** Why files of the user's could not be had. */
@@ -85,16 +85,16 @@ export interface StreamRecord {
   readonly chat: Chat | undefined
   readonly failure: Outcome['failure']
   readonly notice: Notice | undefined
-  readonly notes: Notes
+  readonly metadata: StreamMetadata
 }
 
-export interface Known {
+export interface LastRead {
   record: StreamRecord
   ageMs: number
 }
 
 /** A stream has two growing texts. */
-export type Track = 'content' | 'reasoning'
+export type Channel = 'content' | 'reasoning'
 
 /**
  * Where streams live. A stream has one writer (its owner, told apart by `epoch`) and any number of readers.
@@ -114,21 +114,21 @@ export interface StreamStore {
    * repeated append is harmless. False, and nothing changed, where the stream is unknown or ended, the epoch is not
    * the owner's, or the track is shorter than `offset` or differs from the text.
    */
-  append (id: string, epoch: number, track: Track, offset: number, text: string): Promise<boolean>
-  /** Sets those of the notes that are given. False, and nothing changed, as with `append`. */
-  note (id: string, epoch: number, notes: Notes): Promise<boolean>
+  append (id: string, epoch: number, track: Channel, offset: number, text: string): Promise<boolean>
+  /** Sets those of the metadata that are given. False, and nothing changed, as with `append`. */
+  setMetadata (id: string, epoch: number, metadata: StreamMetadata): Promise<boolean>
   /**
    * Ends a stream. False, and nothing changed, where it is unknown, the epoch is not the owner's, or it has ended already
    * with another outcome; the same once more is harmless. `lengths` are those of the owner's text, in UTF-16 units: a shared
    * store that has lost some of it gives false, too.
    */
-  end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Track, number>): Promise<boolean>
+  end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Channel, number>): Promise<boolean>
   /** Undefined where the stream is unknown, evicted or expired. */
   read (id: string): Promise<StreamRecord | undefined>
   /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
-  known? (id: string): Known | undefined
+  lastRead? (id: string): LastRead | undefined
   /** True for some seconds after it was away: what it does not know then, an owner may be about to restore. */
-  unsettled? (): boolean
+  isRecovering? (): boolean
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
   /** The owner's sign of life, due each second. Where it stays out for five, the stream may be adopted. */
@@ -143,7 +143,7 @@ export interface StreamStore {
    * Writes a stream anew, as its owner knows it, where the store has lost it or some of its text. False, and nothing
    * changed, where it is another's by now, or has ended.
    */
-  restore (stream: NewStream, epoch: number, texts: Record<Track, string>): Promise<boolean>
+  restore (stream: NewStream, epoch: number, texts: Record<Channel, string>): Promise<boolean>
   /** Calls back when a stream is read that may be adopted. */
   onOrphan (listener: (id: string) => void): void
   /** Lets the stream be adopted at once. Nothing happens where the epoch is not the owner's. */

@@ -3,20 +3,20 @@ import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/s
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { StreamInput } from './contract.ts'
-import type { Run } from './running-stream.ts'
+import type { RunningStream } from './running-stream.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
-export type Work =
+export type StoredWork =
   | { scope: string, message: Record<string, unknown> }
   | { input: Omit<StreamInput, 'source'> & { source?: string } }
 
 /** Takes up a message in a stream that is open already. */
-export type TakeUp = (id: string, message: Record<string, unknown>) => void
+export type AdoptMessage = (id: string, message: Record<string, unknown>) => void
 
 /** What becomes of a stream whose owner has gone. */
 export type OnOwnerLost = 'restart' | 'finish'
 
-export interface TakeoverOptions {
+export interface AdoptionsOptions {
   store: StreamStore
   log: Logger
   sources: ReadonlyMap<string, Source>
@@ -25,28 +25,28 @@ export interface TakeoverOptions {
   deadlineMs: number
   isOpenHere (id: string): boolean
   isDraining (): boolean
-  open (stream: NewStream, tenure: { epoch: number, ageMs: number }): Run
+  open (stream: NewStream, tenure: { epoch: number, ageMs: number }): RunningStream
   run (id: string, input: StreamInput): void
 }
 
-export interface Takeover {
+export interface Adoptions {
   /** Takes over a stream, where nobody else does. Never rejects. */
   adopt (id: string): Promise<void>
   /** Says who takes up the messages of a callback that were another process's. */
-  takeUpFor (scope: string, takeUp: TakeUp): void
+  adoptFor (scope: string, adoptMessage: AdoptMessage): void
 }
 
 /** What is left of a bubble's time has to be worth another attempt. */
 const MIN_RESTART_MS = 20_000
 
 /** Goes on with streams of a shared store whose owners have gone: once from the beginning, or to an end with a notice. */
-export function createTakeover (options: TakeoverOptions): Takeover {
+export function createAdoptions (options: AdoptionsOptions): Adoptions {
   const { store, log, sources, onOwnerLost, deadlineMs } = options
-  const takeUps = new Map<string, TakeUp>()
+  const adopters = new Map<string, AdoptMessage>()
   const underWay = new Set<string>()
 
-  function resume ({ id, status, chat, notes }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
-    const run = options.open({ id, notes, ...(chat && { chat }) }, { epoch, ageMs })
+  function resume ({ id, status, chat, metadata }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
+    const run = options.open({ id, metadata, ...(chat && { chat }) }, { epoch, ageMs })
     log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
     const again = againOf(work)
     const mayRestart = onOwnerLost === 'restart' && adoptions === 1 && deadlineMs - ageMs >= MIN_RESTART_MS
@@ -58,15 +58,15 @@ export function createTakeover (options: TakeoverOptions): Takeover {
 
   /** Undefined where this process cannot do it. */
   function againOf (json: string | undefined): ((id: string) => void) | undefined {
-    const work = json === undefined ? undefined : JSON.parse(json) as Work
+    const work = json === undefined ? undefined : JSON.parse(json) as StoredWork
     if (work === undefined) return undefined
     if ('input' in work) {
       const { input } = work
       const isHere = input.source === undefined || sources.has(input.source)
       return isHere ? id => options.run(id, input) : undefined
     }
-    const takeUp = takeUps.get(work.scope)
-    return takeUp && (id => takeUp(id, work.message))
+    const adoptMessage = adopters.get(work.scope)
+    return adoptMessage && (id => adoptMessage(id, work.message))
   }
 
   return {
@@ -85,12 +85,12 @@ export function createTakeover (options: TakeoverOptions): Takeover {
         underWay.delete(id)
       }
     },
-    takeUpFor (scope, takeUp) { takeUps.set(scope, takeUp) }
+    adoptFor (scope, adoptMessage) { adopters.set(scope, adoptMessage) }
   }
 }
 
 /** A source that is a function is known to this process alone. */
-export function workOf ({ source, ...input }: StreamInput): { work?: Work } {
+export function workOf ({ source, ...input }: StreamInput): { work?: StoredWork } {
   if (typeof source === 'function') return {}
   return { work: { input: { ...input, ...(source !== undefined && { source }) } } }
 }

@@ -1,12 +1,12 @@
 import type { EndStatus } from '../stores/status.ts'
-import type { Notice, Refusal } from '../stores/store.ts'
+import type { Notice, RefusalNotice } from '../stores/store.ts'
 import { attempt } from '../util/attempt.ts'
 import { FAILURE_CLASSES, SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
-import type { LateReason } from './watchdog.ts'
+import type { TimeoutReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */
-export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'OWNER_LOST' | 'FAILED' | Refusal | LateReason
+export type EndReason = 'END' | 'LENGTH' | 'TOO_LARGE' | 'STOP' | 'SHUTDOWN' | 'OWNER_LOST' | 'FAILED' | RefusalNotice | TimeoutReason
 
 interface Ending {
   status: EndStatus

@@ -1,5 +1,5 @@
 import type { ReplyPart } from '../sources/source.ts'
-import type { Notes } from '../stores/store.ts'
+import type { StreamMetadata } from '../stores/store.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import { checkCard } from '../wecom/cards/check-card.ts'
 import { imageItems, MAX_IMAGES, readImage } from '../wecom/reply-images.ts'
@@ -9,7 +9,7 @@ import type { ReplyImage } from '../wecom/reply-images.ts'
 const MAX_REFUSALS = 20
 
 /** What an answer has besides text. What cannot be shown costs itself, not the answer. */
-export class Extras {
+export class ReplyMedia {
   readonly #images: ReplyImage[] = []
   #card: TemplateCard | undefined
   readonly #refused: string[] = []
@@ -20,11 +20,11 @@ export class Extras {
   }
 
   /** What is to be shown, undefined where that is nothing, and what was left out, in words for the log. */
-  notes (): { notes: Notes | undefined, refused: readonly string[] } {
+  metadata (): { metadata: StreamMetadata | undefined, refused: readonly string[] } {
     const { items, refused } = imageItems(this.#images)
-    const notes = { ...(items.length > 0 && { images: items }), ...(this.#card && { card: this.#card }) }
+    const metadata = { ...(items.length > 0 && { images: items }), ...(this.#card && { card: this.#card }) }
     return {
-      notes: Object.keys(notes).length === 0 ? undefined : notes,
+      metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
       refused: [...this.#refused, ...refused.map(({ reason }) => `image: ${reason}`)]
     }
   }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { readPiece } from '../sources/piece.ts'
 import type { Source, SourceContext, Turn, Usage } from '../sources/source.ts'
-import type { NewStream, Notes, StreamStore, Track } from '../stores/store.ts'
+import type { NewStream, StreamMetadata, StreamStore, Channel } from '../stores/store.ts'
 import { attempt } from '../util/attempt.ts'
 import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
@@ -14,23 +14,23 @@ import { headOf } from '../util/utf8.ts'
 import { endingOf, FAILURE_LEVELS } from './ending.ts'
 import type { EndReason } from './ending.ts'
 import { pump } from './pump.ts'
-import { Extras } from './reply-media.ts'
+import { ReplyMedia } from './reply-media.ts'
 import { SharedStreamWriter } from './shared-stream-writer.ts'
 import { StreamWriter } from './stream-writer.ts'
 import type { Writer } from './stream-writer.ts'
 import { Watchdog } from './watchdog.ts'
-import type { LateReason, WatchdogLimits } from './watchdog.ts'
+import type { TimeoutReason, WatchdogLimits } from './watchdog.ts'
 
-export interface RunLimits extends WatchdogLimits {
+export interface RunningStreamLimits extends WatchdogLimits {
   maxContentBytes: number
 }
 
-export interface RunDependencies {
+export interface RunningStreamDependencies {
   store: StreamStore
   clock: Clock
   log: Logger
   createId: () => string
-  limits: RunLimits
+  limits: RunningStreamLimits
 }
 
 /** What a stream took. */
@@ -47,25 +47,25 @@ export interface Measures {
 /** What becomes of a model's thinking. It counts as progress in any case. */
 export type ReasoningMode = 'hide' | 'show' | 'placeholder'
 
-export interface Work {
+export interface SourceCall {
   source: Source
   turn: Turn
   reasoning: ReasoningMode
 }
 
 /** A stream, as one process owns it. Times are in milliseconds since the Unix epoch. */
-export interface Tenure {
+export interface StreamOwnership {
   stream: NewStream
   epoch: number
   /** When WeCom shows no more of it. */
-  bubble: number
+  bubbleDeadline: number
   /** When it is ended whatever its source does. */
   deadline: number
   /** Gives the id that the store keeps. */
   created: Promise<string>
 }
 
-const NO_EXTRAS = { notes: undefined, refused: [] }
+const NO_EXTRAS = { metadata: undefined, refused: [] }
 
 // One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
 const ENDED = new DOMException('The stream has ended', 'AbortError')
@@ -91,13 +91,13 @@ class Context implements SourceContext {
 }
 
 /** One stream as the process that owns it sees it, from its opening to its one and only end. */
-export class Run {
+export class RunningStream {
   readonly id: string
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
   /** Resolves when the end has been stored, or could not be; without measures where there never was a stream. Never rejects. */
   readonly ended: Promise<Measures | undefined>
-  readonly #deps: RunDependencies
+  readonly #deps: RunningStreamDependencies
   readonly #created: Promise<string>
   readonly #epoch: number
   readonly #openedAt: number
@@ -107,10 +107,10 @@ export class Run {
   #sealed = false
   /** The stream is another's by now, or is to be. */
   #left = false
-  readonly #joiners: Record<Track, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
+  readonly #joiners: Record<Channel, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: (measures?: Measures) => void
-  #extras: Extras | undefined
-  #work: Work | undefined
+  #extras: ReplyMedia | undefined
+  #work: SourceCall | undefined
   #abort: AbortController | undefined
   #thinkingNoted = false
   #leave: (() => void) | undefined
@@ -121,7 +121,7 @@ export class Run {
   #usage: Usage | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
-  constructor (deps: RunDependencies, { stream, epoch, bubble, deadline, created }: Tenure) {
+  constructor (deps: RunningStreamDependencies, { stream, epoch, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
     const { store, clock } = deps
     this.#deps = deps
     this.#created = created
@@ -136,11 +136,11 @@ export class Run {
   }
 
   /** The bubble is over. */
-  get sealed (): boolean {
+  get bubbleClosed (): boolean {
     return this.#sealed
   }
 
-  get finished (): boolean {
+  get hasEnded (): boolean {
     return this.#finished
   }
 
@@ -160,9 +160,9 @@ export class Run {
     }
   }
 
-  /** Sets notes, in order with the text. */
-  note (notes: Notes): void {
-    this.#writer.note(notes).catch(() => {})
+  /** Sets metadata, in order with the text. */
+  note (metadata: StreamMetadata): void {
+    this.#writer.setMetadata(metadata).catch(() => {})
   }
 
   /** Ends the stream with a text of ours or the host's in place of a source's. */
@@ -171,7 +171,7 @@ export class Run {
     this.finish(reason)
   }
 
-  start (work: Work): void {
+  start (work: SourceCall): void {
     this.#work = work
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
@@ -198,7 +198,7 @@ export class Run {
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
-  abandon (): void {
+  discard (): void {
     this.#stopWork()
     this.#resolveEnded()
   }
@@ -217,7 +217,7 @@ export class Run {
     this.#shared?.insistNoMore()
     if (!this.#stopWork()) return
     this.#left = true
-    this.#shared?.leave()
+    this.#shared?.handOver()
     try {
       if (await this.#created === this.id) await this.#deps.store.release(this.id, this.#epoch)
     } finally {
@@ -242,18 +242,18 @@ export class Run {
     return true
   }
 
-  #late (reason: LateReason): void {
+  #late (reason: TimeoutReason): void {
     if (reason !== 'DEADLINE' || this.#sealed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
     this.#sealed = true
-    this.note({ ...this.#extras?.notes().notes, sealedAt: this.#writer.length })
+    this.note({ ...this.#extras?.metadata().metadata, sealedAt: this.#writer.length })
     this.#watchdog.extend(this.deadline)
   }
 
   /** False where the stream turns out to be another's. */
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<boolean> {
     if (await this.#created !== this.id) return false
-    const { notes, refused } = this.#extras?.notes() ?? NO_EXTRAS
-    if (notes !== undefined && !this.#sealed) await this.#writer.note(notes)
+    const { metadata, refused } = this.#extras?.metadata() ?? NO_EXTRAS
+    if (metadata !== undefined && !this.#sealed) await this.#writer.setMetadata(metadata)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
@@ -307,7 +307,7 @@ export class Run {
         if (this.#sealed) {
           this.note({ tooLate: true })
         } else {
-          this.#extras ??= new Extras()
+          this.#extras ??= new ReplyMedia()
           this.#extras.add(piece)
         }
         return true
@@ -329,7 +329,7 @@ export class Run {
     return this.#take('reasoning', text, this.#work?.reasoning === 'show')
   }
 
-  #take (track: Track, chunk: string, keep: boolean): boolean {
+  #take (track: Channel, chunk: string, keep: boolean): boolean {
     if (chunk === '') {
       this.#watchdog.alive()
       return true

@@ -1,4 +1,4 @@
-import type { NewStream, Notes, Outcome, SharedTiming, StreamStore, Track } from '../stores/store.ts'
+import type { NewStream, StreamMetadata, Outcome, SharedTiming, StreamStore, Channel } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import { sleep } from '../util/sleep.ts'
 import type { Writer } from './stream-writer.ts'
@@ -21,10 +21,10 @@ export interface SharedWriting {
  */
 export class SharedStreamWriter implements Writer {
   readonly #given: SharedWriting
-  readonly #whole: Record<Track, string> = { reasoning: '', content: '' }
-  readonly #stored: Record<Track, number> = { reasoning: 0, content: 0 }
-  #notes: Notes
-  #storedNotes: Notes
+  readonly #whole: Record<Channel, string> = { reasoning: '', content: '' }
+  readonly #stored: Record<Channel, number> = { reasoning: 0, content: 0 }
+  #metadata: StreamMetadata
+  #storedNotes: StreamMetadata
   #left = false
   #insists = true
   #hurry: (() => void) | undefined
@@ -33,22 +33,22 @@ export class SharedStreamWriter implements Writer {
 
   constructor (given: SharedWriting) {
     this.#given = given
-    this.#notes = this.#storedNotes = given.stream.notes ?? {}
+    this.#metadata = this.#storedNotes = given.stream.metadata ?? {}
   }
 
   get length (): number {
     return this.#whole.content.length
   }
 
-  write (track: Track, text: string): void {
+  write (track: Channel, text: string): void {
     if (text === '') return
     this.#whole[track] += text
     if (this.#unstored >= this.#given.timing.coalesceChars) this.#hurry?.()
     this.#sync().catch(() => {})
   }
 
-  async note (notes: Notes): Promise<boolean> {
-    this.#notes = { ...this.#notes, ...notes }
+  async setMetadata (metadata: StreamMetadata): Promise<boolean> {
+    this.#metadata = { ...this.#metadata, ...metadata }
     return await this.#sync()
   }
 
@@ -67,7 +67,7 @@ export class SharedStreamWriter implements Writer {
     const { store, stream, epoch, onLost } = this.#given
     if (this.#left) return false
     const { content, reasoning } = this.#whole
-    if (await store.restore({ ...stream, notes: this.#notes }, epoch, { content, reasoning })) return true
+    if (await store.restore({ ...stream, metadata: this.#metadata }, epoch, { content, reasoning })) return true
     if (!this.#left) {
       this.#left = true
       onLost()
@@ -76,7 +76,7 @@ export class SharedStreamWriter implements Writer {
   }
 
   /** Writes nothing more: the stream is another's to write. */
-  leave (): void {
+  handOver (): void {
     this.#left = true
     this.#hurry?.()
   }
@@ -91,7 +91,7 @@ export class SharedStreamWriter implements Writer {
   }
 
   get #isStored (): boolean {
-    return this.#unstored === 0 && this.#notes === this.#storedNotes
+    return this.#unstored === 0 && this.#metadata === this.#storedNotes
   }
 
   #sync (): Promise<boolean> {
@@ -122,10 +122,10 @@ export class SharedStreamWriter implements Writer {
       if (!await this.#persist(() => store.append(id, epoch, track, offset, text))) return false
       this.#stored[track] = offset + text.length
     }
-    const notes = this.#notes
-    if (notes === this.#storedNotes) return true
-    if (!await this.#persist(() => store.note(id, epoch, notes))) return false
-    this.#storedNotes = notes
+    const metadata = this.#metadata
+    if (metadata === this.#storedNotes) return true
+    if (!await this.#persist(() => store.setMetadata(id, epoch, metadata))) return false
+    this.#storedNotes = metadata
     return true
   }
 

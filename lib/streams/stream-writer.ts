@@ -1,13 +1,13 @@
-import type { Notes, Outcome, StreamStore, Track } from '../stores/store.ts'
+import type { StreamMetadata, Outcome, StreamStore, Channel } from '../stores/store.ts'
 
 /** What an owner writes its stream with, behind its source. */
 export interface Writer {
   /** UTF-16 units of content so far, stored or not. */
   readonly length: number
   /** Never waits; a failure shows at `end`. */
-  write (track: Track, text: string): void
-  /** Resolves when everything written before has been stored, and the notes; false where they were refused. */
-  note (notes: Notes): Promise<boolean>
+  write (track: Channel, text: string): void
+  /** Resolves when everything written before has been stored, and the metadata; false where they were refused. */
+  setMetadata (metadata: StreamMetadata): Promise<boolean>
   /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */
   end (outcome: Outcome): Promise<boolean>
 }
@@ -20,9 +20,9 @@ export class StreamWriter implements Writer {
   readonly #store: StreamStore
   readonly #id: string
   readonly #epoch: number
-  readonly #pending: Record<Track, string> = { reasoning: '', content: '' }
+  readonly #pending: Record<Channel, string> = { reasoning: '', content: '' }
   /** What the store has, or is being given. */
-  readonly #written: Record<Track, number> = { reasoning: 0, content: 0 }
+  readonly #written: Record<Channel, number> = { reasoning: 0, content: 0 }
   /** Set as long as text is pending, and for good once a write has failed. */
   #writing: Promise<boolean> | undefined
 
@@ -36,7 +36,7 @@ export class StreamWriter implements Writer {
     return this.#written.content + this.#pending.content.length
   }
 
-  write (track: Track, text: string): void {
+  write (track: Channel, text: string): void {
     if (text === '') return
     this.#pending[track] += text
     if (this.#writing !== undefined) return
@@ -44,8 +44,8 @@ export class StreamWriter implements Writer {
     this.#writing.catch(() => {})
   }
 
-  async note (notes: Notes): Promise<boolean> {
-    return await (this.#writing ?? true) && await this.#store.note(this.#id, this.#epoch, notes)
+  async setMetadata (metadata: StreamMetadata): Promise<boolean> {
+    return await (this.#writing ?? true) && await this.#store.setMetadata(this.#id, this.#epoch, metadata)
   }
 
   async end (outcome: Outcome): Promise<boolean> {

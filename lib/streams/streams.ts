@@ -1,19 +1,19 @@
 import type { Source } from '../sources/source.ts'
 import { isTerminal } from '../stores/status.ts'
-import type { NewStream, Notes, Outcome, Refusal, StreamRecord } from '../stores/store.ts'
+import type { NewStream, StreamMetadata, Outcome, RefusalNotice, StreamRecord } from '../stores/store.ts'
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
 import { describeError } from '../util/redact.ts'
 import type { Chat } from '../wecom/message.ts'
-import { createTakeover, workOf } from './adoption.ts'
-import type { OnOwnerLost, TakeUp, Work } from './adoption.ts'
+import { createAdoptions, workOf } from './adoption.ts'
+import type { OnOwnerLost, AdoptMessage, StoredWork } from './adoption.ts'
 import type { StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
-import { Run } from './running-stream.ts'
-import type { Measures, ReasoningMode, RunDependencies, RunLimits } from './running-stream.ts'
+import { RunningStream } from './running-stream.ts'
+import type { Measures, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
-export interface StreamsLimits extends RunLimits {
+export interface StreamsLimits extends RunningStreamLimits {
   /** Milliseconds from the opening of a stream to its forced end. */
   deadlineMs: number
   /** Milliseconds from the opening of a deliverable stream to its forced end, where that is later. */
@@ -25,7 +25,7 @@ export interface StreamsLimits extends RunLimits {
   shutdownGraceMs: number
 }
 
-export interface StreamsOptions extends Omit<RunDependencies, 'limits'> {
+export interface StreamsOptions extends Omit<RunningStreamDependencies, 'limits'> {
   limits: StreamsLimits
   source: Source
   sources: ReadonlyMap<string, Source>
@@ -45,7 +45,7 @@ export interface Opening {
   /** Why the outcome is a refusal, for the log. */
   why?: string
   /** What another process of a shared store needs to answer in this one's place. */
-  work?: Work
+  work?: StoredWork
   /** Takes the stream in however many there are: for what costs no model. */
   always?: boolean
 }
@@ -59,8 +59,8 @@ export interface Opened {
 const NOT_HERE = Promise.resolve(undefined)
 const FIRST_EPOCH = 1
 
-/** One for all: each stream that waits for its source has its notes. */
-const DELIVERABLE: Notes = Object.freeze({ deliverable: true })
+/** One for all: each stream that waits for its source has its metadata. */
+const DELIVERABLE: StreamMetadata = Object.freeze({ deliverable: true })
 
 export type Streams = ReturnType<typeof createStreams>
 
@@ -68,31 +68,31 @@ export type Streams = ReturnType<typeof createStreams>
 export function createStreams (options: StreamsOptions) {
   const { store, clock, log, createId, limits } = options
   // Every stream that is open here: preparing, waiting in the queue, or with its source at work.
-  const runs = new Map<string, Run>()
-  const working = new Set<Run>()
-  const queue = new Map<Run, () => void>()
+  const runs = new Map<string, RunningStream>()
+  const working = new Set<RunningStream>()
+  const queue = new Map<RunningStream, () => void>()
   const lastFrames = new LastFrames(clock)
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
-  function openRun (stream: NewStream, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}): Run {
+  function openRunningStream (stream: NewStream, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}): RunningStream {
     const openedAt = clock.now() - ageMs
     const bubble = openedAt + limits.deadlineMs
-    const deadline = stream.notes?.deliverable === true ? Math.max(bubble, openedAt + limits.lateDeadlineMs) : bubble
-    const run = new Run(options, { stream, epoch, bubble, deadline, created })
+    const deadline = stream.metadata?.deliverable === true ? Math.max(bubble, openedAt + limits.lateDeadlineMs) : bubble
+    const run = new RunningStream(options, { stream, epoch, bubbleDeadline: bubble, deadline, created })
     runs.set(run.id, run)
     const isShown = stream.chat !== undefined
     run.ended.then(measures => {
       release(run)
       // The bubble of a sealed one ended long ago.
-      if (isShown && measures !== undefined && !run.sealed) lastFrames.await(run.id)
+      if (isShown && measures !== undefined && !run.bubbleClosed) lastFrames.await(run.id)
     })
     return run
   }
 
-  function release (run: Run): void {
+  function release (run: RunningStream): void {
     runs.delete(run.id)
     queue.delete(run)
     working.delete(run)
@@ -127,17 +127,17 @@ export function createStreams (options: StreamsOptions) {
       const stream: NewStream = {
         id,
         ...opening,
-        ...(deliverable && { notes: DELIVERABLE }),
+        ...(deliverable && { metadata: DELIVERABLE }),
         ...(outcome && { outcome }),
         ...(store.shared && work && { work: JSON.stringify(work) })
       }
       const created = store.create(stream)
-      const run = outcome === undefined ? openRun(stream, created) : undefined
+      const run = outcome === undefined ? openRunningStream(stream, created) : undefined
       const kept = await created.catch((error: unknown) => {
-        run?.abandon()
+        run?.discard()
         throw error
       })
-      if (kept !== id) run?.abandon()
+      if (kept !== id) run?.discard()
       if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
       if (kept === id && why !== undefined) log.info({ streamId: id, why }, 'message refused')
       return { id: kept, runnable: kept === id && run !== undefined }
@@ -150,7 +150,7 @@ export function createStreams (options: StreamsOptions) {
       const work = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, reasoning }
       const start = (): void => {
         // Its end may not be stored yet.
-        if (run.finished) return
+        if (run.hasEnded) return
         working.add(run)
         run.start(work)
       }
@@ -171,10 +171,10 @@ export function createStreams (options: StreamsOptions) {
     answer: (id: string, text: string): void => runs.get(id)?.answer(text),
 
     /** Ends an opened stream unanswered, with the host's sentence where there is one. */
-    refuse: (id: string, refusal: Refusal, sentence = ''): void => runs.get(id)?.answer(sentence, refusal),
+    refuse: (id: string, refusal: RefusalNotice, sentence = ''): void => runs.get(id)?.answer(sentence, refusal),
 
-    /** Sets notes of a stream, in order with its text. */
-    note: (id: string, notes: Notes): void => runs.get(id)?.note(notes),
+    /** Sets metadata of a stream, in order with its text. */
+    note: (id: string, metadata: StreamMetadata): void => runs.get(id)?.note(metadata),
 
     /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
     async start (input: string | StreamInput): Promise<string> {
@@ -189,7 +189,7 @@ export function createStreams (options: StreamsOptions) {
     },
 
     /** Says who takes up the messages of a callback that were another process's. */
-    takeUpFor: (scope: string, takeUp: TakeUp): void => takeover.takeUpFor(scope, takeUp),
+    adoptFor: (scope: string, adoptMessage: AdoptMessage): void => adoptions.adoptFor(scope, adoptMessage),
 
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
@@ -197,13 +197,13 @@ export function createStreams (options: StreamsOptions) {
     read: (id: string): Promise<StreamRecord | undefined> => store.read(id),
 
     /** What is known here of a stream whose store is away; late is one that WeCom asks about no more. */
-    known (id: string): { record: StreamRecord, isLate: boolean } | undefined {
-      const known = store.known?.(id)
+    lastRead (id: string): { record: StreamRecord, isLate: boolean } | undefined {
+      const known = store.lastRead?.(id)
       return known && { record: known.record, isLate: !isTerminal(known.record.status) && known.ageMs > limits.deadlineMs }
     },
 
     /** Whether the store was away just now, and may have come back without what it knew. */
-    unsettled: (): boolean => store.unsettled?.() ?? false,
+    isRecovering: (): boolean => store.isRecovering?.() ?? false,
 
     /** Whether the store is elsewhere, and other processes have it, too. */
     shared: store.shared !== undefined,
@@ -277,7 +277,7 @@ export function createStreams (options: StreamsOptions) {
     }
   }
 
-  const takeover = createTakeover({
+  const adoptions = createAdoptions({
     store,
     log,
     sources: options.sources,
@@ -285,12 +285,12 @@ export function createStreams (options: StreamsOptions) {
     deadlineMs: limits.deadlineMs,
     isOpenHere: id => runs.has(id),
     isDraining: () => draining !== undefined,
-    open: (stream, tenure) => openRun(stream, Promise.resolve(stream.id), tenure),
+    open: (stream, tenure) => openRunningStream(stream, Promise.resolve(stream.id), tenure),
     run: (id, input) => streams.run(id, input)
   })
 
   if (store.shared !== undefined) {
-    store.onOrphan(takeover.adopt)
+    store.onOrphan(adoptions.adopt)
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {
       for (const run of runs.values()) run.renew().catch((error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given'))
     })

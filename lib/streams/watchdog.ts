@@ -1,6 +1,6 @@
 import type { Clock } from '../util/clock.ts'
 
-export type LateReason = 'DEADLINE' | 'FIRST_TOKEN' | 'IDLE'
+export type TimeoutReason = 'DEADLINE' | 'FIRST_TOKEN' | 'IDLE'
 
 export interface WatchdogLimits {
   firstTokenTimeoutMs: number
@@ -12,7 +12,7 @@ export class Watchdog {
   readonly #clock: Clock
   readonly #limits: WatchdogLimits
   #deadline: number
-  readonly #late: (reason: LateReason) => void
+  readonly #late: (reason: TimeoutReason) => void
   #cancel: (() => void) | undefined
   #armedFor = Infinity
   #silentSince: number | undefined
@@ -20,7 +20,7 @@ export class Watchdog {
   #holds = 0
 
   /** `deadline` counts from now on; the other clocks from `sourceStarted()`. `late` is called once at most. */
-  constructor (clock: Clock, limits: WatchdogLimits, deadline: number, late: (reason: LateReason) => void) {
+  constructor (clock: Clock, limits: WatchdogLimits, deadline: number, late: (reason: TimeoutReason) => void) {
     this.#clock = clock
     this.#limits = limits
     this.#deadline = deadline
@@ -72,7 +72,7 @@ export class Watchdog {
     this.#armedFor = -Infinity
   }
 
-  #due (): { at: number, reason: LateReason } {
+  #due (): { at: number, reason: TimeoutReason } {
     const deadline = { at: this.#deadline, reason: 'DEADLINE' } as const
     if (this.#silentSince === undefined || this.#holds > 0) return deadline
     const silence = this.#spoken

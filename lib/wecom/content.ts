@@ -13,17 +13,17 @@ export interface MediaReference {
   aeskey?: string
 }
 
-export interface Said {
+export interface MessageContent {
   text: string
   media: MediaReference[]
 }
 
-export interface Inbound extends Said {
-  quote?: Said
+export interface UserMessage extends MessageContent {
+  quote?: MessageContent
 }
 
 /** What a user's message says and refers to; undefined for a kind of message that is not known. */
-export function readInbound (message: Message, botName: string): Inbound | undefined {
+export function readUserMessage (message: Message, botName: string): UserMessage | undefined {
   const said = saidIn(message, message.msgtype)
   if (said === undefined) return undefined
   const quote = quoteIn(message['quote'])
@@ -31,13 +31,13 @@ export function readInbound (message: Message, botName: string): Inbound | undef
   return { text: text.trim(), media: said.media, ...(quote && { quote }) }
 }
 
-function quoteIn (quote: unknown): Said | undefined {
+function quoteIn (quote: unknown): MessageContent | undefined {
   const said = isObject(quote) ? saidIn(quote, quote['msgtype']) : undefined
   // A quote that says nothing is no quote.
   return said === undefined || (said.text.trim() === '' && said.media.length === 0) ? undefined : said
 }
 
-function saidIn (message: Record<string, unknown>, msgtype: unknown): Said | undefined {
+function saidIn (message: Record<string, unknown>, msgtype: unknown): MessageContent | undefined {
   switch (msgtype) {
     case 'text':
     case 'voice': return textIn(stringAt(message, msgtype, 'content'))
@@ -49,15 +49,15 @@ function saidIn (message: Record<string, unknown>, msgtype: unknown): Said | und
   }
 }
 
-const textIn = (text: string | undefined): Said | undefined => text === undefined ? undefined : { text, media: [] }
+const textIn = (text: string | undefined): MessageContent | undefined => text === undefined ? undefined : { text, media: [] }
 
-function mediaIn (kind: AttachmentKind, media: unknown): Said | undefined {
+function mediaIn (kind: AttachmentKind, media: unknown): MessageContent | undefined {
   const url = stringAt(media, 'url')
   const aeskey = stringAt(media, 'aeskey')
   return url === undefined ? undefined : { text: '', media: [{ kind, url, ...(aeskey !== undefined && { aeskey }) }] }
 }
 
-function mixedIn (mixed: unknown): Said | undefined {
+function mixedIn (mixed: unknown): MessageContent | undefined {
   const items: unknown = isObject(mixed) ? mixed['msg_item'] : undefined
   if (!Array.isArray(items)) return undefined
   const known = items.filter(isObject).map(item => saidIn(item, item['msgtype'])).filter(said => said !== undefined)

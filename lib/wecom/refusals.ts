@@ -2,17 +2,17 @@ import type { Clock } from '../util/clock.ts'
 import type { RefusalCode, RefusalError } from '../util/errors.ts'
 import type { Logger } from '../util/logger.ts'
 
-export interface Refusal {
+export interface RefusalReply {
   statusCode: number
   body: string
 }
 
-const refusal = (statusCode: number, error: string): Refusal => ({ statusCode, body: JSON.stringify({ error }) })
+const refusal = (statusCode: number, error: string): RefusalReply => ({ statusCode, body: JSON.stringify({ error }) })
 
 // One answer for all that an attacker could probe: who does not hold the token learns nothing from it.
 const SEALED = refusal(403, 'Forbidden')
 
-const REFUSALS: Record<RefusalCode, Refusal> = {
+const REFUSALS: Record<RefusalCode, RefusalReply> = {
   WECOM_ERR_QUERY: refusal(400, 'The query needs exactly one msg_signature, timestamp and nonce'),
   WECOM_ERR_BODY: refusal(400, 'The body is no WeCom envelope'),
   WECOM_ERR_BODY_TOO_LARGE: refusal(413, 'The body is too large'),
@@ -26,7 +26,7 @@ const REFUSALS: Record<RefusalCode, Refusal> = {
 const LOG_EVERY_MS = 60_000
 
 /** Counts refusals, and logs the first of each kind and then one a minute, so that a probe cannot flood the log. */
-export function createRefusals (log: Logger, clock: Clock): (error: RefusalError) => Refusal {
+export function createRefusals (log: Logger, clock: Clock): (error: RefusalError) => RefusalReply {
   const counted = new Map<RefusalCode, { count: number, logAfter: number }>()
 
   return ({ code, message }) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadTexts } from '../../lib/texts/texts.ts'
-import type { Asker, CallbackAccessOptions, Source } from '../../plugins/index.ts'
+import type { Requester, CallbackAccessOptions, Source } from '../../plugins/index.ts'
 import { createSimulator } from '../../plugins/testing.ts'
 import { chunk, DONE, finish, sse } from '../fixtures/provider.ts'
 import type { Script } from '../fixtures/provider.ts'
@@ -136,7 +136,7 @@ t.test('beyond the rate questions are refused, commands are not, and deliveries 
 })
 
 t.test('the host decides, and what it refuses is not remembered', async t => {
-  const asked: Asker[] = []
+  const asked: Requester[] = []
   const { wecom, provider, asked: requests, log } = await serveBot(t, {
     access: {
       decide: async who => {

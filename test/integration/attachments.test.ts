@@ -68,7 +68,7 @@ t.test('words and images of one message go to the model together', async t => {
 
 t.test('a text file is read to the model, whatever its encoding, under its name', async t => {
   const { files, wecom, asked } = await serve(t)
-  for (const [index, [name, bytes]] of ([['说明.txt', Buffer.from('你好')], ['notes.md', Buffer.from('c4e3bac3', 'hex')]] as const).entries()) {
+  for (const [index, [name, bytes]] of ([['说明.txt', Buffer.from('你好')], ['metadata.md', Buffer.from('c4e3bac3', 'hex')]] as const).entries()) {
     files.respondWith(media(encryptMedia(bytes, FILE_KEY), { 'content-disposition': `attachment; filename*=utf-8''${encodeURIComponent(name)}` }))
     await wecom.send({ msgtype: 'file', file: { url: files.url, aeskey: base64 } }, { user: name })
     const content = questionIn(await asked(index))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { cards } from '../../plugins/index.ts'
-import type { Finish } from '../../plugins/index.ts'
+import type { FinishEvent } from '../../plugins/index.ts'
 import { rejects, RESPONSE_SECRET, startActiveReplyServer } from '../fixtures/active-reply-server.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { chunk, DONE, finish, sse } from '../fixtures/provider.ts'
@@ -46,8 +46,8 @@ t.test('an answer that takes longer than the window of WeCom arrives all the sam
   const clock = createManualClock(Date.now())
   const hand = createHandSource()
   let started = (): void => {}
-  let tell = (_finish: Finish): void => {}
-  const finished = new Promise<Finish>(resolve => { tell = resolve })
+  let tell = (_finish: FinishEvent): void => {}
+  const finished = new Promise<FinishEvent>(resolve => { tell = resolve })
   const { wecom } = await serveBot(t, { source: (...given) => { started(); return hand.source(...given) }, clock, activeReply: server.trust, timestampWindowMs: 3_600_000, idleTimeoutMs: 900_000, onFinish: finish => tell(finish) })
   const responseUrl = server.url()
   const transcript = wecom.send('slow', { responseUrl, late: 2 })
@@ -75,8 +75,8 @@ t.test('a delivery that WeCom rejects is told in the log and not tried again', a
   const server = await startActiveReplyServer()
   t.teardown(() => server.close())
   server.answer(rejects(40_001))
-  let tell = (_finish: Finish): void => {}
-  const finished = new Promise<Finish>(resolve => { tell = resolve })
+  let tell = (_finish: FinishEvent): void => {}
+  const finished = new Promise<FinishEvent>(resolve => { tell = resolve })
   const { wecom, provider, log } = await serveBot(t, { activeReply: server.trust, onFinish: finish => tell(finish) })
   provider.respondWith(sse(chunk('x'.repeat(30_000)), finish('stop'), DONE))
   await wecom.send('tell me all', { responseUrl: server.url() })

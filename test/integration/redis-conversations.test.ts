@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createConversations } from '../../lib/bot/conversations.ts'
 import { createRedisHistory } from '../../lib/stores/redis/history.ts'
-import { createRedisLines } from '../../lib/stores/redis/lines.ts'
+import { createRedisQueues } from '../../lib/stores/redis/queues.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, PATH, post, textMessage } from '../fixtures/app.ts'
@@ -14,7 +14,7 @@ if (redis !== undefined) {
   t.test('a question does not wait for places that nobody will give up', async t => {
     const prefix = newPrefix()
     const shared = { connection, clock: systemClock, prefix }
-    const [gone, lines] = [createRedisStreams({ ...shared, retentionMs: 60_000 }), createRedisLines(shared)]
+    const [gone, lines] = [createRedisStreams({ ...shared, retentionMs: 60_000 }), createRedisQueues(shared)]
     const history = createRedisHistory({ ...shared, limits: { turns: 1, bytes: 1000, idleMs: 60_000 } })
     t.teardown(async () => { await Promise.all([gone.close(), lines.close()]) })
     const conversation = createConversations({ lines, history, scope: 'member', parallel: false })({ scope: PATH, bot: 'bot', user: 'user' }, 'user')
@@ -28,7 +28,7 @@ if (redis !== undefined) {
     for await (const state of app.followStream(id)) states.push(state)
     t.match(states.at(-1), { status: 'done', content: 'Q: hello\nHello world! This is a stream.' })
     t.match(await gone.read('of a replica that has died'), { status: 'error', failure: { code: 'BROKEN' } })
-    t.strictSame((await gone.read(id))?.notes, { waiting: false })
+    t.strictSame((await gone.read(id))?.metadata, { waiting: false })
   })
 
   redis.everyKeyExpires()

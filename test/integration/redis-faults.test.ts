@@ -1,9 +1,9 @@
 import t from 'tap'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
 import type { RedisConnection } from '../../lib/stores/redis/connection.ts'
-import { createRedisFacts } from '../../lib/stores/redis/facts.ts'
 import { createRedisHistory } from '../../lib/stores/redis/history.ts'
-import { createRedisLines } from '../../lib/stores/redis/lines.ts'
+import { createRedisKeyValues } from '../../lib/stores/redis/key-values.ts'
+import { createRedisQueues } from '../../lib/stores/redis/queues.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { systemClock } from '../../lib/util/clock.ts'
@@ -75,9 +75,9 @@ if (redis !== undefined) {
     }
     t.equal(await dropping(() => store.create({ id: 's', claim: 'c', content: 'a' })), 's')
     t.equal(await dropping(() => store.create({ id: 'again', claim: 'c' })), 's')
-    t.equal(await dropping(() => store.note('s', 1, { thinking: true })), true)
+    t.equal(await dropping(() => store.setMetadata('s', 1, { thinking: true })), true)
     t.equal(await dropping(() => store.renew('s', 1)), 'owned')
-    t.match(await dropping(() => store.read('s')), { content: 'a', notes: { thinking: true } })
+    t.match(await dropping(() => store.read('s')), { content: 'a', metadata: { thinking: true } })
     t.match(await dropping(() => store.requestStop('s')), { status: 'stopping' })
     await dropping(() => store.release('s', 1))
     t.match(await insist(() => store.adopt('s')), { epoch: 2 })
@@ -119,14 +119,14 @@ if (hasRedisServer()) {
   async function useEverything (connection: RedisConnection, prefix?: string): Promise<void> {
     const given = prefix === undefined ? {} : { prefix }
     const streams = createRedisStreams({ connection, clock, retentionMs: 10_000, ...given })
-    const lines = createRedisLines({ connection, clock, ...given })
+    const lines = createRedisQueues({ connection, clock, ...given })
     const history = createRedisHistory({ connection, limits, ...given })
-    const facts = createRedisFacts({ connection, ...given })
+    const facts = createRedisKeyValues({ connection, ...given })
     for (const id of ['running', 'ended']) {
       await streams.create({ id, claim: id, chat: { scope: '/' }, work: 'work' })
       await streams.append(id, 1, 'content', 0, 'a')
       await streams.append(id, 1, 'reasoning', 0, 'b')
-      await streams.note(id, 1, { waiting: true, lost: ['TIMEOUT'] })
+      await streams.setMetadata(id, 1, { waiting: true, lost: ['TIMEOUT'] })
       await streams.requestStop(id)
       await streams.renew(id, 1)
       await streams.release(id, 1)
@@ -142,8 +142,8 @@ if (hasRedisServer()) {
     await lines.leave('k', 'a')
     await history.add('k', (await history.read('k')).generation, { prompt: 'hi', reply: 'hello' })
     await history.clear('other')
-    await facts.keep('k', 'v', 10_000)
-    await facts.count('k', 10_000)
+    await facts.putIfAbsent('k', 'v', 10_000)
+    await facts.increment('k', 10_000)
   }
 
   t.test('a server that has forgotten the scripts is told them again', async t => {
@@ -156,7 +156,7 @@ if (hasRedisServer()) {
     }
     await useEverything(forgetful, 'forgetful:')
     const store = createRedisStreams({ connection: forgetful, clock, retentionMs: 10_000, prefix: 'forgetful:' })
-    t.match(await store.read('running'), { status: 'stopping', content: 'd', reasoning: 'c', notes: { lost: ['TIMEOUT'] } })
+    t.match(await store.read('running'), { status: 'stopping', content: 'd', reasoning: 'c', metadata: { lost: ['TIMEOUT'] } })
     await connection.command(['FLUSHALL'])
   })
 
@@ -179,7 +179,7 @@ if (hasRedisServer()) {
     await streams.read('s')
     await connection.command(['FLUSHALL'])
     t.equal(await streams.append('s', 1, 'content', 1, 'b'), false)
-    t.equal(await streams.note('s', 1, { waiting: true }), false)
+    t.equal(await streams.setMetadata('s', 1, { waiting: true }), false)
     t.equal(await streams.renew('s', 1), 'lost')
     t.equal(await streams.adopt('s'), undefined)
     t.equal(await streams.requestStop('s'), undefined)

@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { FactStore } from '../../lib/stores/facts.ts'
 import type { HistoryStore } from '../../lib/stores/history.ts'
-import type { LineStore } from '../../lib/stores/lines.ts'
-import { createMemoryFacts } from '../../lib/stores/memory/facts.ts'
+import type { KeyValueStore } from '../../lib/stores/key-values.ts'
 import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
+import { createMemoryKeyValues } from '../../lib/stores/memory/key-values.ts'
+import { createMemoryQueues } from '../../lib/stores/memory/queues.ts'
 import { createMemoryStore } from '../../lib/stores/memory/streams.ts'
-import { createRedisFacts } from '../../lib/stores/redis/facts.ts'
+import type { QueueStore } from '../../lib/stores/queues.ts'
 import { createRedisHistory } from '../../lib/stores/redis/history.ts'
-import { createRedisLines } from '../../lib/stores/redis/lines.ts'
+import { createRedisKeyValues } from '../../lib/stores/redis/key-values.ts'
+import { createRedisQueues } from '../../lib/stores/redis/queues.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
-import type { StreamStore, Track } from '../../lib/stores/store.ts'
+import type { StreamStore, Channel } from '../../lib/stores/store.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { openRedis } from '../fixtures/redis.ts'
 
@@ -21,7 +21,7 @@ const clock = createManualClock()
 const limits = { turns: 3, bytes: 12, idleMs: 60_000 }
 const HOUR_MS = 3_600_000
 
-interface Stores { streams: StreamStore, lines: LineStore, history: HistoryStore, facts: FactStore }
+interface Stores { streams: StreamStore, lines: QueueStore, history: HistoryStore, facts: KeyValueStore }
 /** Of one replica: two may share what is kept. `generations` is what a caller keeps of a conversation. */
 type Call = (stores: Stores, generations: Map<string, number>) => Promise<unknown>
 
@@ -40,14 +40,14 @@ const call: fc.Arbitrary<Call> = fc.oneof(
       if (await streams.read(id) !== undefined) return undefined
       return await streams.create({ id, content, ...(claim && { claim }), ...(ended && { outcome: { status: ended } }) })
     })),
-  fc.tuple(id, epoch, fc.constantFrom<Track>('content', 'content', 'reasoning'), fc.integer({ min: -1, max: 5 }), text).map(([id, epoch, track, back, text]) =>
+  fc.tuple(id, epoch, fc.constantFrom<Channel>('content', 'content', 'reasoning'), fc.integer({ min: -1, max: 5 }), text).map(([id, epoch, track, back, text]) =>
     name(`append ${id} ${epoch} ${track} ${back} ${text}`, async ({ streams }) => {
       const length = (await streams.read(id))?.[track].length ?? 0
       return await streams.append(id, epoch, track, Math.max(0, length - back), text)
     })),
   fc.tuple(id, epoch, text).map(([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, ({ streams }) => streams.append(id, epoch, 'content', 0, text))),
-  fc.tuple(id, epoch, fc.constantFrom({}, { waiting: true }, { waiting: false }, { thinking: true } as const, { lost: ['TIMEOUT'] } as const)).map(([id, epoch, notes]) =>
-    name(`note ${id} ${epoch} ${JSON.stringify(notes)}`, ({ streams }) => streams.note(id, epoch, notes))),
+  fc.tuple(id, epoch, fc.constantFrom({}, { waiting: true }, { waiting: false }, { thinking: true } as const, { lost: ['TIMEOUT'] } as const)).map(([id, epoch, metadata]) =>
+    name(`note ${id} ${epoch} ${JSON.stringify(metadata)}`, ({ streams }) => streams.setMetadata(id, epoch, metadata))),
   fc.tuple(id, epoch, status).map(([id, epoch, status]) => name(`end ${id} ${epoch} ${status}`, ({ streams }) => streams.end(id, epoch, { status }))),
   id.map(id => name(`stop ${id}`, ({ streams }) => streams.requestStop(id))),
   fc.tuple(id, epoch).map(([id, epoch]) => name(`renew ${id} ${epoch}`, ({ streams }) => streams.renew(id, epoch))),
@@ -59,8 +59,8 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   })),
   fc.tuple(key, id).map(([key, id]) => name(`join ${key} ${id}`, ({ lines }) => lines.join(key, id, clock.now() + HOUR_MS))),
   fc.tuple(key, id).map(([key, id]) => name(`leave ${key} ${id}`, ({ lines }) => lines.leave(key, id))),
-  fc.tuple(key, text).map(([key, value]) => name(`keep ${key} ${value}`, ({ facts }) => facts.keep(key, value, HOUR_MS))),
-  key.map(key => name(`count ${key}`, ({ facts }) => facts.count(key, HOUR_MS))),
+  fc.tuple(key, text).map(([key, value]) => name(`keep ${key} ${value}`, ({ facts }) => facts.putIfAbsent(key, value, HOUR_MS))),
+  key.map(key => name(`count ${key}`, ({ facts }) => facts.increment(key, HOUR_MS))),
   key.map(key => name(`begin a turn ${key}`, async ({ history }, generations) => {
     const { turns, generation } = await history.read(key)
     generations.set(key, generation)
@@ -89,9 +89,9 @@ async function trace (calls: readonly Call[], replicas: readonly Stores[]): Prom
   return lines
 }
 
-/** The order in which notes were set is nobody's concern. */
+/** The order in which metadata were set is nobody's concern. */
 const sorted = (record: Awaited<ReturnType<StreamStore['read']>>): unknown =>
-  record && { ...record, notes: Object.entries(record.notes).sort(([a], [b]) => a < b ? -1 : 1) }
+  record && { ...record, metadata: Object.entries(record.metadata).sort(([a], [b]) => a < b ? -1 : 1) }
 
 const redis = await openRedis(t)
 if (redis !== undefined) {
@@ -102,16 +102,16 @@ if (redis !== undefined) {
     await fc.assert(fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 25 }), async calls => {
       const memory: Stores = {
         streams: createMemoryStore({ clock, retentionMs: HOUR_MS, maxFinished: 1000, maxFinishedBytes: 1_000_000 }),
-        lines: createMemoryLines(clock),
+        lines: createMemoryQueues(clock),
         history: createMemoryHistory(clock, limits, 100),
-        facts: createMemoryFacts(clock, 100)
+        facts: createMemoryKeyValues(clock, 100)
       }
       const prefix = newPrefix()
       const replica = (): Stores => ({
         streams: createRedisStreams({ connection, clock, prefix, retentionMs: HOUR_MS }),
-        lines: createRedisLines({ connection, clock, prefix }),
+        lines: createRedisQueues({ connection, clock, prefix }),
         history: createRedisHistory({ connection, limits, prefix }),
-        facts: createRedisFacts({ connection, prefix })
+        facts: createRedisKeyValues({ connection, prefix })
       })
       const expected = await trace(calls, [memory, memory])
       const found = await trace(calls, [replica(), replica()])

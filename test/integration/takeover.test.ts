@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Finish } from '../../lib/bot/answer-hooks.ts'
-import { createMemoryFacts } from '../../lib/stores/memory/facts.ts'
+import type { FinishEvent } from '../../lib/bot/answer-hooks.ts'
 import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../lib/stores/memory/lines.ts'
+import { createMemoryKeyValues } from '../../lib/stores/memory/key-values.ts'
+import { createMemoryQueues } from '../../lib/stores/memory/queues.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import type { Message } from '../../lib/wecom/message.ts'
 import { createBot } from '../fixtures/bot.ts'
@@ -19,16 +19,16 @@ function share () {
   const clock = createManualClock()
   const { memory, replica } = createSharedStore(clock)
   const kept = {
-    lines: createMemoryLines(clock),
+    lines: createMemoryQueues(clock),
     history: createMemoryHistory(clock, { turns: 10, bytes: 10_000, idleMs: 1_800_000 }, 100),
-    facts: createMemoryFacts(clock, 1000)
+    facts: createMemoryKeyValues(clock, 1000)
   }
   let messages = 0
 
   function join (settings: ReceiveSettings = {}, options: Partial<BotOptions> = {}) {
     const process = replica()
     const hand = createHandSource()
-    const finishes: Finish[] = []
+    const finishes: FinishEvent[] = []
     const bot = createBot({ source: hand.source, clock, ...kept, store: process.store, ...options })
     const receive = bot.receiver({ ...settings, hooks: { ...settings.hooks, onFinish: finish => { finishes.push(finish) } } })
     const post = async (message: object): Promise<{ id: string, finish: boolean, content: string } | undefined> => {

@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
 import { canMove, isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
-import type { NewStream, Notes, Outcome, StreamRecord, StreamStore, Track } from '../store.ts'
+import type { NewStream, StreamMetadata, Outcome, StreamRecord, StreamStore, Channel } from '../store.ts'
 
 export interface MemoryStoreOptions {
   clock: Clock
@@ -14,13 +14,13 @@ export interface MemoryStoreOptions {
   maxFinishedBytes: number
 }
 
-interface Entry extends Record<Track, string> {
+interface Entry extends Record<Channel, string> {
   readonly id: string
   readonly chat: NewStream['chat']
   readonly claim: string | undefined
   status: StoredStatus
   outcome: Outcome | undefined
-  notes: Notes
+  metadata: StreamMetadata
   /** The owner's; negative once the owner has given the stream up. */
   epoch: number
   /** Of the owner that wrote the text that stands. */
@@ -32,7 +32,7 @@ interface Entry extends Record<Track, string> {
 interface Ended { entry: Entry, bytes: number, expires: number }
 
 const FIRST_EPOCH = 1
-const NO_NOTES: Notes = Object.freeze({})
+const NO_METADATA: StreamMetadata = Object.freeze({})
 
 const endedSo = (entry: Entry | undefined, epoch: number, outcome: Outcome): boolean =>
   entry?.outcome !== undefined && epoch === Math.abs(entry.epoch) && JSON.stringify(entry.outcome) === JSON.stringify(outcome)
@@ -57,7 +57,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   function finish (entry: Entry, outcome: Outcome): void {
     entry.status = outcome.status
     entry.outcome = outcome
-    const images = (entry.notes.images ?? []).reduce((sum, { image }) => sum + image.base64.length, 0)
+    const images = (entry.metadata.images ?? []).reduce((sum, { image }) => sum + image.base64.length, 0)
     const bytes = Buffer.byteLength(entry.content) + Buffer.byteLength(entry.reasoning) + images
     ended.set(entry.id, { entry, bytes, expires: clock.now() + retentionMs })
     endedBytes += bytes
@@ -105,16 +105,16 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
     chat: entry.chat,
     failure: entry.outcome?.failure,
     notice: entry.outcome?.notice,
-    notes: entry.notes
+    metadata: entry.metadata
   }))
 
   return {
-    async create ({ id, claim, chat, content = '', notes = NO_NOTES, outcome }) {
+    async create ({ id, claim, chat, content = '', metadata = NO_METADATA, outcome }) {
       if (closed) throw new ClosedError()
       const holder = claim === undefined ? undefined : claims.get(claim)
       if (holder !== undefined) return holder
       const entry: Entry = {
-        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, notes, epoch: FIRST_EPOCH, textEpoch: FIRST_EPOCH, snapshot: undefined, watchers: undefined
+        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, metadata, epoch: FIRST_EPOCH, textEpoch: FIRST_EPOCH, snapshot: undefined, watchers: undefined
       }
       entries.set(id, entry)
       if (claim !== undefined) claims.set(claim, id)
@@ -141,10 +141,10 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       return true
     },
 
-    async note (id, epoch, notes) {
+    async setMetadata (id, epoch, metadata) {
       const entry = owned(id, epoch)
       if (entry === undefined) return false
-      entry.notes = Object.freeze({ ...entry.notes, ...notes })
+      entry.metadata = Object.freeze({ ...entry.metadata, ...metadata })
       changed(entry)
       return true
     },
@@ -185,8 +185,8 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       const entry = entries.get(id)
       // An owner in this process's memory lives as long as the stream does.
       if (entry === undefined || isTerminal(entry.status) || entry.epoch > 0) return undefined
-      const { waiting, thinking, ...notes } = entry.notes
-      entry.notes = Object.freeze(notes)
+      const { waiting, thinking, ...metadata } = entry.metadata
+      entry.metadata = Object.freeze(metadata)
       entry.epoch = 1 - entry.epoch
       changed(entry)
       // When a stream began is not kept: nobody but its one process adopts it.

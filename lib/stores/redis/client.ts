@@ -1,7 +1,7 @@
 import { ConfigError } from '../../util/errors.ts'
 import type { Logger } from '../../util/logger.ts'
 import { describeError } from '../../util/redact.ts'
-import { inTime, RedisTimeoutError } from './connection.ts'
+import { withTimeout, RedisTimeoutError } from './connection.ts'
 import type { RedisConnection, RedisTiming } from './connection.ts'
 
 /** The part of the package `redis` that is used: it need not be installed. */
@@ -89,7 +89,7 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
     async command (args) {
       const asked = client
       try {
-        const reply = await inTime({ clock, timeoutMs }, () => asked.sendCommand([...args]))
+        const reply = await withTimeout({ clock, timeoutMs }, () => asked.sendCommand([...args]))
         silentSince = undefined
         return reply
       } catch (error) {
@@ -102,7 +102,7 @@ export async function connectRedis ({ url, log, clock, timeoutMs, load = () => i
         throw error
       }
     },
-    disturbedAt: () => disturbedAt,
+    lastDisruptionAt: () => disturbedAt,
     async close () {
       if (closed) return
       closed = true

@@ -9,7 +9,7 @@ export interface RedisConnection {
    */
   command (args: readonly string[], key?: string): Promise<unknown>
   /** When the connection was lost, or stood again, for the last time: whoever sent nothing meanwhile has not noticed. */
-  disturbedAt? (): number
+  lastDisruptionAt? (): number
   /** Closes what was opened here; a client of the host's stays open. */
   close (): Promise<void>
 }
@@ -41,13 +41,13 @@ type Send = (args: readonly string[], key: string | undefined) => Promise<unknow
 export function adaptRedis (client: RedisClient, timing: RedisTiming): RedisConnection {
   const send = senderOf(client)
   return {
-    command: (args, key) => inTime(timing, () => send(args, key)),
+    command: (args, key) => withTimeout(timing, () => send(args, key)),
     async close () {}
   }
 }
 
 /** Rejects with a `RedisTimeoutError` where a command takes too long. The command itself goes on. */
-export function inTime ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {
+export function withTimeout ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {
   return new Promise((resolve, reject) => {
     // Where the event loop stood still the reply may be there, and is read before an immediate runs.
     const late = (): void => { setImmediate(() => reject(new RedisTimeoutError(timeoutMs))) }

@@ -5,7 +5,7 @@ export interface SeenStream {
   readonly record: StreamRecord
   /** Told apart from another stream of that id, which has its own versions. */
   readonly birth: string
-  /** Goes up with each change, and with each of the notes. */
+  /** Goes up with each change, and with each of the metadata. */
   readonly version: number
   readonly notesVersion: string
   /** Text of one epoch only grows. */
@@ -13,14 +13,14 @@ export interface SeenStream {
   /** In UTF-8. */
   readonly contentBytes: number
   readonly reasoningBytes: number
-  readonly notesBytes: number
+  readonly metadataBytes: number
   /** It was not there any more when it was read again. */
   readonly missed?: true
 }
 
 const ENTRY_BYTES = 500
 
-const bytesOf = ({ contentBytes, reasoningBytes, notesBytes }: SeenStream): number => contentBytes + reasoningBytes + notesBytes + ENTRY_BYTES
+const bytesOf = ({ contentBytes, reasoningBytes, metadataBytes }: SeenStream): number => contentBytes + reasoningBytes + metadataBytes + ENTRY_BYTES
 
 /** The streams that were read most recently, within bounds of number and bytes. */
 export class RecentStreams {

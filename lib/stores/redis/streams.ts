@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
 import { isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
-import type { Notes, Outcome, SharedTiming, StreamRecord, StreamStore } from '../store.ts'
+import type { StreamMetadata, Outcome, SharedTiming, StreamRecord, StreamStore } from '../store.ts'
 import type { RedisConnection } from './connection.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
@@ -112,12 +112,12 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   return {
     shared: TIMING,
 
-    async create ({ id, claim, chat, content = '', notes = {}, outcome, work = '' }) {
+    async create ({ id, claim, chat, content = '', metadata = {}, outcome, work = '' }) {
       if (closed) throw new ClosedError()
       const ttlMs = outcome === undefined ? runningTtlMs : retentionMs
       await run(CREATE, id,
         ttlArg(ttlMs), outcome?.status ?? 'running', jsonOf(chat), jsonOf(outcome), claim === undefined ? '' : claimKey(claim),
-        content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)), ...fieldsOf(notes))
+        content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)), ...fieldsOf(metadata))
       if (claim === undefined) return id
       const kept = await claimFor(id, claim, ttlMs)
       const keys = keysOf(id)
@@ -132,8 +132,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return written > 0
     },
 
-    async note (id, epoch, notes) {
-      if (Number(await run(NOTE, id, String(epoch), ...fieldsOf(notes))) === 0) return false
+    async setMetadata (id, epoch, metadata) {
+      if (Number(await run(NOTE, id, String(epoch), ...fieldsOf(metadata))) === 0) return false
       watchers.ring(id)
       return true
     },
@@ -150,12 +150,12 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     read,
 
-    known (id) {
+    lastRead (id) {
       const seen = recent.get(id)
       return seen && { record: seen.record, ageMs: ageOf(seen) }
     },
 
-    unsettled: () => clock.now() - Math.max(failedAt, connection.disturbedAt?.() ?? -Infinity) < SETTLING_MS,
+    isRecovering: () => clock.now() - Math.max(failedAt, connection.lastDisruptionAt?.() ?? -Infinity) < SETTLING_MS,
 
     async requestStop (id) {
       const before = recent.get(id)?.record
@@ -176,9 +176,9 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return { epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work), ageMs: Number(ageMs) }
     },
 
-    async restore ({ id, claim, chat, notes = {} }, epoch, { content, reasoning }) {
+    async restore ({ id, claim, chat, metadata = {} }, epoch, { content, reasoning }) {
       const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat), claim === undefined ? '' : claimKey(claim),
-        content, String(content.length), reasoning, String(reasoning.length), ...fieldsOf(notes)))
+        content, String(content.length), reasoning, String(reasoning.length), ...fieldsOf(metadata)))
       if (restored === 0) return false
       // Who comes second finds it again; who cannot be told is answered by a stream of its own.
       if (claim !== undefined) claimFor(id, claim, runningTtlMs).catch(() => {})
@@ -205,7 +205,7 @@ function seenStream (id: string, reply: unknown[], base: SeenStream | undefined)
   const [birth, version, notesVersion, textEpoch, status, chat, outcome, grown, content, reasoning] = reply.slice(0, 10).map(String) as Fields
   const head = grown === '1' ? base : undefined
   const { failure, notice }: Partial<Outcome> = outcome === '' ? {} : JSON.parse(outcome)
-  const { notes, notesBytes } = Array.isArray(reply[10]) ? notesOf(reply[10].map(String)) : { ...base as SeenStream, notes: (base as SeenStream).record.notes }
+  const { metadata, metadataBytes } = Array.isArray(reply[10]) ? metadataOf(reply[10].map(String)) : { ...base as SeenStream, metadata: (base as SeenStream).record.metadata }
   return {
     birth,
     version: Number(version),
@@ -213,7 +213,7 @@ function seenStream (id: string, reply: unknown[], base: SeenStream | undefined)
     textEpoch,
     contentBytes: (head?.contentBytes ?? 0) + Buffer.byteLength(content),
     reasoningBytes: (head?.reasoningBytes ?? 0) + Buffer.byteLength(reasoning),
-    notesBytes,
+    metadataBytes,
     record: Object.freeze({
       id,
       status: status as StoredStatus,
@@ -222,24 +222,24 @@ function seenStream (id: string, reply: unknown[], base: SeenStream | undefined)
       chat: chat === '' ? undefined : JSON.parse(chat),
       failure,
       notice,
-      notes
+      metadata
     })
   }
 }
 
 type Fields = [string, string, string, string, string, string, string, string, string, string]
 
-function notesOf (fields: readonly string[]): { notes: Notes, notesBytes: number } {
+function metadataOf (fields: readonly string[]): { metadata: StreamMetadata, metadataBytes: number } {
   const entries: Array<[string, unknown]> = []
-  let notesBytes = 0
+  let metadataBytes = 0
   for (let index = 0; index < fields.length; index += 2) {
     const [name, json] = fields.slice(index, index + 2) as [string, string]
     entries.push([name, JSON.parse(json)])
-    notesBytes += json.length
+    metadataBytes += json.length
   }
-  return { notes: Object.freeze(Object.fromEntries(entries)), notesBytes }
+  return { metadata: Object.freeze(Object.fromEntries(entries)), metadataBytes }
 }
 
-const fieldsOf = (notes: Notes): string[] => Object.entries(notes).flatMap(([name, note]) => [name, JSON.stringify(note)])
+const fieldsOf = (metadata: StreamMetadata): string[] => Object.entries(metadata).flatMap(([name, note]) => [name, JSON.stringify(note)])
 
 const jsonOf = (value: object | undefined): string => value === undefined ? '' : JSON.stringify(value)

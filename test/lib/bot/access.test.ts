@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ListName } from '../../../lib/bot/access-lists.ts'
 import { createAccess } from '../../../lib/bot/access.ts'
-import type { Asker, Decide } from '../../../lib/bot/access.ts'
+import type { Requester, AccessDecision } from '../../../lib/bot/access.ts'
 import type { UserLimits } from '../../../lib/bot/user-limits.ts'
 import type { Logger } from '../../../lib/util/logger.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
@@ -27,7 +27,7 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
     clock,
     lists: () => list,
     limits: { exceededBy: async () => undefined, leave: async () => {}, ...limits },
-    decide: decide as Decide | undefined
+    decide: decide as AccessDecision | undefined
   })
   const stream = new AbortController()
   const message: Message = {
@@ -48,8 +48,8 @@ t.test('where nothing is configured everybody is let in, and no timer is armed',
 })
 
 t.test('the host is told who asks, once, and given a logger and a signal', async t => {
-  const calls: Array<[Asker, { log: Logger, signal: AbortSignal }]> = []
-  const { inquire, message, log, clock, stream } = setUp({ decide: (who: Asker, context: { log: Logger, signal: AbortSignal }) => { calls.push([who, context]); return true } })
+  const calls: Array<[Requester, { log: Logger, signal: AbortSignal }]> = []
+  const { inquire, message, log, clock, stream } = setUp({ decide: (who: Requester, context: { log: Logger, signal: AbortSignal }) => { calls.push([who, context]); return true } })
   t.equal(await inquire(), true)
   t.strictSame(calls.map(([who]) => who), [{ sender: 'zhang-san', bot: 'bot', chat: { type: 'group', id: 'group-id' }, message }])
   t.equal(clock.pending, 0)
@@ -106,7 +106,7 @@ t.test('it fails closed for a message that says little, too', async t => {
 
 t.test('a host that takes longer than ten seconds refuses, and is told', async t => {
   let signal: AbortSignal | undefined
-  const { inquire, refused, log, clock } = setUp({ decide: async (_who: Asker, context: { signal: AbortSignal }) => { signal = context.signal; return await new Promise(() => {}) } })
+  const { inquire, refused, log, clock } = setUp({ decide: async (_who: Requester, context: { signal: AbortSignal }) => { signal = context.signal; return await new Promise(() => {}) } })
   let admitted: boolean | undefined
   const asking = inquire().then(answer => { admitted = answer })
   await settle()

@@ -1,13 +1,13 @@
 import t from 'tap'
 import { createAnswerHooks } from '../../../lib/bot/answer-hooks.ts'
-import type { AnswerHooks, Finish, MessageContext, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
+import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
 import type { Turn } from '../../../lib/sources/source.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { settle } from '../../fixtures/sources.ts'
 
 const TURN: Turn = { prompt: 'my prompt', deadline: 1 }
-const FINISH: Finish = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }
+const FINISH: FinishEvent = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }
 const { signal } = new AbortController()
 
 function setUp (hooks: AnswerHooks = {}) {
@@ -79,7 +79,7 @@ t.test('a hook that takes ten seconds is not waited for, and may fail later', as
 })
 
 t.test('onFinish is told, and its failure costs a line in the log', async t => {
-  const told: Finish[] = []
+  const told: FinishEvent[] = []
   const { hooks, log } = setUp({ onFinish: finish => { told.push(finish); throw new Error('on my prompt') } })
   await hooks.onFinish(FINISH)
   t.strictSame(told, [FINISH])

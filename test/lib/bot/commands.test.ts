@@ -4,7 +4,7 @@ import type { CommandContext, CommandOptions, HostCommand } from '../../../lib/b
 import { createConversations } from '../../../lib/bot/conversations.ts'
 import type { Conversation } from '../../../lib/bot/conversations.ts'
 import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
@@ -14,7 +14,7 @@ const turn = { prompt: 'hi', reply: 'hello' }
 function setUp (options: CommandOptions = {}, sentences = texts) {
   const clock = createManualClock()
   const conversationOf = createConversations({
-    history: createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100), lines: createMemoryLines(clock), scope: 'member', parallel: false
+    history: createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100), lines: createMemoryQueues(clock), scope: 'member', parallel: false
   })
   const commandOf = createCommands(options, sentences)
   const stopped: string[] = []
@@ -143,7 +143,7 @@ t.test('a waiting turn is stopped before the one ahead of it is', async t => {
   const aborts = new Map(['a', 'b'].map(id => [id, new AbortController()]))
   for (const [id, { signal }] of aborts) {
     await mine.join(id, deadline)
-    mine.turn(id, signal, () => {}).then(() => ran.push(id), () => {})
+    mine.waitForPlace(id, signal, () => {}).then(() => ran.push(id), () => {})
   }
   const stop = async (id: string): Promise<void> => {
     aborts.get(id)?.abort()

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { createConversations } from '../../../lib/bot/conversations.ts'
 import type { Conversation, ConversationsOptions } from '../../../lib/bot/conversations.ts'
-import type { LineStore } from '../../../lib/stores/lines.ts'
 import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
-import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
+import type { QueueStore } from '../../../lib/stores/queues.ts'
 import type { Chat } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { settle } from '../../fixtures/sources.ts'
@@ -13,20 +13,20 @@ const turn = { prompt: 'hi', reply: 'hello' }
 
 interface Setup extends Partial<Pick<ConversationsOptions, 'scope' | 'parallel'>> {
   /** Comes between the conversations and their lines. */
-  meddle?: (lines: LineStore) => Partial<LineStore>
+  meddle?: (lines: QueueStore) => Partial<QueueStore>
 }
 
 function setUp ({ scope = 'member', parallel = false, meddle = () => ({}) }: Setup = {}) {
   const clock = createManualClock()
   const history = createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100)
-  const lines = createMemoryLines(clock)
+  const lines = createMemoryQueues(clock)
   const conversationOf = createConversations({ history, lines: { ...lines, ...meddle(lines) }, scope, parallel })
   const events: string[] = []
 
   /** Lines a stream up and tells when it waits, when its turn comes, and when it gives up. */
   async function ask (conversation: Conversation, id: string, { deadline = clock.now() + 330_000, signal = never } = {}): Promise<void> {
     await conversation.join(id, deadline)
-    conversation.turn(id, signal, () => events.push(`${id} waits`)).then(
+    conversation.waitForPlace(id, signal, () => events.push(`${id} waits`)).then(
       () => events.push(`${id} runs`),
       (error: unknown) => events.push(`${id} fails: ${(error as Error).message}`)
     )
@@ -135,7 +135,7 @@ t.test('a turn that comes while the line is read is not missed', async t => {
   })
   const conversation = conversationOf(...single('u'))
   for (const id of 'ab') await conversation.join(id, clock.now() + 1000)
-  await t.resolves(conversation.turn('b', never, () => {}))
+  await t.resolves(conversation.waitForPlace('b', never, () => {}))
   t.equal(readings, 3)
 })
 
@@ -190,7 +190,7 @@ t.test('a store that fails while a turn waits fails the turn', async t => {
       }
     })
   })
-  await t.rejects(conversationOf(...single('u')).turn('b', never, () => {}), { message: 'the store is away' })
+  await t.rejects(conversationOf(...single('u')).waitForPlace('b', never, () => {}), { message: 'the store is away' })
 })
 
 t.test('in parallel nobody waits, and all that runs can be told', async t => {
@@ -289,7 +289,7 @@ t.test('a line is watched while somebody waits in it', async t => {
   const clock = createManualClock()
   const conversationOf = createConversations({
     history: createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100),
-    lines: createMemoryLines(clock),
+    lines: createMemoryQueues(clock),
     scope: 'member',
     parallel: false,
     watchLine (key) {
@@ -299,14 +299,14 @@ t.test('a line is watched while somebody waits in it', async t => {
   })
   const conversation = conversationOf(...single('u'))
   for (const id of ['a', 'b', 'c']) await conversation.join(id, clock.now() + 330_000)
-  await conversation.turn('a', never, () => {})
+  await conversation.waitForPlace('a', never, () => {})
   t.same(watched, [], 'who stands first does not wait')
-  const turn = conversation.turn('b', never, () => {})
+  const turn = conversation.waitForPlace('b', never, () => {})
   await settle()
   t.same(watched, ['64 watched'])
   await conversation.leave('a')
   await turn
   t.same(watched, ['64 watched', 'over'])
-  await t.rejects(conversation.turn('c', AbortSignal.abort(new Error('gone')), () => {}), { message: 'gone' })
+  await t.rejects(conversation.waitForPlace('c', AbortSignal.abort(new Error('gone')), () => {}), { message: 'gone' })
   t.same(watched, ['64 watched', 'over', '64 watched', 'over'])
 })

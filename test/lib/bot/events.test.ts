@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { CardEvent, EventHooks, FeedbackEvent } from '../../../lib/bot/event-hooks.ts'
-import type { FactStore } from '../../../lib/stores/facts.ts'
+import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import * as builders from '../../../lib/wecom/cards/build-card.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
@@ -13,7 +13,7 @@ const card = builders.buttonInteraction(BUTTON_INTERACTION)
 
 interface Setup {
   hooks?: EventHooks
-  facts?: Partial<FactStore>
+  facts?: Partial<KeyValueStore>
   scope?: string
 }
 
@@ -247,7 +247,7 @@ const away = (): Promise<never> => Promise.reject(new Error('away, sk-secret1234
 t.test('a store that fails keeps no hook from being called', async t => {
   let calls = 0
   const hooks = { onEnterChat: () => String(++calls), onFeedback: () => { calls++ } }
-  const { receive, warnings } = setUp({ hooks, facts: { keep: away, get: away } })
+  const { receive, warnings } = setUp({ hooks, facts: { putIfAbsent: away, get: away } })
   t.equal(await receive(entered()), textReply('1'))
   await settle()
   t.strictSame(warnings().map(({ level, message }) => [level, message]), Array.from({ length: 2 }, () => ['error', 'the facts of an event could not be had']))
@@ -267,7 +267,7 @@ t.test('a store that fails later leaves the repeated event without a reply', asy
 
 t.test('with a store and a hook that hang, the reply comes before WeCom gives up', async t => {
   const never = (): Promise<never> => new Promise(() => {})
-  const { receive, clock, warnings } = setUp({ hooks: { onFeedback: never, onEnterChat: never }, facts: { keep: never, get: never } })
+  const { receive, clock, warnings } = setUp({ hooks: { onFeedback: never, onEnterChat: never }, facts: { putIfAbsent: never, get: never } })
   const start = clock.now()
   let tookMs: number | undefined
   receive(rated({ id: 'a'.repeat(32) })).then(() => { tookMs = clock.now() - start }, t.fail)

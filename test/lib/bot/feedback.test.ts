@@ -1,7 +1,7 @@
 import t from 'tap'
 import { canBeRated, createFeedbackLinks, readFeedback } from '../../../lib/bot/feedback.ts'
-import type { FactStore } from '../../../lib/stores/facts.ts'
-import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
+import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
+import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { createId } from '../../../lib/util/ids.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
@@ -12,10 +12,10 @@ import { settle } from '../../fixtures/sources.ts'
 const HOUR = 3_600_000
 const asked: Message = { msgtype: 'text', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'u' }, text: { content: 'secret' }, response_url: 'https://secret' }
 
-function setUp (own: Partial<FactStore> = {}) {
+function setUp (own: Partial<KeyValueStore> = {}) {
   const clock = createManualClock()
   const log = createLog()
-  const facts = { ...createMemoryFacts(clock, 10), ...own }
+  const facts = { ...createMemoryKeyValues(clock, 10), ...own }
   return { clock, log, facts, links: createFeedbackLinks({ facts, log }) }
 }
 
@@ -38,18 +38,18 @@ t.test('only ids of streams are looked up', async t => {
 })
 
 t.test('a store that fails costs a line', async t => {
-  const { links, log } = setUp({ keep: () => Promise.reject(new Error('away, sk-secret1234')) })
+  const { links, log } = setUp({ putIfAbsent: () => Promise.reject(new Error('away, sk-secret1234')) })
   links.keep('id', asked)
   await settle()
   t.match(log.lines, [{ level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }])
 })
 
 const record = (more: Partial<StreamRecord>): StreamRecord =>
-  ({ id: 'id', status: 'done', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {}, ...more })
+  ({ id: 'id', status: 'done', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}, ...more })
 
 t.test('what has something of the source, or may get it, can be rated', async t => {
   for (const more of [
-    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { notes: { images: [] } }, { notes: { card: { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com/' } } } }
+    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { metadata: { images: [] } }, { metadata: { card: { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com/' } } } }
   ] as const) t.equal(canBeRated(record(more)), true, JSON.stringify(more))
 })
 

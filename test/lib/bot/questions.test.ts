@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finish, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
+import type { FinishEvent, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
 import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
@@ -60,7 +60,7 @@ t.test('questions of one conversation are answered in their order, and the later
 
 t.test('only a question that has waited is noted to wait no more', async t => {
   const noted: object[] = []
-  const { say, answer, prompts } = setUp({ store: { note: async (_id, _epoch, notes) => { noted.push(notes); return true } } })
+  const { say, answer, prompts } = setUp({ store: { setMetadata: async (_id, _epoch, metadata) => { noted.push(metadata); return true } } })
   await say('a')
   t.strictSame(noted, [])
   await say('b')
@@ -272,7 +272,7 @@ const URL_OF_WECOM = { response_url: 'https://wecom.test/secret' }
 
 t.test('a long answer goes on in a message of its own, when it is complete', async t => {
   const { sent, activeReply } = handActiveReply()
-  const finished: Finish[] = []
+  const finished: FinishEvent[] = []
   const { say, shown, hand, clock } = setUp({ activeReply, hooks: { onFinish: finish => { finished.push(finish) } } })
   const id = await say('a', URL_OF_WECOM)
   await hand.call().push('x'.repeat(30_000))
@@ -297,7 +297,7 @@ t.test('a long answer goes on in a message of its own, when it is complete', asy
 
 t.test('an answer that outlives its bubble is delivered, and the next question does not wait for the delivery', async t => {
   const { sent, activeReply } = handActiveReply()
-  const finished: Finish[] = []
+  const finished: FinishEvent[] = []
   const { say, shown, hand, clock, answer, prompts } = setUp({
     activeReply, limits: { deadlineMs: 1000, lateDeadlineMs: 5000 }, hooks: { onFinish: finish => { finished.push(finish) } }
   })
@@ -323,7 +323,7 @@ t.test('an answer that outlives its bubble is delivered, and the next question d
 
 t.test('a history that cannot be written keeps nobody from the rest of an answer', async t => {
   const { sent, activeReply } = handActiveReply()
-  const finished: Finish[] = []
+  const finished: FinishEvent[] = []
   const { say, answer } = setUp({ activeReply, history: { add: away }, hooks: { onFinish: finish => { finished.push(finish) } } })
   await say('a', URL_OF_WECOM)
   await answer('x'.repeat(30_000))
@@ -534,7 +534,7 @@ t.test('a question about which the host still decides can be stopped', async t =
 
 t.test('where the limits cannot be looked at, nobody is let in', async t => {
   for (const [access, broken] of [
-    [{ messagesPerMinute: 5 }, { facts: { count: away } }], [{ maxRunning: 5 }, { lines: { read: away } }]
+    [{ messagesPerMinute: 5 }, { facts: { increment: away } }], [{ maxRunning: 5 }, { lines: { read: away } }]
   ] as Array<[ReceiveSettings['access'], Setup]>) {
     const { say, shown, prompts } = setUp({ access, parallel: true, ...broken } as Setup)
     t.match(await shown(await say('my-question')), /^服务异常，请稍后再试/)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { checkFrames } from '../../../lib/simulator/frame-check.ts'
 import type { Source } from '../../../lib/sources/source.ts'
 import type { StoredStatus } from '../../../lib/stores/status.ts'
-import type { Known } from '../../../lib/stores/store.ts'
+import type { LastRead } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
@@ -338,7 +338,7 @@ t.test('what is not the answer of a source cannot be rated', async t => {
   const more = [{ words: ['/slow'], description: 'slow', run: () => new Promise<string>(() => {}) }]
   const links: string[] = []
   const { replyTo, clock } = setUp({
-    hooks: { onFeedback () {} }, commands: { more }, limits: { maxRunning: 1, maxQueued: 0 }, facts: { async keep (key, value) { links.push(key); return value } }
+    hooks: { onFeedback () {} }, commands: { more }, limits: { maxRunning: 1, maxQueued: 0 }, facts: { async putIfAbsent (key, value) { links.push(key); return value } }
   })
   const running = await replyTo(message('hi'))
   t.strictSame(links, [`feedback:${running.id}`])
@@ -354,7 +354,7 @@ t.test('what is not the answer of a source cannot be rated', async t => {
 
 t.test('a store of links that fails or hangs neither delays nor spoils a reply', async t => {
   for (const keep of [() => Promise.reject(new Error('away')), () => new Promise<never>(() => {})]) {
-    const { replyTo, clock, hand } = setUp({ hooks: { onFeedback () {} }, facts: { keep } })
+    const { replyTo, clock, hand } = setUp({ hooks: { onFeedback () {} }, facts: { putIfAbsent: keep } })
     const first = await replyTo(message('hi'))
     t.match(first, { finish: false, feedback: { id: first.id } })
     await hand.call().push('Hello')
@@ -495,11 +495,11 @@ t.test('a refresh that the store cannot answer gets the empty reply', async t =>
 t.test('what a store has just lost is shown as it is known here, and never blank', async t => {
   const id = '0'.repeat(32)
   const chat = { scope: 'scope', bot: 'bot', user: 'user' }
-  let known: Known | undefined
+  let known: LastRead | undefined
   let lost = true
-  const { receive, bot } = setUp({ scope: 'scope', store: { read: async () => undefined, known: () => known, unsettled: () => lost } })
+  const { receive, bot } = setUp({ scope: 'scope', store: { read: async () => undefined, lastRead: () => known, isRecovering: () => lost } })
   const show = (content: string, status: StoredStatus = 'running', ageMs = 0): void => {
-    known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, notes: {} }, ageMs }
+    known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, metadata: {} }, ageMs }
   }
   const refreshed = async (): Promise<string | undefined> => await receive(refresh(id) as Message)
 
@@ -567,7 +567,7 @@ t.test('a fast answer has its card in the first frame, and a repeated delivery o
 })
 
 t.test('where it cannot be told whether a card was shown, the text comes without it', async t => {
-  const { bot, log } = setUp({ facts: { keep: async () => { throw new Error('away') } } })
+  const { bot, log } = setUp({ facts: { putIfAbsent: async () => { throw new Error('away') } } })
   const receive = bot({ source: yielding('look', { type: 'card', card: CARD }), firstReplyGraceMs: 200 })
   t.match(JSON.parse(await receive(message('hi') as Message) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } })
   t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
@@ -607,6 +607,6 @@ t.test('commands have nothing to be delivered', async t => {
   const { bot, streams } = setUp()
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
   const [{ id: asked }, { id: command }] = [read(await receive(message('hi') as Message)), read(await receive(message('/help', { msgid: 'm2' }) as Message))]
-  t.same((await streams.read(asked))?.notes, { deliverable: true })
-  t.same((await streams.read(command))?.notes, {})
+  t.same((await streams.read(asked))?.metadata, { deliverable: true })
+  t.same((await streams.read(command))?.metadata, {})
 })

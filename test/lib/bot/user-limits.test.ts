@@ -1,15 +1,15 @@
 import t from 'tap'
 import { createUserLimits } from '../../../lib/bot/user-limits.ts'
-import type { FactStore } from '../../../lib/stores/facts.ts'
-import type { LineStore } from '../../../lib/stores/lines.ts'
-import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
-import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
+import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
+import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
+import type { QueueStore } from '../../../lib/stores/queues.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 function setUp (settings: { messagesPerMinute?: number, maxRunning?: number }) {
   const clock = createManualClock()
-  const stores = { facts: createMemoryFacts(clock, 1000), lines: createMemoryLines(clock) }
+  const stores = { facts: createMemoryKeyValues(clock, 1000), lines: createMemoryQueues(clock) }
   const limitsOf = (scope = 'scope') => createUserLimits({ ...stores, scope, messagesPerMinute: 0, maxRunning: 0, ...settings })
   const limits = limitsOf()
   let ids = 0
@@ -21,8 +21,8 @@ const messageOf = (more: object = {}): Message => ({ msgtype: 'text', aibotid: '
 
 t.test('a limit of 0 is none, and touches no store', async t => {
   const away = async (): Promise<never> => { throw new Error('away') }
-  const facts = { count: away } as unknown as FactStore
-  const lines = { join: away, read: away, leave: away } as unknown as LineStore
+  const facts = { increment: away } as unknown as KeyValueStore
+  const lines = { join: away, read: away, leave: away } as unknown as QueueStore
   const limits = createUserLimits({ facts, lines, scope: 'scope', messagesPerMinute: 0, maxRunning: 0 })
   t.equal(await limits.exceededBy('s', messageOf(), 0), undefined)
   await t.resolves(limits.leave('s', messageOf()))
@@ -91,8 +91,8 @@ t.test('a question beyond the rate takes no place', async t => {
 t.test('no key tells who it is about', async t => {
   const keys: string[] = []
   const clock = createManualClock()
-  const facts = { ...createMemoryFacts(clock, 10), count: async (key: string) => { keys.push(key); return 1 } }
-  const lines = { ...createMemoryLines(clock), join: async (key: string) => { keys.push(key) } }
+  const facts = { ...createMemoryKeyValues(clock, 10), increment: async (key: string) => { keys.push(key); return 1 } }
+  const lines = { ...createMemoryQueues(clock), join: async (key: string) => { keys.push(key) } }
   await createUserLimits({ facts, lines, scope: 'scope', messagesPerMinute: 5, maxRunning: 5 }).exceededBy('s', messageOf({ from: { userid: 'zhang' } }), 0)
   t.equal(new Set(keys).size, 2)
   for (const key of keys) t.match(key, /^[0-9a-f]{64}$/)

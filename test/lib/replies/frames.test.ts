@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { createFrames, isOver, MAX_FRAME_BYTES } from '../../../lib/replies/frames.ts'
+import { createFrames, isBubbleOver, MAX_FRAME_BYTES } from '../../../lib/replies/frames.ts'
 import { isFenceOpen } from '../../../lib/simulator/frame-check-markdown.ts'
 import { checkFrames } from '../../../lib/simulator/frame-check.ts'
 import type { Notice, StreamRecord } from '../../../lib/stores/store.ts'
@@ -15,7 +15,7 @@ const texts = loadTexts()
 const frames = createFrames(texts)
 
 const record = (fields: Partial<StreamRecord> = {}): StreamRecord =>
-  ({ id: 'id', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {}, ...fields })
+  ({ id: 'id', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}, ...fields })
 
 const replyOf = (fields: Partial<StreamRecord>): { msgtype: string, stream: { id: string, finish: boolean, content: string } } =>
   JSON.parse(frames.reply('id', record(fields)))
@@ -80,40 +80,40 @@ t.test('as long as nothing can be seen, a running stream shows the waiting text'
 })
 
 t.test('as long as nothing can be seen, a stream says what it waits for', async t => {
-  t.equal(contentOf({ notes: { waiting: true } }), texts.queued)
-  t.equal(contentOf({ notes: { waiting: false } }), texts.waiting)
-  t.equal(contentOf({ notes: { thinking: true } }), texts.thinking)
-  t.equal(contentOf({ notes: { waiting: false, thinking: true }, content: '\u200b' }), texts.thinking)
-  t.equal(contentOf({ notes: { waiting: true }, status: 'stopping' }), texts.queued)
-  t.equal(contentOf({ notes: { waiting: true, thinking: true }, content: 'so' }), 'so', 'until there is a text')
-  t.equal(contentOf({ notes: { waiting: true, thinking: true }, status: 'done', content: 'so' }), 'so')
-  t.equal(contentOf({ notes: { waiting: true, thinking: true }, status: 'done' }), texts.empty)
+  t.equal(contentOf({ metadata: { waiting: true } }), texts.queued)
+  t.equal(contentOf({ metadata: { waiting: false } }), texts.waiting)
+  t.equal(contentOf({ metadata: { thinking: true } }), texts.thinking)
+  t.equal(contentOf({ metadata: { waiting: false, thinking: true }, content: '\u200b' }), texts.thinking)
+  t.equal(contentOf({ metadata: { waiting: true }, status: 'stopping' }), texts.queued)
+  t.equal(contentOf({ metadata: { waiting: true, thinking: true }, content: 'so' }), 'so', 'until there is a text')
+  t.equal(contentOf({ metadata: { waiting: true, thinking: true }, status: 'done', content: 'so' }), 'so')
+  t.equal(contentOf({ metadata: { waiting: true, thinking: true }, status: 'done' }), texts.empty)
 })
 
 t.test('a lost attachment is told below the finished text, before how it ended', async t => {
   for (const [reason, text] of Object.entries(texts.lost) as Array<[keyof typeof texts.lost, string]>) {
-    t.equal(contentOf({ status: 'done', content: 'text', notes: { lost: [reason] } }), `text\n\n（附件未能读取：${text}）`)
+    t.equal(contentOf({ status: 'done', content: 'text', metadata: { lost: [reason] } }), `text\n\n（附件未能读取：${text}）`)
   }
-  const notes = { lost: ['TIMEOUT', 'BROKEN'] } as const
+  const metadata = { lost: ['TIMEOUT', 'BROKEN'] } as const
   const told = `（附件未能读取：${texts.lost.TIMEOUT}）`
-  t.equal(contentOf({ content: 'text', notes }), 'text', 'not before')
-  t.equal(contentOf({ status: 'done', content: 'text', notes }), `text\n\n${told}`, 'once')
-  t.equal(contentOf({ status: 'done', content: '```\ncode', notes }), `\`\`\`\ncode\n\`\`\`\n\n${told}`)
-  t.equal(contentOf({ status: 'done', notes }), `${told}\n\n${texts.empty}`)
-  t.equal(contentOf({ status: 'done', content: 'text', notice: 'STOPPED', notes }), `text\n\n${told}`)
-  t.equal(contentOf({ status: 'done', content: 'text', notice: 'LENGTH', notes }), `text\n\n${told}\n\n${texts.length}`)
-  t.equal(contentOf({ status: 'done', content: 'x'.repeat(30_000), notes }).endsWith(`字节未显示）\n\n${told}`), true)
-  t.equal(contentOf({ status: 'done', notes: { lost: [] } }), texts.empty)
+  t.equal(contentOf({ content: 'text', metadata }), 'text', 'not before')
+  t.equal(contentOf({ status: 'done', content: 'text', metadata }), `text\n\n${told}`, 'once')
+  t.equal(contentOf({ status: 'done', content: '```\ncode', metadata }), `\`\`\`\ncode\n\`\`\`\n\n${told}`)
+  t.equal(contentOf({ status: 'done', metadata }), `${told}\n\n${texts.empty}`)
+  t.equal(contentOf({ status: 'done', content: 'text', notice: 'STOPPED', metadata }), `text\n\n${told}`)
+  t.equal(contentOf({ status: 'done', content: 'text', notice: 'LENGTH', metadata }), `text\n\n${told}\n\n${texts.length}`)
+  t.equal(contentOf({ status: 'done', content: 'x'.repeat(30_000), metadata }).endsWith(`字节未显示）\n\n${told}`), true)
+  t.equal(contentOf({ status: 'done', metadata: { lost: [] } }), texts.empty)
   const own = createFrames(loadTexts({ lostAttachment: '{reason}!', lost: { BROKEN: '$& $1' } }))
-  t.match(own.reply('id', record({ status: 'done', content: 'a', notes: { lost: ['BROKEN'] } })), '$& $1!', 'as the host has written it')
+  t.match(own.reply('id', record({ status: 'done', content: 'a', metadata: { lost: ['BROKEN'] } })), '$& $1!', 'as the host has written it')
 })
 
 t.test('images come with the last frame, and with no other', async t => {
   const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
-  t.notOk('msg_item' in replyOf({ content: 'a', notes: { images } }).stream)
+  t.notOk('msg_item' in replyOf({ content: 'a', metadata: { images } }).stream)
   t.notOk('msg_item' in replyOf({ status: 'done', content: 'a' }).stream)
-  t.same(replyOf({ status: 'done', content: 'a', notes: { images } }).stream, { id: 'id', finish: true, content: 'a', msg_item: images })
-  t.same(replyOf({ status: 'done', notes: { images } }).stream, { id: 'id', finish: true, content: texts.seeBelow, msg_item: images }, 'beside something to see')
+  t.same(replyOf({ status: 'done', content: 'a', metadata: { images } }).stream, { id: 'id', finish: true, content: 'a', msg_item: images })
+  t.same(replyOf({ status: 'done', metadata: { images } }).stream, { id: 'id', finish: true, content: texts.seeBelow, msg_item: images }, 'beside something to see')
 })
 
 t.test('an answer without anything to see ends with a sentence', async t => {
@@ -223,7 +223,7 @@ t.test('sentences of the greatest length still fit behind a cut text', async t =
   }))
   for (const notice of [undefined, 'CLOSING'] as const) {
     const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
-    const reply = wordy.reply('id', record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notice, notes: { lost: ['BROKEN'] } }))
+    const reply = wordy.reply('id', record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notice, metadata: { lost: ['BROKEN'] } }))
     t.ok(bytes(JSON.parse(reply).stream.content) <= MAX_FRAME_BYTES)
   }
 })
@@ -310,35 +310,35 @@ t.test('any text that grows in any steps is shown by the frame contract', async 
 })
 
 t.test('a sealed bubble is over and stays as it was, while its text goes on', async t => {
-  const sealed = (more: Partial<StreamRecord>): Partial<StreamRecord> => ({ notes: { deliverable: true, sealedAt: 5 }, ...more })
+  const sealed = (more: Partial<StreamRecord>): Partial<StreamRecord> => ({ metadata: { deliverable: true, sealedAt: 5 }, ...more })
   const bubble = { msgtype: 'stream', stream: { id: 'id', finish: true, content: `hello\n\n${texts.later}` } }
   for (const more of [
     { content: 'hello' }, { content: 'hello world' }, { content: 'hello world', reasoning: 'hm' }, { content: 'hello world', status: 'stopping' },
     { content: 'hello world', status: 'done' }, { content: 'hello', status: 'error', failure: { code: 'BROKEN', reference: 'r' } }
   ] as const) t.same(replyOf(sealed(more)), bubble)
-  t.equal(contentOf({ content: '```js\nlet a = 1', notes: { sealedAt: 9 } }), `\`\`\`js\nlet\n\`\`\`\n\n${texts.later}`)
-  t.equal(contentOf({ notes: { sealedAt: 0, waiting: true } }), texts.later, 'where there was nothing yet')
-  t.ok(isOver(record(sealed({}))) && isOver(record({ status: 'done' })) && !isOver(record()) && !isOver(record({ status: 'stopping' })))
+  t.equal(contentOf({ content: '```js\nlet a = 1', metadata: { sealedAt: 9 } }), `\`\`\`js\nlet\n\`\`\`\n\n${texts.later}`)
+  t.equal(contentOf({ metadata: { sealedAt: 0, waiting: true } }), texts.later, 'where there was nothing yet')
+  t.ok(isBubbleOver(record(sealed({}))) && isBubbleOver(record({ status: 'done' })) && !isBubbleOver(record()) && !isBubbleOver(record({ status: 'stopping' })))
 })
 
 t.test('what a bubble cannot hold is promised where there is a way, and left for later', async t => {
   const content = 'x'.repeat(30_000)
-  const shown = contentOf({ status: 'done', content, notes: { deliverable: true } })
+  const shown = contentOf({ status: 'done', content, metadata: { deliverable: true } })
   t.match(shown, new RegExp(`^x+\n\n${texts.later}$`))
   const left = content.length - shown.indexOf('\n')
-  t.equal(frames.rest(record({ status: 'done', content, notes: { deliverable: true } })), 'x'.repeat(left))
-  t.ok(contentOf({ status: 'error', content, notes: { deliverable: true }, failure: { code: 'BROKEN', reference: 'r' } }).endsWith(`${texts.later}\n\n${texts.failures.BROKEN}（编号 r）`))
-  t.equal(contentOf({ content, notes: { deliverable: true } }), 'x'.repeat(30_000 - left), 'not before its end')
+  t.equal(frames.rest(record({ status: 'done', content, metadata: { deliverable: true } })), 'x'.repeat(left))
+  t.ok(contentOf({ status: 'error', content, metadata: { deliverable: true }, failure: { code: 'BROKEN', reference: 'r' } }).endsWith(`${texts.later}\n\n${texts.failures.BROKEN}（编号 r）`))
+  t.equal(contentOf({ content, metadata: { deliverable: true } }), 'x'.repeat(30_000 - left), 'not before its end')
 })
 
 t.test('nothing is left of an answer that was shown whole', async t => {
-  t.equal(frames.rest(record({ status: 'done', content: 'hello', notes: { deliverable: true } })), undefined)
+  t.equal(frames.rest(record({ status: 'done', content: 'hello', metadata: { deliverable: true } })), undefined)
   t.equal(frames.rest(record({ status: 'done', content: 'x'.repeat(MAX_FRAME_BYTES) })), undefined)
   t.equal(frames.rest(record({ status: 'done' })), undefined)
 })
 
 t.test('what is left of a sealed bubble says how the answer ended', async t => {
-  const rest = (more: Partial<StreamRecord>): string | undefined => frames.rest(record({ status: 'done', content: 'hello world', ...more, notes: { sealedAt: 5, ...more.notes } }))
+  const rest = (more: Partial<StreamRecord>): string | undefined => frames.rest(record({ status: 'done', content: 'hello world', ...more, metadata: { sealedAt: 5, ...more.metadata } }))
   t.equal(rest({}), ' world')
   t.equal(rest({ content: 'hello' }), texts.complete)
   t.equal(rest({ content: 'hello\n\n' }), texts.complete)
@@ -348,27 +348,27 @@ t.test('what is left of a sealed bubble says how the answer ended', async t => {
   t.equal(rest({ notice: 'STOPPED' }), ' world')
   t.equal(rest({ content: 'hello', notice: 'STOPPED' }), texts.stopped, 'what was stopped was not the whole answer')
   t.equal(rest({ status: 'error', content: 'hello', failure: { code: 'TIMEOUT', reference: 'r' } }), `${texts.failures.TIMEOUT}（编号 r）`)
-  t.equal(rest({ notes: { lost: ['BROKEN'] } }), ` world\n\n（附件未能读取：${texts.lost.BROKEN}）`)
+  t.equal(rest({ metadata: { lost: ['BROKEN'] } }), ` world\n\n（附件未能读取：${texts.lost.BROKEN}）`)
   t.equal(rest({ reasoning: 'hm' }), ' world', 'thinking is left out')
-  t.equal(rest({ content: '', notes: { sealedAt: 0 } }), texts.empty)
+  t.equal(rest({ content: '', metadata: { sealedAt: 0 } }), texts.empty)
   const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
-  t.equal(rest({ notes: { tooLate: true } }), ` world\n\n${texts.tooLate}`)
-  t.equal(rest({ content: '', notes: { sealedAt: 0, tooLate: true } }), `${texts.empty}\n\n${texts.tooLate}`)
-  t.equal(rest({ notes: { images, card: CARD } }), ' world', 'what came in time was shown')
-  t.equal(rest({ content: '', notes: { sealedAt: 0, images } }), texts.complete)
-  t.match(replyOf({ status: 'running', content: 'hello', notes: { sealedAt: 5, images } }).stream, { finish: true, msg_item: images })
+  t.equal(rest({ metadata: { tooLate: true } }), ` world\n\n${texts.tooLate}`)
+  t.equal(rest({ content: '', metadata: { sealedAt: 0, tooLate: true } }), `${texts.empty}\n\n${texts.tooLate}`)
+  t.equal(rest({ metadata: { images, card: CARD } }), ' world', 'what came in time was shown')
+  t.equal(rest({ content: '', metadata: { sealedAt: 0, images } }), texts.complete)
+  t.match(replyOf({ status: 'running', content: 'hello', metadata: { sealedAt: 5, images } }).stream, { finish: true, msg_item: images })
 })
 
 t.test('what is left of code begins with its fence', async t => {
   const content = '```js\nlet a = 1\nlet b'
-  const rest = (sealedAt: number): string | undefined => frames.rest(record({ status: 'done', content, notes: { sealedAt } }))
+  const rest = (sealedAt: number): string | undefined => frames.rest(record({ status: 'done', content, metadata: { sealedAt } }))
   t.equal(rest(9), '```js\n a = 1\nlet b\n```')
   t.equal(rest(15), '```js\nlet b\n```', 'without an empty line')
 })
 
 t.test('what even a message of its own cannot hold is told by its size', async t => {
   const content = '你'.repeat(20_000)
-  const rest = frames.rest(record({ status: 'done', content, notes: { sealedAt: 1, lost: ['BROKEN'] } })) as string
+  const rest = frames.rest(record({ status: 'done', content, metadata: { sealedAt: 1, lost: ['BROKEN'] } })) as string
   t.ok(bytes(rest) <= MAX_FRAME_BYTES)
   const [, head = '', missing] = /^(你+)\n\n（内容过长，还有 (\d+) 字节未显示）\n\n（附件未能读取：下载失败）$/.exec(rest) ?? []
   t.equal(bytes(head) + Number(missing) + 3, bytes(content))
@@ -380,20 +380,20 @@ t.test('sentences of the greatest length still fit behind what is left', async t
     cut: long('{bytes}'), reference: long('{reference}'), failures: { BROKEN: long('') }, lostAttachment: long('{reason}'), lost: { BROKEN: long('') }, tooLate: long('')
   }))
   const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
-  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notes: { sealedAt: 600, lost: ['BROKEN'], tooLate: true } })) as string
+  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, metadata: { sealedAt: 600, lost: ['BROKEN'], tooLate: true } })) as string
   t.ok(bytes(rest) <= MAX_FRAME_BYTES)
   t.ok(rest.endsWith('好'))
 })
 
 t.test('a card goes with the end where it is asked for, beside text and images', async t => {
   const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
-  const ended = record({ status: 'done', content: 'a', notes: { card: CARD, images } })
+  const ended = record({ status: 'done', content: 'a', metadata: { card: CARD, images } })
   t.same(JSON.parse(frames.reply('id', ended, { card: true })), {
     msgtype: 'stream_with_template_card', stream: { id: 'id', finish: true, content: 'a', msg_item: images }, template_card: CARD
   })
   t.same(JSON.parse(frames.reply('id', ended)), { msgtype: 'stream', stream: { id: 'id', finish: true, content: 'a', msg_item: images } })
   t.match(JSON.parse(frames.reply('id', record({ status: 'done', content: 'a' }), { card: true })), { msgtype: 'stream' }, 'where there is one')
-  t.equal(contentOf({ status: 'done', notes: { card: CARD } }), texts.seeBelow)
+  t.equal(contentOf({ status: 'done', metadata: { card: CARD } }), texts.seeBelow)
 })
 
 const KINDS: ReadonlyArray<[kind: string, piece: string]> = [
@@ -412,7 +412,7 @@ t.test('bubble and late reply together are the answer, to the byte that is told 
       const prefix = kind === 'an endless code block' ? '```js\n' : ''
       const content = headOf(prefix + piece.repeat(Math.ceil(size / bytes(piece))), size)
       const sealedAt = sealed === null ? undefined : headOf(content, Math.floor(sealed * bytes(content))).length
-      const ended = record({ content, notes: { deliverable: true, ...(sealedAt !== undefined && { sealedAt }) }, ...end })
+      const ended = record({ content, metadata: { deliverable: true, ...(sealedAt !== undefined && { sealedAt }) }, ...end })
       const reply = JSON.parse(frames.reply('id', ended))
       const problems = checkFrames([reply])
       if (problems.length > 0) throw new Error(problems.join('\n'))

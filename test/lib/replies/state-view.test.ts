@@ -5,7 +5,7 @@ import { loadTexts } from '../../../lib/texts/texts.ts'
 
 const texts = loadTexts({ failures: { TIMEOUT: 'too late' } })
 const record: StreamRecord = {
-  id: 's', status: 'running', content: 'Hi 😀', reasoning: 'hm', chat: { scope: '/' }, failure: undefined, notice: undefined, notes: { waiting: true }
+  id: 's', status: 'running', content: 'Hi 😀', reasoning: 'hm', chat: { scope: '/' }, failure: undefined, notice: undefined, metadata: { waiting: true }
 }
 
 t.test('a record shows its status, its text and where the text ends', async t => {
@@ -37,6 +37,6 @@ t.test('a failure shows its class, the sentence of the class and the reference, 
   })
 })
 
-t.test('notices, notes, thinking and the chat are not shown', async t => {
+t.test('notices, metadata, thinking and the chat are not shown', async t => {
   t.strictSame(Object.keys(viewOf({ ...record, status: 'done', notice: 'STOPPED' }, texts, 0)), ['status', 'content', 'cursor', 'delta'])
 })

@@ -41,7 +41,7 @@ function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof crea
     }
   })
   const taken: unknown[] = []
-  const takeUp = (scope = '/'): void => streams.takeUpFor(scope, (id, message) => {
+  const takeUp = (scope = '/'): void => streams.adoptFor(scope, (id, message) => {
     taken.push([id, message])
     streams.run(id, { prompt: `again ${message['msgid']}` })
   })
@@ -302,7 +302,7 @@ t.test('who has taken a stream over writes it anew as it is, and has its last fr
   await two.hand.call().push('new')
   isLost = true
   await two.clock.advance(1000)
-  t.strictSame(restored, [[{ id, chat: { scope: '/', user: 'u' }, notes: { deliverable: true } }, 2, { content: 'new', reasoning: '' }]])
+  t.strictSame(restored, [[{ id, chat: { scope: '/', user: 'u' }, metadata: { deliverable: true } }, 2, { content: 'new', reasoning: '' }]])
   await two.hand.call().end()
   let fetched = false
   const all = two.streams.allFetched().then(() => { fetched = true })
@@ -377,15 +377,15 @@ t.test('what is known of a stream without its store is as it was last read, and 
   const { join, clock } = share()
   const [one, two] = [join(), join()]
   const id = await one.streams.start('hi')
-  t.equal(two.streams.known(id), undefined)
+  t.equal(two.streams.lastRead(id), undefined)
   const record = await two.streams.read(id)
-  t.strictSame(two.streams.known(id), { record, isLate: false })
+  t.strictSame(two.streams.lastRead(id), { record, isLate: false })
   await clock.advance(60_000)
   await one.streams.read(id)
   await clock.advance(270_000)
-  t.equal(two.streams.known(id)?.isLate, false)
+  t.equal(two.streams.lastRead(id)?.isLate, false)
   await clock.advance(1)
-  t.equal(two.streams.known(id)?.isLate, true)
+  t.equal(two.streams.lastRead(id)?.isLate, true)
   await one.streams.read(id)
-  t.equal(one.streams.known(id)?.isLate, false, 'what has ended is never late')
+  t.equal(one.streams.lastRead(id)?.isLate, false, 'what has ended is never late')
 })

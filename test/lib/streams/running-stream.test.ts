@@ -5,8 +5,8 @@ import type { Source, Turn } from '../../../lib/sources/source.ts'
 import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
 import type { StreamStore } from '../../../lib/stores/store.ts'
 import type { EndReason } from '../../../lib/streams/ending.ts'
-import { Run } from '../../../lib/streams/running-stream.ts'
-import type { ReasoningMode, RunLimits } from '../../../lib/streams/running-stream.ts'
+import { RunningStream } from '../../../lib/streams/running-stream.ts'
+import type { ReasoningMode, RunningStreamLimits } from '../../../lib/streams/running-stream.ts'
 import { SourceError } from '../../../lib/util/errors.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
@@ -19,7 +19,7 @@ const LOW = '\ude00'
 const REASONS: EndReason[] = ['END', 'LENGTH', 'TOO_LARGE', 'STOP', 'SHUTDOWN', 'OWNER_LOST', 'FAILED', 'DEADLINE', 'FIRST_TOKEN', 'IDLE']
 
 interface Given {
-  limits?: Partial<RunLimits>
+  limits?: Partial<RunningStreamLimits>
   created?: (created: Promise<string>) => Promise<string>
   wrap?: (store: StreamStore) => Partial<StreamStore>
   /** Milliseconds. */
@@ -41,14 +41,14 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
   const stream = { id: 's' }
-  const run = new Run(deps, { stream, epoch: 1, bubble: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) })
+  const run = new RunningStream(deps, { stream, epoch: 1, bubbleDeadline: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) })
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
   const stored = async (): Promise<object> => {
     await settle()
-    const { status, content, reasoning, failure, notice, notes } = { ...await store.read('s') }
-    return { status, content, ...(Object.keys(notes ?? {}).length > 0 && { notes }), ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
+    const { status, content, reasoning, failure, notice, metadata } = { ...await store.read('s') }
+    return { status, content, ...(Object.keys(metadata ?? {}).length > 0 && { metadata }), ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
   }
   return { clock, log, store, run, start, stored }
 }
@@ -72,10 +72,10 @@ t.test('a source gets its turn and a signal, and its text is stored as it comes'
   t.strictSame(await stored(), { status: 'running', content: 'Hel' })
   await call.push('lo')
   t.strictSame(await stored(), { status: 'running', content: 'Hello' })
-  t.equal(run.finished, false)
+  t.equal(run.hasEnded, false)
   await call.end()
   t.strictSame(await stored(), { status: 'done', content: 'Hello' })
-  t.equal(run.finished, true)
+  t.equal(run.hasEnded, true)
   await run.ended
   t.equal(clock.pending, 0)
   t.equal(call.closes, 0)
@@ -163,7 +163,7 @@ t.test('thinking is kept for the reader where it is wanted, apart from the text'
     await call.push('a')
     await call.push({ type: 'reasoning', text: LOW })
     await call.end()
-    t.strictSame(await stored(), { status: 'done', content: 'a', ...(keep ? { reasoning: 'hm😀' } : { notes: { thinking: true } }) })
+    t.strictSame(await stored(), { status: 'done', content: 'a', ...(keep ? { reasoning: 'hm😀' } : { metadata: { thinking: true } }) })
   }
 })
 
@@ -255,7 +255,7 @@ t.test('an empty chunk after the first token is a sign of life', async t => {
 t.test('a stream that is not started has its deadline, and no other clock', async t => {
   const { run, stored, clock } = open()
   await clock.advance(999)
-  t.equal(run.finished, false)
+  t.equal(run.hasEnded, false)
   await clock.advance(1)
   t.strictSame(await stored(), { status: 'error', content: '', failure: failure('TIMEOUT') })
   t.equal(clock.pending, 0)
@@ -395,7 +395,7 @@ t.test('a source that has ended or thrown by itself is not told to stop', async 
   for (const finish of ['end', 'fail'] as const) {
     const { call, run, stored } = startHand()
     await call[finish](new Error('x'))
-    t.equal(run.finished, true)
+    t.equal(run.hasEnded, true)
     run.finish('STOP')
     await stored()
     t.equal(call.context.signal.aborted, false)
@@ -436,9 +436,9 @@ t.test('a source that ends its own stream while it is called is left like any ot
 
 t.test('an abandoned stream stores and logs nothing, and ends', async t => {
   const { run, stored, log, clock } = open()
-  run.abandon()
+  run.discard()
   await run.ended
-  t.equal(run.finished, true)
+  t.equal(run.hasEnded, true)
   run.finish('STOP')
   await settle()
   t.strictSame(await stored(), { status: 'running', content: '' })
@@ -621,27 +621,27 @@ t.test('an answer in place of a source is the whole of the stream', async t => {
   t.strictSame(await empty.stored(), { status: 'done', content: '' })
 })
 
-t.test('notes are stored in order with the text, and those of a broken store are let go', async t => {
+t.test('metadata are stored in order with the text, and those of a broken store are let go', async t => {
   const { run, start, stored } = open()
   run.note({ waiting: true })
-  t.strictSame(await stored(), { status: 'running', content: '', notes: { waiting: true } })
+  t.strictSame(await stored(), { status: 'running', content: '', metadata: { waiting: true } })
   run.note({ waiting: false })
   start(yielding('a'))
-  t.strictSame(await stored(), { status: 'done', content: 'a', notes: { waiting: false } })
+  t.strictSame(await stored(), { status: 'done', content: 'a', metadata: { waiting: false } })
 
-  const broken = open({ wrap: () => ({ note: async () => { throw new Error('away') } }) })
+  const broken = open({ wrap: () => ({ setMetadata: async () => { throw new Error('away') } }) })
   broken.run.note({ waiting: true })
   broken.start(yielding('a'))
   t.strictSame(await broken.stored(), { status: 'done', content: 'a' })
 })
 
 t.test('that a model thinks is noted once, where it is to be told', async t => {
-  for (const [reasoning, notes, kept] of [['hide', undefined, undefined], ['show', undefined, 'hm, so'], ['placeholder', { thinking: true }, undefined]] as const) {
+  for (const [reasoning, metadata, kept] of [['hide', undefined, undefined], ['show', undefined, 'hm, so'], ['placeholder', { thinking: true }, undefined]] as const) {
     const noted: object[] = []
     const wrap = (store: StreamStore): Partial<StreamStore> => ({
-      note: async (id, epoch, given) => {
+      setMetadata: async (id, epoch, given) => {
         noted.push(given)
-        return await store.note(id, epoch, given)
+        return await store.setMetadata(id, epoch, given)
       }
     })
     const { call, stored } = startHand({ wrap }, reasoning)
@@ -649,8 +649,8 @@ t.test('that a model thinks is noted once, where it is to be told', async t => {
     t.strictSame(noted, [], 'nothing is no thought')
     await call.push({ type: 'reasoning', text: 'hm, ' })
     await call.push({ type: 'reasoning', text: 'so' })
-    t.strictSame(await stored(), { status: 'running', content: '', ...(notes && { notes }), ...(kept && { reasoning: kept }) }, reasoning)
-    t.equal(noted.length, notes === undefined ? 0 : 1)
+    t.strictSame(await stored(), { status: 'running', content: '', ...(metadata && { metadata }), ...(kept && { reasoning: kept }) }, reasoning)
+    t.equal(noted.length, metadata === undefined ? 0 : 1)
     await call.end()
   }
 })
@@ -669,13 +669,13 @@ t.test('images are stored with the end; those that cannot be shown cost themselv
   await call.push('look')
   await call.end()
   const item = { msgtype: 'image', image: { base64: PNG, md5: createHash('md5').update(PNG, 'base64').digest('hex') } }
-  t.strictSame(await stored(), { status: 'done', content: 'look', notes: { images: [item, item] } })
+  t.strictSame(await stored(), { status: 'done', content: 'look', metadata: { images: [item, item] } })
   t.match(log.lines, [{ level: 'info', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
 
   const many = startHand()
   for (let n = 0; n < 12; n++) await many.call.push({ type: 'image', data: PNG })
   await many.call.end()
-  t.equal((await many.store.read('s'))?.notes.images?.length, 10)
+  t.equal((await many.store.read('s'))?.metadata.images?.length, 10)
   t.match(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
 })
 
@@ -690,7 +690,7 @@ t.test('a card is stored with the end; others, and what is none, cost themselves
   await call.push({ type: 'card', card: { ...CARD } })
   await call.push({ type: 'card', card: CARD })
   await call.end()
-  t.strictSame(await stored(), { status: 'done', content: '', notes: { card: CARD } })
+  t.strictSame(await stored(), { status: 'done', content: '', metadata: { card: CARD } })
   t.match(log.lines, [{ fields: { refused: [/^card: .*card_action/s, 'card: TOO_MANY'] } }])
 })
 
@@ -700,15 +700,15 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
   await call.push('12345')
   await clock.advance(149)
   t.strictSame(await stored(), { status: 'running', content: '12345' })
-  t.equal(run.sealed, false)
+  t.equal(run.bubbleClosed, false)
   await clock.advance(1)
-  t.equal(run.sealed, true)
-  t.strictSame(await stored(), { status: 'running', content: '12345', notes: { sealedAt: 5 } })
+  t.equal(run.bubbleClosed, true)
+  t.strictSame(await stored(), { status: 'running', content: '12345', metadata: { sealedAt: 5 } })
   await call.push('678')
   await clock.advance(100)
   await call.push('9')
   await call.end()
-  t.strictSame(await stored(), { status: 'done', content: '123456789', notes: { sealedAt: 5 } })
+  t.strictSame(await stored(), { status: 'done', content: '123456789', metadata: { sealedAt: 5 } })
   t.strictSame(log.lines.map(({ message }) => message), ['stream ended'])
   t.equal(clock.pending, 0)
 })
@@ -716,16 +716,16 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
 t.test('a bubble is sealed with the card that it has, and what comes later is noted to be too late', async t => {
   const noted: object[] = []
   const { call, stored, clock } = startHand({
-    bubble: 400, wrap: memory => ({ note: async (id, epoch, notes) => { noted.push(notes); return await memory.note(id, epoch, notes) } })
+    bubble: 400, wrap: memory => ({ setMetadata: async (id, epoch, metadata) => { noted.push(metadata); return await memory.setMetadata(id, epoch, metadata) } })
   })
   await clock.advance(250)
   await call.push({ type: 'card', card: CARD })
   await clock.advance(150)
-  t.strictSame(await stored(), { status: 'running', content: '', notes: { card: CARD, sealedAt: 0 } })
+  t.strictSame(await stored(), { status: 'running', content: '', metadata: { card: CARD, sealedAt: 0 } })
   await call.push({ type: 'image', data: '' })
   await call.push('a')
   await call.end()
-  t.strictSame(await stored(), { status: 'done', content: 'a', notes: { card: CARD, sealedAt: 0, tooLate: true } })
+  t.strictSame(await stored(), { status: 'done', content: 'a', metadata: { card: CARD, sealedAt: 0, tooLate: true } })
   t.strictSame(noted, [{ card: CARD, sealedAt: 0 }, { tooLate: true }], 'each is stored once')
 })
 
@@ -734,7 +734,7 @@ t.test('a sealed stream has its deadline, and its clocks for silence', async t =
   await silent.clock.advance(250)
   await silent.call.push('a')
   await silent.clock.advance(199)
-  t.match(await silent.stored(), { status: 'running', notes: { sealedAt: 1 } })
+  t.match(await silent.stored(), { status: 'running', metadata: { sealedAt: 1 } })
   await silent.clock.advance(1)
   t.match(await silent.stored(), { status: 'error', failure: failure('TIMEOUT') })
   t.match(silent.log.lines, [{ fields: { reason: 'IDLE' } }])
@@ -745,7 +745,7 @@ t.test('a sealed stream has its deadline, and its clocks for silence', async t =
     await long.call.push('x')
   }
   await long.clock.advance(99)
-  t.match(await long.stored(), { status: 'running', content: 'x'.repeat(9), notes: { sealedAt: 0 } })
+  t.match(await long.stored(), { status: 'running', content: 'x'.repeat(9), metadata: { sealedAt: 0 } })
   await long.clock.advance(1)
   t.match(await long.stored(), { status: 'error', failure: failure('TIMEOUT') })
   t.match(long.log.lines, [{ fields: { reason: 'DEADLINE' } }])
@@ -763,7 +763,7 @@ t.test('what is on its way to the store when a bubble is sealed is counted', asy
     waits.shift()?.()
     await settle()
   }
-  t.match(await store.read('s'), { content: 'abcdef', notes: { sealedAt: 6 } })
+  t.match(await store.read('s'), { content: 'abcdef', metadata: { sealedAt: 6 } })
 })
 
 t.test('who waits for an end is told what it took', async t => {
@@ -773,7 +773,7 @@ t.test('who waits for an end is told what it took', async t => {
   await call.push({ type: 'end', reason: 'stop', usage: { inputTokens: 1 } })
   t.strictSame(await run.ended, { durationMs: 100, firstPieceMs: 100, chunks: 1, bytes: 3, usage: { inputTokens: 1 } })
   const { run: other } = open()
-  other.abandon()
+  other.discard()
   t.equal(await other.ended, undefined)
 })
 
@@ -828,7 +828,7 @@ function openShared (given: Partial<StreamStore> = {}, created?: Given['created'
         ...store,
         shared: TIMING,
         append: noted('append', store.append),
-        note: noted('note', store.note),
+        setMetadata: noted('note', store.setMetadata),
         end: noted('end', store.end),
         renew: noted('renew', store.renew),
         release: noted('release', store.release),
@@ -890,7 +890,7 @@ t.test('an owner that learns that the stream is another\'s leaves its source, an
   t.equal(call.context.signal.aborted, true)
   t.equal(call.closes, 1)
   t.equal(await run.ended, undefined)
-  t.equal(run.finished, true)
+  t.equal(run.hasEnded, true)
   t.strictSame(await stored(), { status: 'running', content: 'another' })
   t.match(log.lines, [{ level: 'warn', message: 'a stream was lost to another owner', fields: { streamId: 's' } }])
   await run.renew()
@@ -936,7 +936,7 @@ t.test('a stream that the store has lost is written anew at a sign of life, and 
   await call.push('a')
   await call.push('b')
   await run.renew()
-  t.strictSame(restored, [[{ id: 's', notes: {} }, 1, { content: 'ab', reasoning: '' }]])
+  t.strictSame(restored, [[{ id: 's', metadata: {} }, 1, { content: 'ab', reasoning: '' }]])
   t.equal(call.context.signal.aborted, false)
   await clock.advance(75)
   await call.end()
@@ -986,7 +986,7 @@ t.test('a stream that is handed over stays as it is; its source is left, and its
   await settle()
   t.equal(call.context.signal.aborted, true)
   t.equal(call.closes, 1)
-  t.equal(run.finished, true)
+  t.equal(run.hasEnded, true)
   await run.renew()
   t.equal(ended, false)
   released()

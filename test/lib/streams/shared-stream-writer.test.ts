@@ -20,7 +20,7 @@ function create (stream: Partial<NewStream> = {}) {
     const text = args.slice(1).map(arg => typeof arg === 'object' ? JSON.stringify(arg) : String(arg)).join(' ')
     calls.push({ call: `${name} ${text}`, args, answer: resolve, fail: () => reject(new Error('away')) })
   })
-  const store = { append: asked('append'), note: asked('note'), end: asked('end'), restore: asked('restore') } as unknown as StreamStore
+  const store = { append: asked('append'), setMetadata: asked('setMetadata'), end: asked('end'), restore: asked('restore') } as unknown as StreamStore
   let losses = 0
   const writer = new SharedStreamWriter({ store, clock, timing: TIMING, stream: { id: 's', ...stream }, epoch: 3, onLost: () => { losses++ } })
   const last = (): Call => calls.at(-1) as Call
@@ -208,7 +208,7 @@ t.test('text that could not be stored is tried again with what comes next', asyn
 })
 
 t.test('a stream that the store has lost is written anew, once, and goes on', async t => {
-  const stream = { claim: 'c', chat: { scope: '/' }, notes: { deliverable: true } } as const
+  const stream = { claim: 'c', chat: { scope: '/' }, metadata: { deliverable: true } } as const
   const { clock, writer, write, answer, log, calls, losses } = await begun(stream)
   await write('hm', 'reasoning')
   await clock.advance(75)
@@ -230,12 +230,12 @@ t.test('a stream that the store has lost is written anew, once, and goes on', as
   t.equal(clock.pending, 0)
 })
 
-t.test('what is written anew has the latest notes', async t => {
-  const { writer, answer, calls } = create({ notes: { deliverable: true } })
-  writer.note({ waiting: true })
+t.test('what is written anew has the latest metadata', async t => {
+  const { writer, answer, calls } = create({ metadata: { deliverable: true } })
+  writer.setMetadata({ waiting: true })
   await settle()
   await answer(false)
-  t.match(calls.at(-1)?.args[0], { notes: { deliverable: true, waiting: true } })
+  t.match(calls.at(-1)?.args[0], { metadata: { deliverable: true, waiting: true } })
 })
 
 t.test('a store that is away while a stream is written anew is tried again', async t => {
@@ -277,7 +277,7 @@ t.test('a stream that is another\'s is lost once, and nothing more is written', 
   const { length } = log()
   await write('c')
   await clock.advance(1000)
-  t.equal(await writer.note({ waiting: true }), false)
+  t.equal(await writer.setMetadata({ waiting: true }), false)
   t.equal(await writer.end({ status: 'done' }), false)
   t.equal(await writer.recover(), false)
   t.equal(log().length, length)
@@ -306,7 +306,7 @@ t.test('an end that is refused is no end', async t => {
 t.test('who leaves writes nothing more, and leaves no timer', async t => {
   const waiting = await begun()
   await waiting.write('b')
-  waiting.writer.leave()
+  waiting.writer.handOver()
   await settle()
   t.strictSame(waiting.log(), [])
   t.equal(waiting.clock.pending, 0)
@@ -314,7 +314,7 @@ t.test('who leaves writes nothing more, and leaves no timer', async t => {
   const trying = create()
   await trying.write('a')
   await trying.fail()
-  trying.writer.leave()
+  trying.writer.handOver()
   await trying.clock.advance(200)
   t.equal(trying.log().length, 1)
   t.equal(trying.clock.pending, 0)
@@ -322,7 +322,7 @@ t.test('who leaves writes nothing more, and leaves no timer', async t => {
 
   const writing = create()
   await writing.write('a')
-  writing.writer.leave()
+  writing.writer.handOver()
   await writing.answer(false)
   t.equal(writing.log().length, 1, 'it is not written anew')
   t.equal(writing.losses(), 0)
@@ -330,7 +330,7 @@ t.test('who leaves writes nothing more, and leaves no timer', async t => {
   const restoring = create()
   await restoring.write('a')
   await restoring.answer(false)
-  restoring.writer.leave()
+  restoring.writer.handOver()
   await restoring.answer(false)
   t.equal(restoring.losses(), 0, 'who has left loses nothing')
 })
@@ -354,42 +354,42 @@ t.test('who insists no more tries once, and rejects', async t => {
   t.equal(await again, true, 'what is answered is stored')
 })
 
-t.test('notes go out behind the text before them, all that were set', async t => {
-  const { clock, writer, write, answer, log } = create({ notes: { deliverable: true } })
+t.test('metadata goes out behind the text before it, all that were set', async t => {
+  const { clock, writer, write, answer, log } = create({ metadata: { deliverable: true } })
   await write('a')
-  const noted = writer.note({ waiting: true })
+  const noted = writer.setMetadata({ waiting: true })
   let settled = false
   noted.then(() => { settled = true }, () => {})
   await settle()
   t.equal(log().length, 1)
   await answer()
-  t.strictSame(log().slice(1), ['note 3 {"deliverable":true,"waiting":true}'])
-  const second = writer.note({ waiting: false })
+  t.strictSame(log().slice(1), ['setMetadata 3 {"deliverable":true,"waiting":true}'])
+  const second = writer.setMetadata({ waiting: false })
   await write('b')
   t.equal(settled, false)
   await answer()
   await clock.advance(75)
   t.strictSame(log().slice(2), ['append 3 content 1 b'])
   await answer()
-  t.strictSame(log().slice(3), ['note 3 {"deliverable":true,"waiting":false}'])
+  t.strictSame(log().slice(3), ['setMetadata 3 {"deliverable":true,"waiting":false}'])
   await answer()
   t.strictSame(await Promise.all([noted, second]), [true, true])
   t.equal(log().length, 4)
 })
 
-t.test('notes before the first text go out at once, and do not slow it', async t => {
+t.test('metadata before the first text goes out at once, and does not slow it', async t => {
   const { writer, write, answer, log } = create()
-  writer.note({ waiting: true })
+  writer.setMetadata({ waiting: true })
   await settle()
-  t.strictSame(log(), ['note 3 {"waiting":true}'])
+  t.strictSame(log(), ['setMetadata 3 {"waiting":true}'])
   await answer()
   await write('a')
   t.equal(log().at(-1), 'append 3 content 0 a')
 })
 
-t.test('notes that could not be stored are not forgotten', async t => {
+t.test('metadata that could not be stored is not forgotten', async t => {
   const { clock, writer, fail, answer, log } = create()
-  const noted = writer.note({ thinking: true })
+  const noted = writer.setMetadata({ thinking: true })
   noted.catch(() => {})
   await settle()
   for (let attempt = 0; attempt < 300; attempt++) {
@@ -400,15 +400,15 @@ t.test('notes that could not be stored are not forgotten', async t => {
   await t.rejects(noted, { message: 'away' })
   const ended = writer.end({ status: 'done' })
   await settle()
-  t.equal(log().at(-1), 'note 3 {"thinking":true}')
+  t.equal(log().at(-1), 'setMetadata 3 {"thinking":true}')
   await answer()
   await answer()
   t.equal(await ended, true)
 })
 
-t.test('notes that are refused resolve false', async t => {
+t.test('metadata that is refused resolves false', async t => {
   const { writer, answer } = create()
-  const noted = writer.note({ thinking: true })
+  const noted = writer.setMetadata({ thinking: true })
   await settle()
   await answer(false)
   await answer(false)

@@ -21,7 +21,7 @@ function createHandStore () {
   })
   const store = {
     append: (id: string, epoch: number, track: string, offset: number, text: string) => asked(`${id} ${epoch} ${track} ${offset} ${text}`),
-    note: (id: string, epoch: number, notes: object) => asked(`${id} ${epoch} ${JSON.stringify(notes)}`),
+    setMetadata: (id: string, epoch: number, metadata: object) => asked(`${id} ${epoch} ${JSON.stringify(metadata)}`),
     end: (id: string, epoch: number, { status }: { status: string }) => asked(`${id} ${epoch} ${status}`)
   } as unknown as StreamStore
   return { store, log: () => calls.map(({ call }) => call), last: () => calls.at(-1) as Call, at: (index: number) => calls[index] as Call }
@@ -98,10 +98,10 @@ t.test('a stream without text, or with all of it stored, ends at once', async t 
   }
 })
 
-t.test('notes keep their order with the text and the end', async t => {
+t.test('metadata keeps its order with the text and the end', async t => {
   const { writer, log, last, at } = create()
   writer.write('content', 'a')
-  const noted = [writer.note({ waiting: true }), writer.note({ waiting: false })]
+  const noted = [writer.setMetadata({ waiting: true }), writer.setMetadata({ waiting: false })]
   const ended = writer.end({ status: 'done' })
   t.strictSame(log(), ['s 3 content 0 a'])
   await last().answer(true)
@@ -113,7 +113,7 @@ t.test('notes keep their order with the text and the end', async t => {
 t.test('after a refused write no note goes out', async t => {
   const { writer, log, last } = create()
   writer.write('content', 'a')
-  const noted = writer.note({ waiting: true })
+  const noted = writer.setMetadata({ waiting: true })
   await last().answer(false)
   t.equal(await noted, false)
   t.strictSame(log(), ['s 3 content 0 a'])

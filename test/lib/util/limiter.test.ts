@@ -6,7 +6,7 @@ import { createManualClock } from '../../fixtures/clock.ts'
 
 const { signal } = new AbortController()
 
-/** Enters, and notes under which name it got in. */
+/** Enters, and metadata under which name it got in. */
 function enter (limiter: Limiter, log: string[], name: string, from = signal): Place {
   const place = limiter.enter(from)
   place.entered.then(() => log.push(name), error => log.push(`${name}: ${error.message}`))

@@ -114,7 +114,7 @@ t.test('beyond their bytes images count as they are kept', async t => {
   const { store } = create({ maxFinishedBytes: 10 })
   const withImage = async (id: string, base64: string): Promise<void> => {
     await store.create({ id })
-    await store.note(id, 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
+    await store.setMetadata(id, 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
     await store.end(id, 1, { status: 'done' })
   }
   await finish(store, 'a', 'aa')

@@ -82,15 +82,15 @@ if (redis !== undefined) {
     const proxy = await startRedisProxy(url)
     t.teardown(() => proxy.close())
     const { log, connection } = await connect(t, { url: proxy.url })
-    t.equal(connection.disturbedAt?.(), -Infinity)
+    t.equal(connection.lastDisruptionAt?.(), -Infinity)
     for (let round = 1; round <= 3; round++) {
       const before = systemClock.now()
       proxy.dropNextReply()
       await t.rejects(connection.command(['EVAL', 'return 1', '0']))
-      const lostAt = connection.disturbedAt?.() as number
+      const lostAt = connection.lastDisruptionAt?.() as number
       t.ok(lostAt >= before)
       t.equal(await eventually(() => connection.command(['PING'])), 'PONG')
-      t.ok(connection.disturbedAt?.() as number > lostAt, 'it is settled only when it stands again')
+      t.ok(connection.lastDisruptionAt?.() as number > lostAt, 'it is settled only when it stands again')
       t.strictSame(log.lines.map(({ level, message }) => `${level}: ${message}`), Array.from({ length: round }, () => [
         'error: the connection to Redis is lost', 'info: the connection to Redis stands again'
       ]).flat())

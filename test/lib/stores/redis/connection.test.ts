@@ -4,15 +4,15 @@ import t from 'tap'
 import type { HistoryLimits } from '../../../../lib/stores/history.ts'
 import { adaptRedis } from '../../../../lib/stores/redis/connection.ts'
 import type { RedisClient, RedisConnection } from '../../../../lib/stores/redis/connection.ts'
-import { createRedisFacts } from '../../../../lib/stores/redis/facts.ts'
 import { createRedisHistory } from '../../../../lib/stores/redis/history.ts'
-import { createRedisLines } from '../../../../lib/stores/redis/lines.ts'
+import { createRedisKeyValues } from '../../../../lib/stores/redis/key-values.ts'
+import { createRedisQueues } from '../../../../lib/stores/redis/queues.ts'
 import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
 import { systemClock } from '../../../../lib/util/clock.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { factsContract } from '../../../fixtures/facts-contract.ts'
 import { historyContract } from '../../../fixtures/history-contract.ts'
-import { linesContract } from '../../../fixtures/lines-contract.ts'
+import { factsContract } from '../../../fixtures/key-values-contract.ts'
+import { linesContract } from '../../../fixtures/queues-contract.ts'
 import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
 import { forTest, openRedis } from '../../../fixtures/redis.ts'
 import { storeContract } from '../../../fixtures/store-contract.ts'
@@ -43,7 +43,7 @@ function contracts (name: string, connection: RedisConnection): void {
     })
     linesContract(t, name, async () => {
       const { prefix, clock, now, advance } = under()
-      return { store: createRedisLines({ connection: checked, clock, prefix }), now, advance }
+      return { store: createRedisQueues({ connection: checked, clock, prefix }), now, advance }
     })
     historyContract(t, name, async (limits: HistoryLimits) => {
       const { prefix, advance } = under()
@@ -51,7 +51,7 @@ function contracts (name: string, connection: RedisConnection): void {
     })
     factsContract(t, name, async () => {
       const { prefix, advance } = under()
-      return { store: createRedisFacts({ connection: checked, prefix }), advance }
+      return { store: createRedisKeyValues({ connection: checked, prefix }), advance }
     })
     everyKeyExpires()
   })

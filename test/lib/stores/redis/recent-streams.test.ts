@@ -3,14 +3,14 @@ import { RecentStreams } from '../../../../lib/stores/redis/recent-streams.ts'
 import type { SeenStream } from '../../../../lib/stores/redis/recent-streams.ts'
 
 const seen = (id: string, bytes = 0): SeenStream => ({
-  record: { id, status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {} },
+  record: { id, status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {} },
   birth: '1',
   version: 1,
   notesVersion: '1',
   textEpoch: '1',
   contentBytes: bytes,
   reasoningBytes: bytes,
-  notesBytes: bytes
+  metadataBytes: bytes
 })
 
 const kept = (streams: RecentStreams, ids: string): string => [...ids].filter(id => streams.get(id) !== undefined).join('')

@@ -91,7 +91,7 @@ if (redis !== undefined) {
     const { store: owner } = create({ prefix })
     const base64 = 'x'.repeat(10_000)
     await owner.create({ id: 's', content: 'x'.repeat(10_000) })
-    await owner.note('s', 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
+    await owner.setMetadata('s', 1, { images: [{ msgtype: 'image', image: { base64, md5: '' } }] })
     const size = async (): Promise<number> => {
       replies.length = 0
       await store.read('s')
@@ -105,8 +105,8 @@ if (redis !== undefined) {
     t.ok(await size() < 150, 'the end of the text')
     await owner.append('s', 1, 'reasoning', 0, 'hm')
     t.ok(await size() < 150)
-    await owner.note('s', 1, { thinking: true })
-    t.ok(await size() < 10_300, 'the notes')
+    await owner.setMetadata('s', 1, { thinking: true })
+    t.ok(await size() < 10_300, 'the metadata')
     await owner.end('s', 1, { status: 'done', notice: 'LENGTH' })
     t.ok(await size() < 200)
     t.strictSame(await store.read('s'), {
@@ -117,7 +117,7 @@ if (redis !== undefined) {
       chat: undefined,
       failure: undefined,
       notice: 'LENGTH',
-      notes: { images: [{ msgtype: 'image', image: { base64, md5: '' } }], thinking: true }
+      metadata: { images: [{ msgtype: 'image', image: { base64, md5: '' } }], thinking: true }
     })
   })
 
@@ -159,7 +159,7 @@ if (redis !== undefined) {
     const claim = (await keys(prefix)).find(key => key.startsWith(`${prefix}m:`)) as string
     await store.append(id, 1, 'content', 0, 'a')
     await store.append(id, 1, 'reasoning', 0, 'b')
-    await store.note(id, 1, { waiting: true })
+    await store.setMetadata(id, 1, { waiting: true })
     t.strictSame((await keys(prefix)).sort(), [claim, ...texts, `${stream}:w`].sort())
     for (const key of [claim, ...texts]) t.ok(near(await ttl(key), 75 * 60_000), key)
     t.ok(near(await ttl(`${stream}:w`), 5 * 60_000))
@@ -200,17 +200,17 @@ if (redis !== undefined) {
     const { prefix, store } = create()
     await store.create({ id: 's', chat: { scope: 'old' } })
     await store.append('s', 1, 'content', 0, 'old')
-    await store.note('s', 1, { thinking: true })
+    await store.setMetadata('s', 1, { thinking: true })
     t.match(await store.read('s'), { content: 'old' })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal(await store.append('s', 1, 'content', 3, '!'), false)
     t.equal(await store.renew('s', 1), 'lost')
     t.equal(await store.adopt('s'), undefined)
     await store.create({ id: 's', chat: { scope: 'new' }, content: 'new text' })
-    await store.note('s', 1, { waiting: true })
+    await store.setMetadata('s', 1, { waiting: true })
     await store.requestStop('s')
     t.strictSame(await store.read('s'), {
-      id: 's', status: 'stopping', content: 'new text', reasoning: '', chat: { scope: 'new' }, failure: undefined, notice: undefined, notes: { waiting: true }
+      id: 's', status: 'stopping', content: 'new text', reasoning: '', chat: { scope: 'new' }, failure: undefined, notice: undefined, metadata: { waiting: true }
     })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal(await store.read('s'), undefined)
@@ -219,7 +219,7 @@ if (redis !== undefined) {
   t.test('a stream and a claim that have vanished are written anew', async t => {
     const { prefix, store } = create({ runningTtlMs: 60_000 })
     const { store: other } = create({ prefix })
-    const stream = { id: 'a'.repeat(32), claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work', notes: { lost: ['TIMEOUT'] as const } }
+    const stream = { id: 'a'.repeat(32), claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work', metadata: { lost: ['TIMEOUT'] as const } }
     const texts = { content: '限流😀', reasoning: 'hm' }
     await store.create(stream)
     await store.append(stream.id, 1, 'content', 0, texts.content)
@@ -227,7 +227,7 @@ if (redis !== undefined) {
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal(await other.read(stream.id), undefined)
     t.equal(await store.restore(stream, 3, texts), true)
-    t.strictSame(await other.read(stream.id), { id: stream.id, status: 'running', ...texts, chat: stream.chat, failure: undefined, notice: undefined, notes: stream.notes })
+    t.strictSame(await other.read(stream.id), { id: stream.id, status: 'running', ...texts, chat: stream.chat, failure: undefined, notice: undefined, metadata: stream.metadata })
     t.equal(await store.renew(stream.id, 3), 'owned')
     t.equal(await other.adopt(stream.id), undefined, 'it has its lease')
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 60_000), key)
@@ -239,10 +239,10 @@ if (redis !== undefined) {
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 10_000), key)
   })
 
-  t.test('a stream without claim, text and notes is written anew, too', async t => {
+  t.test('a stream without claim, text and metadata is written anew, too', async t => {
     const { prefix, store } = create()
     t.equal(await store.restore({ id: 's' }, 1, { content: '', reasoning: '' }), true)
-    t.strictSame(await store.read('s'), { id: 's', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: {} })
+    t.strictSame(await store.read('s'), { id: 's', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {} })
     t.equal((await keys(prefix)).length, 1)
   })
 
@@ -264,7 +264,7 @@ if (redis !== undefined) {
     const id = 'a'.repeat(32)
     const stream = `${prefix}s:{${id}}`
     const texts = { content: 'abc限', reasoning: 'hm限' }
-    await store.create({ id, notes: { waiting: true } })
+    await store.create({ id, metadata: { waiting: true } })
     await store.append(id, 1, 'content', 0, texts.content)
     await store.append(id, 1, 'reasoning', 0, texts.reasoning)
     await passTime(prefix, 60_000)
@@ -275,9 +275,9 @@ if (redis !== undefined) {
       await connection.command(['HSET', stream, field, '1'], stream)
       t.equal(await store.append(id, 1, key === 'c' ? 'content' : 'reasoning', 4, '!'), false)
       const before = calls
-      t.equal(await store.restore({ id, notes: { waiting: false } }, 1, texts), true)
+      t.equal(await store.restore({ id, metadata: { waiting: false } }, 1, texts), true)
       t.ok(calls > before)
-      t.match(await store.read(id), { ...texts, notes: { waiting: false } })
+      t.match(await store.read(id), { ...texts, metadata: { waiting: false } })
     }
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 74 * 60_000), key)
     await store.append(id, 1, 'content', 4, ' and more')
@@ -303,12 +303,12 @@ if (redis !== undefined) {
     const clock = { ...createManualClock(), now: () => Date.now() + 60_000 }
     const { store } = create({ prefix, connection: failing, clock })
     await owner.create({ id: 's', content: 'a' })
-    t.equal(store.known?.('s'), undefined)
+    t.equal(store.lastRead?.('s'), undefined)
     const record = await store.read('s')
     away = true
     await owner.append('s', 1, 'content', 1, 'b')
     await t.rejects(store.read('s'), { message: 'away' })
-    const known = store.known?.('s')
+    const known = store.lastRead?.('s')
     t.equal(known?.record, record)
     t.ok(Math.abs(Number(known?.ageMs) - 60_000) < 5000, `${known?.ageMs}`)
   })
@@ -412,7 +412,7 @@ if (redis !== undefined) {
     await store.read('s')
     for (const change of [
       () => owner.append('s', 1, 'content', 0, 'a'),
-      () => owner.note('s', 1, { thinking: true }),
+      () => owner.setMetadata('s', 1, { thinking: true }),
       () => owner.requestStop('s'),
       () => owner.end('s', 1, { status: 'done' })
     ]) {
@@ -434,7 +434,7 @@ if (redis !== undefined) {
     store.watch('s', () => t.fail('nothing has changed'))
     for (const [offset, text] of [[0, 'a'], [1, ''], [2, 'c'], [0, 'b']] as const) await store.append('s', 1, 'content', offset, text)
     await store.append('s', 2, 'content', 1, 'b')
-    await store.note('s', 2, {})
+    await store.setMetadata('s', 2, {})
     await store.renew('s', 1)
     await store.read('s')
     await store.end('s', 2, { status: 'done' })
@@ -462,7 +462,7 @@ if (redis !== undefined) {
     const failing: RedisConnection = { ...connection, async command () { throw new Error('away') } }
     const { clock, store } = create({ connection: failing })
     for (const call of [
-      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () => store.note('s', 1, {}),
+      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () => store.setMetadata('s', 1, {}),
       () => store.end('s', 1, { status: 'done' }), () => store.requestStop('s'), () => store.renew('s', 1), () => store.adopt('s'), () => store.release('s', 1)
     ]) await t.rejects(call(), { message: 'away' })
     const unwatch = store.watch('s', () => t.fail('nothing is known to have changed'))
@@ -475,24 +475,24 @@ if (redis !== undefined) {
     const shaky: RedisConnection = {
       ...connection,
       command: (args, key) => isAway ? Promise.reject(new Error('away')) : connection.command(args, key),
-      disturbedAt: () => disturbedAt
+      lastDisruptionAt: () => disturbedAt
     }
     const { clock, store } = create({ connection: shaky })
     await store.read('s')
-    t.equal(store.unsettled?.(), false)
+    t.equal(store.isRecovering?.(), false)
     isAway = true
     await t.rejects(store.read('s'))
     isAway = false
     await clock.advance(4999)
-    t.equal(store.unsettled?.(), true)
+    t.equal(store.isRecovering?.(), true)
     await clock.advance(1)
-    t.equal(store.unsettled?.(), false)
+    t.equal(store.isRecovering?.(), false)
     disturbedAt = clock.now()
-    t.equal(store.unsettled?.(), true)
+    t.equal(store.isRecovering?.(), true)
     await clock.advance(5000)
-    t.equal(store.unsettled?.(), false)
-    const { disturbedAt: _, ...steady } = connection
-    t.equal(create({ connection: steady }).store.unsettled?.(), false)
+    t.equal(store.isRecovering?.(), false)
+    const { lastDisruptionAt: _, ...steady } = connection
+    t.equal(create({ connection: steady }).store.isRecovering?.(), false)
   })
 
   t.test('a running stream that has vanished was lost by the server, which is said once', async t => {
@@ -506,19 +506,19 @@ if (redis !== undefined) {
     await store.read('s')
     await forget()
     for (const id of ['unread', 'ended']) t.equal(await store.read(id), undefined)
-    t.equal(store.unsettled?.(), false)
+    t.equal(store.isRecovering?.(), false)
     t.strictSame(await Promise.all([store.read('s'), store.read('s')]), [undefined, undefined])
-    t.equal(store.unsettled?.(), true)
-    t.equal(store.known?.('s')?.record.status, 'running', 'it can still be shown')
+    t.equal(store.isRecovering?.(), true)
+    t.equal(store.lastRead?.('s')?.record.status, 'running', 'it can still be shown')
     await clock.advance(5000)
     t.equal(await store.read('s'), undefined)
-    t.equal(store.unsettled?.(), false)
+    t.equal(store.isRecovering?.(), false)
 
     await store.restore({ id: 's' }, 1, { content: 'a', reasoning: '' })
     await store.read('s')
     await forget()
     await store.read('s')
-    t.equal(store.unsettled?.(), true, 'and again when it was there again')
+    t.equal(store.isRecovering?.(), true, 'and again when it was there again')
 
     await clock.advance(5000)
     await store.create({ id: 'old' })
@@ -526,7 +526,7 @@ if (redis !== undefined) {
     await forget()
     await clock.advance(900_000)
     await store.read('old')
-    t.equal(store.unsettled?.(), false, 'an old one may have ended')
+    t.equal(store.isRecovering?.(), false, 'an old one may have ended')
   })
 
   t.test('a stream does not end without text that a failover has lost', async t => {
@@ -553,7 +553,7 @@ if (redis !== undefined) {
     const timing = store.shared as SharedTiming
     const writer = new SharedStreamWriter({ store, clock, timing, stream: { id: 'w' }, epoch: 1, onLost: () => t.fail('it is its own') })
     writer.write('content', 'whole')
-    await writer.note({ lost: [] })
+    await writer.setMetadata({ lost: [] })
     const [key] = (await keys(prefix)).filter(key => key.endsWith(`${hashTag('w')}`)) as [string]
     await connection.command(['HSET', key, 'c', '3'], key)
     await connection.command(['SET', `${key}:c`, 'who', 'PX', '10000'], `${key}:c`)

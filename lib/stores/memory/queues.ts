@@ -1,5 +1,5 @@
 import type { Clock } from '../../util/clock.ts'
-import type { LineStore } from '../lines.ts'
+import type { QueueStore } from '../queues.ts'
 
 interface Line {
   /** Who stands in it, each with what stops the clock of its place. */
@@ -8,7 +8,7 @@ interface Line {
 }
 
 /** Lines in this process's memory. */
-export function createMemoryLines (clock: Clock): LineStore {
+export function createMemoryQueues (clock: Clock): QueueStore {
   const lines = new Map<string, Line>()
 
   function lineOf (key: string): Line {

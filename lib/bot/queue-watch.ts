@@ -1,10 +1,10 @@
-import type { LineStore } from '../stores/lines.ts'
+import type { QueueStore } from '../stores/queues.ts'
 import type { Clock } from '../util/clock.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
 
-export interface LineWatchOptions {
+export interface QueueWatchOptions {
   clock: Clock
-  lines: Pick<LineStore, 'read' | 'leave'>
+  lines: Pick<QueueStore, 'read' | 'leave'>
   /** Whether a stream has ended, or is unknown. To be asked is what has it taken over where its process is gone. */
   isOver: (id: string) => Promise<boolean>
 }
@@ -13,7 +13,7 @@ export interface LineWatchOptions {
 const LOOK_MS = 5000
 
 /** Gives up the first place of a line for a process that is gone, until the returned function is called. */
-export function watchLine ({ clock, lines, isOver }: LineWatchOptions, key: string): () => void {
+export function watchQueue ({ clock, lines, isOver }: QueueWatchOptions, key: string): () => void {
   let wasOver: string | undefined
 
   async function look (): Promise<void> {

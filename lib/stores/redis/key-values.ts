@@ -1,4 +1,4 @@
-import type { FactStore } from '../facts.ts'
+import type { KeyValueStore } from '../key-values.ts'
 import type { RedisConnection } from './connection.ts'
 import { DEFAULT_PREFIX, defineScript, hashTag, runScript, ttlArg } from './script.ts'
 
@@ -22,19 +22,19 @@ return count
 `)
 
 /** Facts in Redis, where all replicas share them. */
-export function createRedisFacts ({ connection, prefix = DEFAULT_PREFIX }: RedisFactsOptions): FactStore {
+export function createRedisKeyValues ({ connection, prefix = DEFAULT_PREFIX }: RedisFactsOptions): KeyValueStore {
   const factKey = (key: string): string => `${prefix}f:${hashTag(key)}`
   const countKey = (key: string): string => `${prefix}n:${hashTag(key)}`
 
   return {
-    async keep (key, value, ttlMs) {
+    async putIfAbsent (key, value, ttlMs) {
       return String(await runScript(connection, KEEP, [factKey(key)], [value, ttlArg(ttlMs)]))
     },
     async get (key) {
       const fact = await connection.command(['GET', factKey(key)], factKey(key))
       return fact === null ? undefined : String(fact)
     },
-    async count (key, windowMs) {
+    async increment (key, windowMs) {
       return Number(await runScript(connection, COUNT, [countKey(key)], [ttlArg(windowMs)]))
     },
     // The connection is another's, and nothing is held here.

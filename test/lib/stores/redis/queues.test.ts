@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createRedisLines } from '../../../../lib/stores/redis/lines.ts'
+import { createRedisQueues } from '../../../../lib/stores/redis/queues.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { linesContract } from '../../../fixtures/lines-contract.ts'
+import { linesContract } from '../../../fixtures/queues-contract.ts'
 import { openRedis } from '../../../fixtures/redis.ts'
 
 const redis = await openRedis(t)
@@ -14,7 +14,7 @@ if (redis !== undefined) {
       await passTime(prefix, ms)
       await clock.advance(ms)
     }
-    return { clock, prefix, store: createRedisLines({ connection, clock, prefix }), advance }
+    return { clock, prefix, store: createRedisQueues({ connection, clock, prefix }), advance }
   }
 
   linesContract(t, 'redis', async () => {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { createLateReplies } from '../../../lib/bot/late-reply.ts'
+import { createFollowUps } from '../../../lib/bot/follow-up.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import { createFrames } from '../../../lib/replies/frames.ts'
-import type { FactStore } from '../../../lib/stores/facts.ts'
-import { createMemoryFacts } from '../../../lib/stores/memory/facts.ts'
+import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
+import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
@@ -13,10 +13,10 @@ import { createLog } from '../../fixtures/log.ts'
 const URL_OF_WECOM = 'https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=secret'
 const message = (url: unknown = URL_OF_WECOM): Message => ({ msgtype: 'text', response_url: url })
 const LONG: StreamRecord = {
-  id: 's', status: 'done', content: 'x'.repeat(30_000), reasoning: '', chat: undefined, failure: undefined, notice: undefined, notes: { deliverable: true }
+  id: 's', status: 'done', content: 'x'.repeat(30_000), reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: { deliverable: true }
 }
 
-function setUp ({ send = async () => {}, keep }: Partial<Pick<ActiveReply, 'send'> & Pick<FactStore, 'keep'>> = {}) {
+function setUp ({ send = async () => {}, putIfAbsent }: Partial<Pick<ActiveReply, 'send'> & Pick<KeyValueStore, 'putIfAbsent'>> = {}) {
   const clock = createManualClock()
   const log = createLog()
   const sent: Array<Parameters<ActiveReply['send']>> = []
@@ -24,8 +24,8 @@ function setUp ({ send = async () => {}, keep }: Partial<Pick<ActiveReply, 'send
     accepts: url => url.startsWith('https://qyapi.'),
     send: async (...given) => { sent.push(given); await send(...given) }
   }
-  const facts = { ...createMemoryFacts(clock, 100), ...(keep && { keep }) }
-  return { clock, log, sent, late: createLateReplies({ activeReply, frames: createFrames(loadTexts()), facts, log }) }
+  const facts = { ...createMemoryKeyValues(clock, 100), ...(putIfAbsent && { putIfAbsent }) }
+  return { clock, log, sent, late: createFollowUps({ activeReply, frames: createFrames(loadTexts()), facts, log }) }
 }
 
 t.test('a message has a way besides its bubble where its response_url may be called', async t => {
@@ -46,7 +46,7 @@ t.test('what a bubble could not hold is sent, once, whoever else would', async t
 t.test('what was shown whole, or has no way, is not sent', async t => {
   const { late, sent } = setUp()
   t.equal(await late.deliver(message(), { ...LONG, content: 'short' }), undefined)
-  t.equal(await late.deliver(message(), { ...LONG, notes: {} }), undefined)
+  t.equal(await late.deliver(message(), { ...LONG, metadata: {} }), undefined)
   t.strictSame(sent, [])
   t.equal(await late.deliver(message(), LONG), 'delivered', 'and the way is still free')
 })
@@ -62,7 +62,7 @@ t.test('a call that fails is told in the log, without the URL, and not made agai
 })
 
 t.test('where it cannot be told whether somebody else has called, nobody calls', async t => {
-  const { late, sent, log } = setUp({ keep: async () => { throw new Error('away') } })
+  const { late, sent, log } = setUp({ putIfAbsent: async () => { throw new Error('away') } })
   t.equal(await late.deliver(message(), LONG), 'failed')
   t.strictSame(sent, [])
   t.match(log.lines, [{ level: 'error' }])

@@ -1,5 +1,5 @@
 import type { Clock } from '../../util/clock.ts'
-import type { LineStore } from '../lines.ts'
+import type { QueueStore } from '../queues.ts'
 import type { RedisConnection } from './connection.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { DEFAULT_PREFIX, defineScript, hashTag, NOW, runScript } from './script.ts'
@@ -45,7 +45,7 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 `)
 
 /** Lines in Redis, where all replicas share them. */
-export function createRedisLines ({ connection, clock, prefix = DEFAULT_PREFIX }: RedisLinesOptions): LineStore {
+export function createRedisQueues ({ connection, clock, prefix = DEFAULT_PREFIX }: RedisLinesOptions): QueueStore {
   const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
   const keysOf = (key: string): string[] => {
     const order = `${prefix}l:${hashTag(key)}`

@@ -1,6 +1,6 @@
 import type { ActiveReply, ActiveReplyError } from '../replies/active-reply.ts'
 import type { Frames } from '../replies/frames.ts'
-import type { FactStore } from '../stores/facts.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
@@ -8,24 +8,24 @@ import { describeError } from '../util/redact.ts'
 import { stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 
-export interface LateRepliesOptions {
+export interface FollowUpsOptions {
   activeReply: ActiveReply
   frames: Frames
-  facts: FactStore
+  facts: KeyValueStore
   log: Logger
 }
 
 /** `failed` may have arrived all the same: of a call that broke off nobody can tell. */
-export type LateReply = 'delivered' | 'failed'
+export type FollowUp = 'delivered' | 'failed'
 
-export interface LateReplies {
+export interface FollowUps {
   /** Whether there is a way to the user besides the bubble of a message. */
   accepts (message: Message): boolean
   /**
    * Says what the bubble of an ended stream could not hold. Of any number of calls, in any process, one is made
    * (document 101138). Undefined where nothing was left to say, or another has said it. Never rejects.
    */
-  deliver (message: Message, record: StreamRecord): Promise<LateReply | undefined>
+  deliver (message: Message, record: StreamRecord): Promise<FollowUp | undefined>
 }
 
 /** A `response_url` is valid for an hour (document 101138). */
@@ -33,17 +33,17 @@ const CLAIM_MS = 60 * 60_000
 
 const urlOf = (message: Message): string => stringAt(message, 'response_url') ?? ''
 
-export function createLateReplies ({ activeReply, frames, facts, log }: LateRepliesOptions): LateReplies {
+export function createFollowUps ({ activeReply, frames, facts, log }: FollowUpsOptions): FollowUps {
   /** Before the call, so that one whose end nobody saw is not made again. */
   async function claim (url: string): Promise<boolean> {
     const claimant = createId()
-    return await facts.keep(`late:${hashOf(url)}`, claimant, CLAIM_MS) === claimant
+    return await facts.putIfAbsent(`late:${hashOf(url)}`, claimant, CLAIM_MS) === claimant
   }
 
   return {
     accepts: message => activeReply.accepts(urlOf(message)),
     async deliver (message, record) {
-      if (record.notes.deliverable !== true) return undefined
+      if (record.metadata.deliverable !== true) return undefined
       const content = frames.rest(record)
       if (content === undefined) return undefined
       const url = urlOf(message)

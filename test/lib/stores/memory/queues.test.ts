@@ -1,11 +1,11 @@
 import t from 'tap'
-import { createMemoryLines } from '../../../../lib/stores/memory/lines.ts'
+import { createMemoryQueues } from '../../../../lib/stores/memory/queues.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { linesContract } from '../../../fixtures/lines-contract.ts'
+import { linesContract } from '../../../fixtures/queues-contract.ts'
 
 function create () {
   const clock = createManualClock()
-  return { clock, store: createMemoryLines(clock) }
+  return { clock, store: createMemoryQueues(clock) }
 }
 
 linesContract(t, 'memory', async () => {

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { watchLine } from '../../../lib/bot/line-watch.ts'
-import { createMemoryLines } from '../../../lib/stores/memory/lines.ts'
+import { watchQueue } from '../../../lib/bot/queue-watch.ts'
+import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { settle } from '../../fixtures/sources.ts'
 
 async function setUp (...ids: string[]) {
   const clock = createManualClock()
-  const lines = createMemoryLines(clock)
+  const lines = createMemoryQueues(clock)
   for (const id of ids) await lines.join('k', id, clock.now() + 1_000_000)
   const over = new Set<string>()
   const asked: string[] = []
@@ -23,7 +23,7 @@ async function setUp (...ids: string[]) {
 
 t.test('who is over keeps the first place for five seconds more', async t => {
   const { clock, lines, over, isOver, pass, line } = await setUp('a', 'b')
-  const stop = watchLine({ clock, lines, isOver }, 'k')
+  const stop = watchQueue({ clock, lines, isOver }, 'k')
   await pass(20_000)
   t.strictSame(await line(), ['a', 'b'], 'it is not over')
   over.add('a')
@@ -46,7 +46,7 @@ t.test('who is over keeps the first place for five seconds more', async t => {
 t.test('only the first one is asked for', async t => {
   const { clock, lines, over, asked, isOver, pass, line } = await setUp('a', 'b')
   over.add('b')
-  const stop = watchLine({ clock, lines, isOver }, 'k')
+  const stop = watchQueue({ clock, lines, isOver }, 'k')
   await pass(15_000)
   t.strictSame(asked, ['a', 'a', 'a'])
   t.strictSame(await line(), ['a', 'b'])
@@ -61,7 +61,7 @@ t.test('a store that is away for a while does no harm', async t => {
     if (away) throw new Error('away')
     return await lines.read(key)
   }
-  const stop = watchLine({ clock, lines: { read, leave: lines.leave }, isOver }, 'k')
+  const stop = watchQueue({ clock, lines: { read, leave: lines.leave }, isOver }, 'k')
   await pass(10_000)
   away = false
   t.strictSame(await line(), ['a'])
