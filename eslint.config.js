@@ -6,7 +6,9 @@ export default [
   {
     rules: {
       // A constant and the type of its values may share a name; the compiler refuses a real redeclaration.
-      '@typescript-eslint/no-redeclare': 'off'
+      '@typescript-eslint/no-redeclare': 'off',
+      // Says that a promise is left alone on purpose.
+      'no-void': ['error', { allowAsStatement: true }]
     }
   },
   {

@@ -1,5 +1,5 @@
 import type { Turn } from '../sources/source.ts'
-import type { Streams } from '../streams/streams.ts'
+import type { OpenStream } from '../streams/running-stream.ts'
 import { abortable } from '../util/abortable.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -24,7 +24,6 @@ export type Requester = Pick<Turn, 'sender' | 'chat' | 'bot' | 'message'>
 export type AccessDecision = (who: Requester, context: { log: Logger, signal: AbortSignal }) => boolean | string | Promise<boolean | string>
 
 export interface AccessOptions {
-  streams: Pick<Streams, 'refuse'>
   log: Logger
   clock: Clock
   lists: AccessLists
@@ -34,7 +33,7 @@ export interface AccessOptions {
 
 /** A message, with the stream that was opened for it. */
 export interface OpenedMessage {
-  id: string
+  stream: OpenStream
   message: Message
   inbound: UserMessage
 }
@@ -48,23 +47,23 @@ export interface Access {
   /** Asks the host. False where it refuses, and the stream has ended with a sentence. Rejects where the stream ends before. */
   admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean>
   /** As for a command, with the limits besides: the question counts until it leaves. */
-  admitsQuestion (asked: OpenedMessage, signal: AbortSignal, deadline: number): Promise<boolean>
+  admitsQuestion (asked: OpenedMessage, signal: AbortSignal): Promise<boolean>
   leave (asked: OpenedMessage): Promise<void>
 }
 
-export function createAccess ({ streams, log, clock, lists, limits, decide }: AccessOptions): Access {
+export function createAccess ({ log, clock, lists, limits, decide }: AccessOptions): Access {
   async function admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean> {
     const verdict = await decided(asked, signal)
     if (verdict === true) return true
-    log.info({ streamId: asked.id, why: 'decide' }, 'message refused')
-    streams.refuse(asked.id, 'DENIED', verdict === false ? '' : verdict)
+    log.info({ streamId: asked.stream.id, why: 'decide' }, 'message refused')
+    asked.stream.refuse('DENIED', verdict === false ? '' : verdict)
     return false
   }
 
   /** Fails closed. */
   async function decided (asked: OpenedMessage, signal: AbortSignal): Promise<boolean | string> {
     if (decide === undefined) return true
-    const { id, message } = asked
+    const { stream: { id }, message } = asked
     const late = new AbortController()
     const cancel = clock.setTimeout(() => late.abort(LATE), DECIDE_MS)
     const over = AbortSignal.any([signal, late.signal])
@@ -84,15 +83,15 @@ export function createAccess ({ streams, log, clock, lists, limits, decide }: Ac
       return why === undefined
     },
     admitsCommand,
-    async admitsQuestion (asked, signal, deadline) {
+    async admitsQuestion (asked, signal) {
       if (!await admitsCommand(asked, signal)) return false
-      const why = await limits.exceededBy(asked.id, asked.message, deadline)
+      const why = await limits.exceededBy(asked.stream.id, asked.message, asked.stream.deadline)
       if (why === undefined) return true
-      log.info({ streamId: asked.id, why }, 'message refused')
-      streams.refuse(asked.id, 'LIMITED')
+      log.info({ streamId: asked.stream.id, why }, 'message refused')
+      asked.stream.refuse('LIMITED')
       return false
     },
-    leave: async ({ id, message }) => await limits.leave(id, message)
+    leave: async ({ stream: { id }, message }) => await limits.leave(id, message)
   }
 }
 

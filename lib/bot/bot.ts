@@ -69,7 +69,6 @@ export function assembleBot (options: BotOptions): Receive {
   const lateReplies = createFollowUps({ activeReply: options.activeReply, frames, facts, log })
   const feedback = createFeedbackLinks({ facts, log })
   const access = createAccess({
-    streams,
     log,
     clock,
     lists: createAccessLists(lists),

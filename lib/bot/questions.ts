@@ -1,7 +1,7 @@
 import { viewOf } from '../replies/state-view.ts'
 import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from '../sources/source.ts'
 import type { StreamRecord } from '../stores/store.ts'
-import type { Measures, ReasoningMode } from '../streams/running-stream.ts'
+import type { Measures, OpenStream, ReasoningMode } from '../streams/running-stream.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import type { Logger } from '../util/logger.ts'
@@ -29,8 +29,8 @@ export interface QuestionsOptions {
 }
 
 export interface OpenQuestion {
-  /** The stream that was opened for it. */
-  id: string
+  /** The one that was opened for it. */
+  stream: OpenStream
   message: Message
   inbound: UserMessage
   conversation: Conversation
@@ -45,20 +45,22 @@ export function createAnswering (options: QuestionsOptions): Answering {
   const { streams, access, source, reasoning, followUps: lateReplies, hooks, texts, log } = options
 
   return async question => {
-    const { id, conversation } = question
-    const over = streams.ended(id)
+    const { stream: { id, ended: left }, conversation } = question
     let ended: EndedQuestion | undefined
     try {
       const generation = await ask(question)
       // One function in all until here: what waits for a source is there a thousand times.
-      const measures = await over
+      const exit = await left
       // Another process has the stream by now, and sees to all of this.
-      if (measures === undefined) return
-      ended = await readEnded(question, generation, measures)
+      if (exit.how !== 'ended') return
+      ended = await readEnded(question, generation, exit.measures)
     } catch (error) {
       log.error({ streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound])) }, 'a question could not be seen through')
     } finally {
-      if (await over !== undefined) await Promise.all([conversation.leave(id), access.leave(question)]).catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
+      if ((await left).how === 'ended') {
+        await Promise.all([conversation.leave(id), access.leave(question)])
+          .catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
+      }
     }
     // The next question of the conversation does not wait for any of this.
     if (ended !== undefined) await seeOff(question, ended)
@@ -66,13 +68,13 @@ export function createAnswering (options: QuestionsOptions): Answering {
 
   async function readEnded (question: OpenQuestion, generation: number | undefined, measures: Measures): Promise<EndedQuestion> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
-    const arrived = streams.delivering(question.id)
-    const record = await streams.read(question.id)
+    const arrived = streams.delivering(question.stream.id)
+    const record = await streams.read(question.stream.id)
     if (generation !== undefined && record !== undefined) await remember(question, record, generation)
     return { measures, record, arrived }
   }
 
-  async function seeOff ({ id, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion): Promise<void> {
+  async function seeOff ({ stream: { id }, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion): Promise<void> {
     const late = record && await lateReplies.deliver(message, record)
     arrived()
     await hooks.onFinish({ streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) })
@@ -80,42 +82,43 @@ export function createAnswering (options: QuestionsOptions): Answering {
 
   /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
   async function ask (question: OpenQuestion): Promise<number | undefined> {
-    const { id } = question
-    const prepared = await streams.prepare(id, (signal, deadline) => prepare(question, signal, deadline))
+    const { stream } = question
+    const prepared = await stream.prepare(signal => prepare(question, signal))
     if (prepared === undefined) return undefined
     const { turn, generation, decision } = prepared
     if (decision === false) {
-      streams.refuse(id, 'DENIED')
+      stream.refuse('DENIED')
       return undefined
     }
     if (typeof decision === 'string') {
-      streams.answer(id, decision)
+      stream.answer(decision)
     } else {
       const chosen = decision?.source ?? source
-      streams.run(id, { ...(decision ?? turn), ...(chosen && { source: chosen }) }, reasoning)
+      streams.run(stream, { ...(decision ?? turn), ...(chosen && { source: chosen }) }, reasoning)
     }
     return generation
   }
 
   /** Undefined where the question is refused. */
-  async function prepare (question: OpenQuestion, signal: AbortSignal, deadline: number): Promise<Prepared | undefined> {
-    const { id, message, inbound, conversation } = question
+  async function prepare (question: OpenQuestion, signal: AbortSignal): Promise<Prepared | undefined> {
+    const { stream, message, inbound, conversation } = question
+    const { id, deadline } = stream
     // The place is taken before anything else, so that questions keep their order.
     await conversation.join(id, deadline)
-    if (question.adopted !== true && !await access.admitsQuestion(question, signal, deadline)) return undefined
+    if (question.adopted !== true && !await access.admitsQuestion(question, signal)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
     const fetching = fetchAll(inbound, signal)
     fetching.catch(() => {})
     let waited = false
     await conversation.waitForPlace(id, signal, () => {
       waited = true
-      streams.note(id, { waiting: true })
+      stream.setMetadata({ waiting: true })
     })
-    if (waited) streams.note(id, { waiting: false })
+    if (waited) stream.setMetadata({ waiting: false })
     const { turns: history, generation } = await conversation.history()
     const { attachments, quote } = await fetching
     const lost = [...attachments, ...quote?.attachments ?? []].flatMap(attachment => 'lost' in attachment ? [attachment.lost] : [])
-    if (lost.length > 0) streams.note(id, { lost })
+    if (lost.length > 0) stream.setMetadata({ lost })
     const turn: Turn = {
       ...turnOf(message),
       prompt: inbound.text,

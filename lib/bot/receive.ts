@@ -2,6 +2,7 @@ import { isBubbleOver } from '../replies/frames.ts'
 import type { Frames } from '../replies/frames.ts'
 import type { KeyValueStore } from '../stores/key-values.ts'
 import type { Notice, Outcome, StreamRecord } from '../stores/store.ts'
+import type { OpenStream } from '../streams/running-stream.ts'
 import type { Opening, Streams } from '../streams/streams.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
@@ -53,10 +54,10 @@ export type Receive = (message: Message) => Promise<string | undefined>
 export function createReceive (options: ReceiveOptions): Receive {
   const { streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable, facts } = options
 
-  streams.adoptFor(scope, (id, given) => {
+  streams.adoptFor(scope, (stream, given) => {
     const message = given as Message
     const inbound = readUserMessage(message, botName) as UserMessage
-    answering({ id, message, inbound, conversation: conversationFor(message), adopted: true })
+    void answering({ stream, message, inbound, conversation: conversationFor(message), adopted: true })
   })
 
   return async message => {
@@ -100,9 +101,9 @@ export function createReceive (options: ReceiveOptions): Receive {
       const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.msgtype) }, 'a message is of a kind that cannot be read')
       const command = inbound && commandOf(inbound.text)
-      const { id, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
-      if (runnable) start(id, message, inbound as UserMessage, command)
-      await streams.untilEnded(id, command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
+      const { id, stream, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
+      if (stream !== undefined && runnable) start(stream, message, inbound as UserMessage, command)
+      await stream?.untilEnded(command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
       const record = await streams.read(id).catch((error: unknown) => {
         log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be read')
         return undefined
@@ -154,19 +155,19 @@ export function createReceive (options: ReceiveOptions): Receive {
   }
 
   /** Goes on in the background. */
-  function start (id: string, message: Message, inbound: UserMessage, command: Command | undefined): void {
+  function start (stream: OpenStream, message: Message, inbound: UserMessage, command: Command | undefined): void {
     const sender = stringAt(message, 'from', 'userid')
     const conversation = conversationFor(message)
     if (command === undefined) {
-      feedback?.keep(id, message)
-      answering({ id, message, inbound, conversation })
+      feedback?.keep(stream.id, message)
+      void answering({ stream, message, inbound, conversation })
       return
     }
-    streams.prepare(id, async signal => {
-      if (!await access.admitsCommand({ id, message, inbound }, signal)) return undefined
-      return await command({ id, sender, conversation, stop: other => streams.stop(other) })
+    void stream.prepare(async signal => {
+      if (!await access.admitsCommand({ stream, message, inbound }, signal)) return undefined
+      return await command({ id: stream.id, sender, conversation, stop: other => streams.stop(other) })
     })
-      .then(text => { if (text !== undefined) streams.answer(id, text) })
+      .then(text => { if (text !== undefined) stream.answer(text) })
   }
 }
 

@@ -3,7 +3,7 @@ import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/s
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { StreamInput } from './contract.ts'
-import type { RunningStream } from './running-stream.ts'
+import type { OpenStream, RunningStream } from './running-stream.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
 export type StoredWork =
@@ -11,7 +11,7 @@ export type StoredWork =
   | { input: Omit<StreamInput, 'source'> & { source?: string } }
 
 /** Takes up a message in a stream that is open already. */
-export type AdoptMessage = (id: string, message: Record<string, unknown>) => void
+export type AdoptMessage = (stream: OpenStream, message: Record<string, unknown>) => void
 
 /** What becomes of a stream whose owner has gone. */
 export type OnOwnerLost = 'restart' | 'finish'
@@ -26,7 +26,7 @@ export interface AdoptionsOptions {
   isOpenHere (id: string): boolean
   isDraining (): boolean
   open (stream: NewStream, tenure: { epoch: number, ageMs: number }): RunningStream
-  run (id: string, input: StreamInput): void
+  run (stream: OpenStream, input: StreamInput): void
 }
 
 export interface Adoptions {
@@ -53,20 +53,20 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
     if (status === 'stopping') run.finish('STOP')
     else if (again === undefined || !mayRestart) run.finish('OWNER_LOST')
     // Where it has ended, there is still to be done what comes with its end.
-    again?.(id)
+    again?.(run)
   }
 
   /** Undefined where this process cannot do it. */
-  function againOf (json: string | undefined): ((id: string) => void) | undefined {
+  function againOf (json: string | undefined): ((stream: OpenStream) => void) | undefined {
     const work = json === undefined ? undefined : JSON.parse(json) as StoredWork
     if (work === undefined) return undefined
     if ('input' in work) {
       const { input } = work
       const isHere = input.source === undefined || sources.has(input.source)
-      return isHere ? id => options.run(id, input) : undefined
+      return isHere ? stream => options.run(stream, input) : undefined
     }
     const adoptMessage = adopters.get(work.scope)
-    return adoptMessage && (id => adoptMessage(id, work.message))
+    return adoptMessage && (stream => adoptMessage(stream, work.message))
   }
 
   return {

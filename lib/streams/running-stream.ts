@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { readPiece } from '../sources/piece.ts'
 import type { Source, SourceContext, Turn, Usage } from '../sources/source.ts'
-import type { NewStream, StreamMetadata, StreamStore, Channel } from '../stores/store.ts'
+import type { Channel, NewStream, RefusalNotice, StreamMetadata, StreamStore } from '../stores/store.ts'
 import { attempt } from '../util/attempt.ts'
 import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
@@ -42,6 +42,43 @@ export interface Measures {
   /** Of UTF-8 that was kept. */
   bytes: number
   usage?: Usage
+}
+
+/** How a stream left this process. */
+export type StreamExit =
+  /** It has ended here, and its end has been stored, or could not be. */
+  | { how: 'ended', measures: Measures }
+  /** Another process owns it. */
+  | { how: 'fenced' }
+  /** It was left to whoever adopts it, because this process is going. */
+  | { how: 'handed-over' }
+  /** It never was: an earlier delivery had created it, or the store did not take it. */
+  | { how: 'discarded' }
+
+const FENCED: StreamExit = { how: 'fenced' }
+const HANDED_OVER: StreamExit = { how: 'handed-over' }
+const DISCARDED: StreamExit = { how: 'discarded' }
+
+/** A stream that is open in this process: what whoever opened it can do with it. */
+export interface OpenStream {
+  readonly id: string
+  /** When it is ended whatever its source does: milliseconds since the Unix epoch. */
+  readonly deadline: number
+  /** Resolves when the stream has left this process. Never rejects. */
+  readonly ended: Promise<StreamExit>
+  /**
+   * Does what has to be done before the source is set to work, with the signal that ends it, while only the deadline counts.
+   * Undefined if the stream has ended meanwhile; a failure ends it as one of a source does.
+   */
+  prepare<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>
+  /** Ends the stream with a text in place of a source's. */
+  answer (text: string): void
+  /** Ends the stream unanswered, with the host's sentence if there is one. */
+  refuse (refusal: RefusalNotice, sentence?: string): void
+  /** Sets metadata, in order with the text. */
+  setMetadata (metadata: StreamMetadata): void
+  /** Resolves when the stream has left this process, or after `ms` milliseconds. */
+  untilEnded (ms: number): Promise<void>
 }
 
 /** What becomes of a model's thinking. It counts as progress in any case. */
@@ -91,12 +128,11 @@ class Context implements SourceContext {
 }
 
 /** One stream as the process that owns it sees it, from its opening to its one and only end. */
-export class RunningStream {
+export class RunningStream implements OpenStream {
   readonly id: string
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
-  /** Resolves when the end has been stored, or could not be; without measures where there never was a stream. Never rejects. */
-  readonly ended: Promise<Measures | undefined>
+  readonly ended: Promise<StreamExit>
   readonly #deps: RunningStreamDependencies
   readonly #created: Promise<string>
   readonly #epoch: number
@@ -105,16 +141,16 @@ export class RunningStream {
   readonly #shared: SharedStreamWriter | undefined
   readonly #watchdog: Watchdog
   #sealed = false
-  /** The stream is another's by now, or is to be. */
-  #left = false
+  /** How the stream left this process, if that was not its end. */
+  #exit: StreamExit | undefined
   readonly #joiners: Record<Channel, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
-  #resolveEnded!: (measures?: Measures) => void
+  #resolveEnded!: (exit: StreamExit) => void
   #extras: ReplyMedia | undefined
   #work: SourceCall | undefined
   #abort: AbortController | undefined
   #thinkingNoted = false
   #leave: (() => void) | undefined
-  #finished = false
+  #hasEnded = false
   #firstPieceAt: number | undefined
   #chunks = 0
   #bytes = 0
@@ -130,7 +166,7 @@ export class RunningStream {
     this.deadline = deadline
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = deps.clock.now()
-    this.#shared = store.shared && new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#lose() })
+    this.#shared = store.shared && new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
     this.#watchdog = new Watchdog(deps.clock, deps.limits, bubble, reason => this.#late(reason))
   }
@@ -141,34 +177,47 @@ export class RunningStream {
   }
 
   get hasEnded (): boolean {
-    return this.#finished
+    return this.#hasEnded
   }
 
-  /**
-   * Does what comes before the source while only the deadline counts. Undefined where the stream has ended meanwhile;
-   * a failure ends it.
-   */
   async prepare<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    if (this.#finished) return undefined
+    if (this.#hasEnded) return undefined
     this.#abort ??= new AbortController()
     try {
       const result = await work(this.#abort.signal)
-      return this.#finished ? undefined : result
+      return this.#hasEnded ? undefined : result
     } catch (error) {
       this.finish('FAILED', error)
       return undefined
     }
   }
 
-  /** Sets metadata, in order with the text. */
-  note (metadata: StreamMetadata): void {
+  setMetadata (metadata: StreamMetadata): void {
     this.#writer.setMetadata(metadata).catch(() => {})
   }
 
-  /** Ends the stream with a text of ours or the host's in place of a source's. */
-  answer (text: string, reason: EndReason = 'END'): void {
-    if (this.#finished || !this.#take('content', text, true)) return
+  answer (text: string): void {
+    this.#endWith(text, 'END')
+  }
+
+  refuse (refusal: RefusalNotice, sentence = ''): void {
+    this.#endWith(sentence, refusal)
+  }
+
+  #endWith (text: string, reason: EndReason): void {
+    if (this.#hasEnded || !this.#take('content', text, true)) return
     this.finish(reason)
+  }
+
+  async untilEnded (ms: number): Promise<void> {
+    if (ms === 0) return
+    await new Promise<void>(resolve => {
+      const cancel = this.#deps.clock.setTimeout(resolve, ms)
+      void this.ended.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   start (work: SourceCall): void {
@@ -183,7 +232,7 @@ export class RunningStream {
       else this.finish('END')
     })
     // The call of the source may have ended the stream.
-    if (this.#finished) this.#leave()
+    if (this.#hasEnded) this.#leave()
   }
 
   /** Ends the stream; only the first call counts. */
@@ -192,23 +241,23 @@ export class RunningStream {
     const measures = this.#measures()
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
-      return true
+      return { how: 'ended', measures } as const
       // Whatever becomes of a log line, who waits for the end is told.
-    }).then(isOurs => this.#resolveEnded(isOurs ? measures : undefined), () => this.#resolveEnded(measures))
+    }).then(exit => this.#resolveEnded(exit), () => this.#resolveEnded({ how: 'ended', measures }))
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
   discard (): void {
     this.#stopWork()
-    this.#resolveEnded()
+    this.#resolveEnded(DISCARDED)
   }
 
   /** Gives the owner's sign of life, and hears whether the stream is still its own, and whether it is to stop. */
   async renew (): Promise<void> {
-    if (this.#shared === undefined || await this.#created !== this.id || this.#left) return
+    if (this.#shared === undefined || await this.#created !== this.id || this.#exit) return
     const ownership = await this.#deps.store.renew(this.id, this.#epoch)
     if (ownership === 'stopping') this.finish('STOP')
-    if (ownership === 'lost' && !this.#finished) await this.#shared.recover()
+    if (ownership === 'lost' && !this.#hasEnded) await this.#shared.recover()
   }
 
   /** Leaves the stream, as it is, to whoever will adopt it. */
@@ -216,26 +265,26 @@ export class RunningStream {
     // An end that is being stored needs no other owner, and nobody waits for long for a store that is away.
     this.#shared?.insistNoMore()
     if (!this.#stopWork()) return
-    this.#left = true
+    this.#exit = HANDED_OVER
     this.#shared?.handOver()
     try {
       if (await this.#created === this.id) await this.#deps.store.release(this.id, this.#epoch)
     } finally {
-      this.#resolveEnded()
+      this.#resolveEnded(HANDED_OVER)
     }
   }
 
   /** The stream is another's by now. */
-  #lose (): void {
-    this.#left = true
+  #fence (): void {
+    this.#exit = FENCED
     this.#deps.log.warn({ streamId: this.id }, 'a stream was lost to another owner')
-    if (this.#stopWork()) this.#resolveEnded()
+    if (this.#stopWork()) this.#resolveEnded(FENCED)
   }
 
   /** The source is told and left at once, whether it listens or not. False where that has been done. */
   #stopWork (): boolean {
-    if (this.#finished) return false
-    this.#finished = true
+    if (this.#hasEnded) return false
+    this.#hasEnded = true
     this.#watchdog.stop()
     this.#leave?.()
     this.#abort?.abort(ENDED)
@@ -245,23 +294,22 @@ export class RunningStream {
   #late (reason: TimeoutReason): void {
     if (reason !== 'DEADLINE' || this.#sealed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
     this.#sealed = true
-    this.note({ ...this.#extras?.metadata().metadata, sealedAt: this.#writer.length })
+    this.setMetadata({ ...this.#extras?.metadata().metadata, sealedAt: this.#writer.length })
     this.#watchdog.extend(this.deadline)
   }
 
-  /** False where the stream turns out to be another's. */
-  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<boolean> {
-    if (await this.#created !== this.id) return false
+  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit> {
+    if (await this.#created !== this.id) return DISCARDED
     const { metadata, refused } = this.#extras?.metadata() ?? NO_EXTRAS
     if (metadata !== undefined && !this.#sealed) await this.#writer.setMetadata(metadata)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
-    if (this.#left) return false
+    if (this.#exit) return this.#exit
     const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
     if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
     else this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
-    return true
+    return { how: 'ended', measures }
   }
 
   #measures (): Measures {
@@ -305,7 +353,7 @@ export class RunningStream {
       case 'card':
         this.#watchdog.progress()
         if (this.#sealed) {
-          this.note({ tooLate: true })
+          this.setMetadata({ tooLate: true })
         } else {
           this.#extras ??= new ReplyMedia()
           this.#extras.add(piece)
@@ -324,7 +372,7 @@ export class RunningStream {
   #think (text: string): boolean {
     if (this.#work?.reasoning === 'placeholder' && !this.#thinkingNoted && text !== '') {
       this.#thinkingNoted = true
-      this.note({ thinking: true })
+      this.setMetadata({ thinking: true })
     }
     return this.#take('reasoning', text, this.#work?.reasoning === 'show')
   }

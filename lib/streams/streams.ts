@@ -1,6 +1,6 @@
 import type { Source } from '../sources/source.ts'
 import { isTerminal } from '../stores/status.ts'
-import type { NewStream, StreamMetadata, Outcome, RefusalNotice, StreamRecord } from '../stores/store.ts'
+import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores/store.ts'
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
 import { describeError } from '../util/redact.ts'
@@ -11,7 +11,7 @@ import type { StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { RunningStream } from './running-stream.ts'
-import type { Measures, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
+import type { OpenStream, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
 export interface StreamsLimits extends RunningStreamLimits {
   /** Milliseconds from the opening of a stream to its forced end. */
@@ -52,11 +52,12 @@ export interface Opening {
 
 export interface Opened {
   id: string
-  /** True where the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
+  /** The stream, if it is open in this process, whichever delivery has opened it. */
+  stream?: OpenStream
+  /** True if the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
   runnable: boolean
 }
 
-const NOT_HERE = Promise.resolve(undefined)
 const FIRST_EPOCH = 1
 
 /** One for all: each stream that waits for its source has its metadata. */
@@ -84,10 +85,10 @@ export function createStreams (options: StreamsOptions) {
     const run = new RunningStream(options, { stream, epoch, bubbleDeadline: bubble, deadline, created })
     runs.set(run.id, run)
     const isShown = stream.chat !== undefined
-    run.ended.then(measures => {
+    void run.ended.then(({ how }) => {
       release(run)
-      // The bubble of a sealed one ended long ago.
-      if (isShown && measures !== undefined && !run.bubbleClosed) lastFrames.await(run.id)
+      // A bubble that was closed before ended long ago.
+      if (isShown && how === 'ended' && !run.bubbleClosed) lastFrames.await(run.id)
     })
     return run
   }
@@ -140,41 +141,24 @@ export function createStreams (options: StreamsOptions) {
       if (kept !== id) run?.discard()
       if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
       if (kept === id && why !== undefined) log.info({ streamId: id, why }, 'message refused')
-      return { id: kept, runnable: kept === id && run !== undefined }
+      const open = runs.get(kept)
+      return { id: kept, ...(open && { stream: open }), runnable: kept === id && run !== undefined }
     },
 
-    /** Sets the source of an opened stream to work, or lines it up. Nothing happens where the stream has ended meanwhile. */
-    run (id: string, { source, ...turn }: StreamInput, reasoning: ReasoningMode = 'hide'): void {
-      const run = runs.get(id)
-      if (run === undefined) return
-      const work = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, reasoning }
+    /** Sets the source of an opened stream to work, or lines it up. Nothing happens if the stream has ended meanwhile. */
+    run (opened: OpenStream, { source, ...turn }: StreamInput, reasoning: ReasoningMode = 'hide'): void {
+      const run = runs.get(opened.id)
+      if (run !== opened) return
+      const call = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, reasoning }
       const start = (): void => {
         // Its end may not be stored yet.
         if (run.hasEnded) return
         working.add(run)
-        run.start(work)
+        run.start(call)
       }
       if (working.size < limits.maxRunning) start()
       else queue.set(run, start)
     },
-
-    /**
-     * Does what has to be done before the source of an opened stream is set to work, with the signal that ends it.
-     * Undefined where the stream has ended meanwhile; a failure ends it as one of a source does.
-     */
-    async prepare<T> (id: string, work: (signal: AbortSignal, deadline: number) => Promise<T>): Promise<T | undefined> {
-      const run = runs.get(id)
-      return await run?.prepare(signal => work(signal, run.deadline))
-    },
-
-    /** Ends an opened stream with a text in place of a source's. */
-    answer: (id: string, text: string): void => runs.get(id)?.answer(text),
-
-    /** Ends an opened stream unanswered, with the host's sentence where there is one. */
-    refuse: (id: string, refusal: RefusalNotice, sentence = ''): void => runs.get(id)?.answer(sentence, refusal),
-
-    /** Sets metadata of a stream, in order with its text. */
-    note: (id: string, metadata: StreamMetadata): void => runs.get(id)?.note(metadata),
 
     /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
     async start (input: string | StreamInput): Promise<string> {
@@ -183,8 +167,8 @@ export function createStreams (options: StreamsOptions) {
       const source = resolveSource(given.source)
       if (draining !== undefined) throw new ClosedError()
       if (isFull()) throw new BusyError(runs.size)
-      const { id } = await streams.open({ ...workOf(given) })
-      streams.run(id, { ...given, source })
+      const { id, stream } = await streams.open({ ...workOf(given) })
+      if (stream !== undefined) streams.run(stream, { ...given, source })
       return id
     },
 
@@ -217,22 +201,6 @@ export function createStreams (options: StreamsOptions) {
     },
 
     follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
-
-    /** Resolves when a stream of this process has ended, with what it took; at once for any other. Never rejects. */
-    ended: (id: string): Promise<Measures | undefined> => runs.get(id)?.ended ?? NOT_HERE,
-
-    /** Resolves when a stream of this process has ended, or after `ms` milliseconds; at once for any other. */
-    async untilEnded (id: string, ms: number): Promise<void> {
-      const run = runs.get(id)
-      if (run === undefined || ms === 0) return
-      await new Promise<void>(resolve => {
-        const cancel = clock.setTimeout(resolve, ms)
-        run.ended.then(() => {
-          cancel()
-          resolve()
-        })
-      })
-    },
 
     /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
     drain (graceMs = limits.shutdownGraceMs): Promise<void> {
@@ -286,7 +254,7 @@ export function createStreams (options: StreamsOptions) {
     isOpenHere: id => runs.has(id),
     isDraining: () => draining !== undefined,
     open: (stream, tenure) => openRunningStream(stream, Promise.resolve(stream.id), tenure),
-    run: (id, input) => streams.run(id, input)
+    run: (stream, input) => streams.run(stream, input)
   })
 
   if (store.shared !== undefined) {

@@ -3,6 +3,7 @@ import type { ListName } from '../../../lib/bot/access-lists.ts'
 import { createAccess } from '../../../lib/bot/access.ts'
 import type { Requester, AccessDecision } from '../../../lib/bot/access.ts'
 import type { UserLimits } from '../../../lib/bot/user-limits.ts'
+import type { OpenStream } from '../../../lib/streams/running-stream.ts'
 import type { Logger } from '../../../lib/util/logger.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
@@ -22,7 +23,6 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
   const log = createLog()
   const refused: unknown[][] = []
   const access = createAccess({
-    streams: { refuse: (...args) => { refused.push(args) } },
     log,
     clock,
     lists: () => list,
@@ -30,15 +30,16 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
     decide: decide as AccessDecision | undefined
   })
   const stream = new AbortController()
+  const opened = { id: 's', deadline: 12_345, refuse: (...args: unknown[]) => { refused.push(['s', ...args]) } } as unknown as OpenStream
   const message: Message = {
     msgtype: 'mixed', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'group-id', from: { userid: 'zhang-san' }, response_url: 'https://my-response-url', text: { content: '@Robot my-raw-words' }
   }
   const asked = {
-    id: 's', message, inbound: { text: 'my-prompt', media: [{ kind: 'image', url: 'https://my-media-url' }], quote: { text: 'my-quote', media: [{ kind: 'file', url: 'https://my-cited-url' }] } } as const
+    stream: opened, message, inbound: { text: 'my-prompt', media: [{ kind: 'image', url: 'https://my-media-url' }], quote: { text: 'my-quote', media: [{ kind: 'file', url: 'https://my-cited-url' }] } } as const
   }
   const inquire = async () => await access.admitsCommand(asked as never, stream.signal)
-  const question = async () => await access.admitsQuestion(asked as never, stream.signal, 12_345)
-  return { access, clock, log, refused, stream, message, asked, inquire, question }
+  const question = async () => await access.admitsQuestion(asked as never, stream.signal)
+  return { access, clock, log, refused, opened, stream, message, asked, inquire, question }
 }
 
 t.test('where nothing is configured everybody is let in, and no timer is armed', async t => {
@@ -98,8 +99,8 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
 })
 
 t.test('it fails closed for a message that says little, too', async t => {
-  const { access, refused, log } = setUp({ decide: () => { throw new Error('the prompt was: prompt') } })
-  t.equal(await access.admitsCommand({ id: 's', message: { msgtype: 'text' }, inbound: { text: 'prompt', media: [] } }, new AbortController().signal), false)
+  const { access, refused, opened, log } = setUp({ decide: () => { throw new Error('the prompt was: prompt') } })
+  t.equal(await access.admitsCommand({ stream: opened, message: { msgtype: 'text' }, inbound: { text: 'prompt', media: [] } }, new AbortController().signal), false)
   t.equal(refused.length, 1)
   t.match(log.lines[0], { fields: { cause: { message: 'the [redacted] was: [redacted]' } } })
 })

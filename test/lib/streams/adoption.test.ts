@@ -8,6 +8,7 @@ import type { ManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { createSharedStore } from '../../fixtures/shared-store.ts'
 import { createHandSource, settle } from '../../fixtures/sources.ts'
+import { byId } from '../../fixtures/streams-by-id.ts'
 
 interface Given {
   limits?: Partial<StreamsLimits>
@@ -28,7 +29,7 @@ function share () {
 function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof createSharedStore>['replica']>, { limits, onOwnerLost, wrap = () => ({}), more = [] }: Given) {
   const log = createLog()
   const hand = createHandSource()
-  const streams = createStreams({
+  const plain = createStreams({
     store: { ...replica.store, ...wrap(replica.store) },
     clock,
     log,
@@ -40,10 +41,11 @@ function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof crea
       deadlineMs: 330_000, lateDeadlineMs: 0, firstTokenTimeoutMs: 60_000, idleTimeoutMs: 300_000, maxContentBytes: 1000, maxRunning: 2, maxQueued: 2, shutdownGraceMs: 500, ...limits
     }
   })
+  const streams = byId(plain)
   const taken: unknown[] = []
-  const takeUp = (scope = '/'): void => streams.adoptFor(scope, (id, message) => {
-    taken.push([id, message])
-    streams.run(id, { prompt: `again ${message['msgid']}` })
+  const takeUp = (scope = '/'): void => streams.adoptFor(scope, (stream, message) => {
+    taken.push([stream.id, message])
+    plain.run(stream, { prompt: `again ${message['msgid']}` })
   })
   const shown = async (id: string): Promise<string> => {
     await streams.read(id)

@@ -14,6 +14,7 @@ import { createId } from '../../../lib/util/ids.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { createHandSource, endless, returning, settle, silent, throwing, yielding } from '../../fixtures/sources.ts'
+import { byId } from '../../fixtures/streams-by-id.ts'
 
 const ID = /^[0-9a-f]{32}$/
 
@@ -31,7 +32,7 @@ function build ({ limits, bounds, wrap = () => ({}), source }: Given = {}) {
   const memory = createMemoryStore({ clock, retentionMs: 60_000, maxFinished: 1000, maxFinishedBytes: 1_000_000, ...bounds })
   const store: StreamStore = { ...memory, ...wrap(memory) }
   const hand = createHandSource()
-  const streams = createStreams({
+  const streams = byId(createStreams({
     store,
     clock,
     log,
@@ -49,7 +50,7 @@ function build ({ limits, bounds, wrap = () => ({}), source }: Given = {}) {
       shutdownGraceMs: 500,
       ...limits
     }
-  })
+  }))
   const read = async (id: string): Promise<string | undefined> => {
     await settle()
     return brief(await streams.read(id))
@@ -428,7 +429,7 @@ t.test('what comes before the source has the signal and the deadline of its stre
     t.equal(deadline, clock.now() + 1000)
     return await new Promise<string>(resolve => { found = resolve })
   })
-  streams.note(id, { waiting: true })
+  streams.setMetadata(id, { waiting: true })
   await settle()
   t.match(await streams.read(id), { metadata: { waiting: true } })
   await clock.advance(500)
@@ -439,7 +440,7 @@ t.test('what comes before the source has the signal and the deadline of its stre
   t.equal(await streams.prepare(id, async () => 'late'), undefined)
   t.equal(await read(id), 'done STOPPED')
   t.equal(await streams.prepare(id, async () => t.fail('it is not called')), undefined)
-  streams.note(id, { waiting: false })
+  streams.setMetadata(id, { waiting: false })
   t.match(await streams.read(id), { metadata: { waiting: true } })
   await quiet(t)
 })
@@ -447,7 +448,8 @@ t.test('what comes before the source has the signal and the deadline of its stre
 t.test('who asks for the end of a stream is told when it is there, and at once of any other', async t => {
   const { streams, hand, quiet } = build()
   await streams.ended('unknown')
-  const id = await streams.start('a')
+  const { id } = await streams.open({})
+  streams.run(id, { prompt: 'a' })
   let ended = false
   const end = streams.ended(id).then(() => { ended = true })
   await settle()
@@ -631,7 +633,8 @@ t.test('a close waits for deliveries under way, three seconds at most, and for t
 
 t.test('who waits for an end waits until it is there, or for his time', async t => {
   const { streams, hand, clock, quiet } = build()
-  const id = await streams.start('a')
+  const { id } = await streams.open({})
+  streams.run(id, { prompt: 'a' })
   const log: string[] = []
   const wait = (name: string, id: string, ms: number): void => { streams.untilEnded(id, ms).then(() => log.push(name)) }
   wait('unknown', 'unknown', 100)
