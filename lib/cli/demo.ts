@@ -1,5 +1,7 @@
 import { readEnvironment } from '../config/environment.ts'
 import { fail } from './fail.ts'
-import { showOneLife } from './one-life.ts'
 
-showOneLife(readEnvironment(), console.log).then(well => { process.exitCode = well ? 0 : 1 }).catch(fail)
+// Imported from here, so that a package which is not installed is a sentence, too.
+import('./one-life.ts')
+  .then(async ({ showOneLife }) => { process.exitCode = await showOneLife(readEnvironment(), console.log) ? 0 : 1 })
+  .catch(fail)

@@ -1,5 +1,7 @@
 import { readEnvironment } from '../config/environment.ts'
 import { fail } from './fail.ts'
-import { serve } from './serve.ts'
 
-serve({ env: readEnvironment(), print: console.log, signals: process }).catch(fail)
+// Imported from here, so that a package which is not installed is a sentence, too.
+import('./serve.ts')
+  .then(async ({ serve }) => await serve({ env: readEnvironment(), print: console.log, signals: process }))
+  .catch(fail)
