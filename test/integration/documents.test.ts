@@ -129,10 +129,10 @@ t.test('each room has a page that says what it may import and which files are pu
   }
 })
 
-t.test('every file that a page of a room names is there', async t => {
+t.test('every file and folder of the code that a document names is there', async t => {
   for (const [path, document] of documents) {
-    if (!path.startsWith('lib/')) continue
-    for (const [, name = ''] of document.matchAll(/`([\w./-]+\.ts)`/g)) {
+    const names = [...withoutFences(document).matchAll(/`([\w./-]+\.ts|(?:lib|plugins|test)\/[\w/-]+)`/g)].map(([, name = '']) => name)
+    for (const name of names) {
       const places = [posix.join(posix.dirname(path), name), name]
       t.ok(places.some(place => existsSync(new URL(place, ROOT))), `${path}: ${name}`)
     }
