@@ -1,9 +1,11 @@
-// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis]
+// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis] [imports]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
 // machine say little about another; the ratios to the floor do.
 import { writeFileSync } from 'node:fs'
+import { benchImports } from './imports.ts'
+import type { Imports } from './imports.ts'
 import { benchConversations, benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
 import type { Heap, IntakeSpeed, Latencies, Refreshes } from './parts.ts'
 import { benchRedis } from './redis.ts'
@@ -93,6 +95,13 @@ async function benchAllRedis (): Promise<WithRedis | undefined> {
   return measured
 }
 
+async function benchAllImports (): Promise<Imports> {
+  const imports = benchImports()
+  printTable('Milliseconds to import the package, and its dependencies but openai, each in a fresh process', ['package', 'dependencies', 'ratio'],
+    [[imports.packageMs, imports.dependenciesMs, imports.ratio].map(fraction)])
+  return imports
+}
+
 function describeLoad (): string {
   const { streams, refreshesPerSecond, chunkEveryMs } = settings.latency
   return `${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes per second`
@@ -105,7 +114,8 @@ const parts = {
   latency: benchAllLatency,
   heap: benchAllHeap,
   intake: benchAllIntake,
-  redis: benchAllRedis
+  redis: benchAllRedis,
+  imports: benchAllImports
 }
 
 /** More digits would be noise. */
