@@ -69,7 +69,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
   async function readEnded (question: OpenQuestion, generation: number | undefined, measures: Measures): Promise<EndedQuestion> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
     const arrived = streams.delivering(question.stream.id)
-    const record = await streams.read(question.stream.id)
+    const record = await streams.readOnly(question.stream.id)
     if (generation !== undefined && record !== undefined) await remember(question, record, generation)
     return { measures, record, arrived }
   }

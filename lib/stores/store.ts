@@ -93,6 +93,13 @@ export interface LastRead {
   ageMs: number
 }
 
+/** What one look at a stream tells, in one round trip. */
+export interface StreamReading {
+  record: StreamRecord
+  /** It has not ended, and nobody owns it any more: it may be adopted. Of the moment, so it is no part of the record. */
+  isOrphan: boolean
+}
+
 /** A stream has two growing texts. */
 export type Channel = 'content' | 'reasoning'
 
@@ -123,8 +130,8 @@ export interface StreamStore {
    * store that has lost some of it gives false, too.
    */
   end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Channel, number>): Promise<boolean>
-  /** Undefined where the stream is unknown, evicted or expired. */
-  read (id: string): Promise<StreamRecord | undefined>
+  /** Undefined if the stream is unknown, evicted or expired. */
+  read (id: string): Promise<StreamReading | undefined>
   /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
   lastRead? (id: string): LastRead | undefined
   /** True for some seconds after it was away: what it does not know then, an owner may be about to restore. */
@@ -144,8 +151,6 @@ export interface StreamStore {
    * changed, where it is another's by now, or has ended.
    */
   restore (stream: NewStream, epoch: number, texts: Record<Channel, string>): Promise<boolean>
-  /** Calls back when a stream is read that may be adopted. */
-  onOrphan (listener: (id: string) => void): void
   /** Lets the stream be adopted at once. Nothing happens where the epoch is not the owner's. */
   release (id: string, epoch: number): Promise<void>
   /** Calls back after each change, until the returned function is called or the stream is gone. */

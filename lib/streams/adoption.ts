@@ -30,7 +30,7 @@ export interface AdoptionsOptions {
 }
 
 export interface Adoptions {
-  /** Takes over a stream, where nobody else does. Never rejects. */
+  /** Adopts a stream if nobody else does. Never rejects. */
   adopt (id: string): Promise<void>
   /** Says who takes up the messages of a callback that were another process's. */
   adoptFor (scope: string, adoptMessage: AdoptMessage): void
@@ -75,10 +75,10 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
       underWay.add(id)
       try {
         const adoption = await store.adopt(id)
-        const record = adoption && await store.read(id)
-        if (adoption === undefined || record === undefined) return
+        const reading = adoption && await store.read(id)
+        if (adoption === undefined || reading === undefined) return
         if (options.isDraining()) await store.release(id, adoption.epoch)
-        else resume(record, adoption)
+        else resume(reading.record, adoption)
       } catch (error) {
         log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be taken over')
       } finally {

@@ -1,11 +1,16 @@
 import { isTerminal } from '../stores/status.ts'
 import type { StreamRecord, StreamStore } from '../stores/store.ts'
 
+/** How a stream is looked at, and its changes are heard of. */
+export interface Followable extends Pick<StreamStore, 'watch'> {
+  read (id: string): Promise<StreamRecord | undefined>
+}
+
 /**
  * Yields a stream's record now and after each change, a slow reader being given the newest only, and ends behind the
  * terminal one; a stream that is not there yields `undefined` once. Ends without an error when the signal is aborted.
  */
-export function followRecord (store: StreamStore, id: string, signal?: AbortSignal): AsyncGenerator<StreamRecord | undefined, void> {
+export function followRecord (store: Followable, id: string, signal?: AbortSignal): AsyncGenerator<StreamRecord | undefined, void> {
   const bell = createBell()
   const left = { yet: signal?.aborted === true }
   const leave = (): void => {

@@ -178,7 +178,15 @@ export function createStreams (options: StreamsOptions) {
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
 
-    read: (id: string): Promise<StreamRecord | undefined> => store.read(id),
+    /** Reads a stream for a user. If nobody owns it any more, it is adopted meanwhile. Undefined if it is unknown or expired. */
+    async read (id: string): Promise<StreamRecord | undefined> {
+      const reading = await store.read(id)
+      if (reading?.isOrphan === true && store.shared !== undefined) adoptions.adopt(id)
+      return reading?.record
+    },
+
+    /** Reads a stream for ourselves: whoever owns it, it is left as it is. */
+    readOnly: async (id: string): Promise<StreamRecord | undefined> => (await store.read(id))?.record,
 
     /** What is known here of a stream whose store is away; late is one that WeCom asks about no more. */
     lastRead (id: string): { record: StreamRecord, isLate: boolean } | undefined {
@@ -200,7 +208,7 @@ export function createStreams (options: StreamsOptions) {
       return await requested
     },
 
-    follow: (id: string, signal?: AbortSignal) => followRecord(store, id, signal),
+    follow: (id: string, signal?: AbortSignal) => followRecord({ read: streams.read, watch: (of, listener) => store.watch(of, listener) }, id, signal),
 
     /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
     drain (graceMs = limits.shutdownGraceMs): Promise<void> {
@@ -258,7 +266,6 @@ export function createStreams (options: StreamsOptions) {
   })
 
   if (store.shared !== undefined) {
-    store.onOrphan(adoptions.adopt)
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {
       for (const run of runs.values()) run.renew().catch((error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given'))
     })

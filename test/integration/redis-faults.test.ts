@@ -59,9 +59,9 @@ if (redis !== undefined) {
     await store.create({ id: 's' })
     const text = await write(store, 's', 200, () => proxy.dropNextReply())
     t.equal(proxy.dropped, 200)
-    t.equal((await insist(() => store.read('s')))?.content, text)
+    t.equal((await insist(() => store.read('s')))?.record.content, text)
     const other = createRedisStreams({ connection: direct, clock: createManualClock(), prefix, retentionMs: 10_000 })
-    t.equal((await other.read('s'))?.content, text, 'also where it is read for the first time')
+    t.equal((await other.read('s'))?.record.content, text, 'also where it is read for the first time')
   })
 
   t.test('lost replies to everything else do no harm either', async t => {
@@ -77,12 +77,12 @@ if (redis !== undefined) {
     t.equal(await dropping(() => store.create({ id: 'again', claim: 'c' })), 's')
     t.equal(await dropping(() => store.setMetadata('s', 1, { thinking: true })), true)
     t.equal(await dropping(() => store.renew('s', 1)), 'owned')
-    t.match(await dropping(() => store.read('s')), { content: 'a', metadata: { thinking: true } })
+    t.match(await dropping(() => store.read('s')), { record: { content: 'a', metadata: { thinking: true } } })
     t.match(await dropping(() => store.requestStop('s')), { status: 'stopping' })
     await dropping(() => store.release('s', 1))
     t.match(await insist(() => store.adopt('s')), { epoch: 2 })
     t.equal(await dropping(() => store.end('s', 2, { status: 'done' })), true, 'it has ended by then, and so')
-    t.match(await insist(() => store.read('s')), { status: 'done', content: 'a' })
+    t.match(await insist(() => store.read('s')), { record: { status: 'done', content: 'a' } })
   })
 
   t.test('a server that stalls costs a caller its time-out, and what arrives later is not written twice', async t => {
@@ -94,7 +94,7 @@ if (redis !== undefined) {
       await t.rejects(store.read('s'), { code: 'WECOM_ERR_REDIS_TIMEOUT' })
       setTimeout(() => proxy.resume(), 150)
     })
-    t.equal((await insist(() => store.read('s')))?.content, text)
+    t.equal((await insist(() => store.read('s')))?.record.content, text)
   })
 
   t.test('connections that are reset while many write lose nothing', async t => {
@@ -102,7 +102,7 @@ if (redis !== undefined) {
     const ids = Array.from({ length: 10 }, (_, index) => `s${index}`)
     await Promise.all(ids.map(id => store.create({ id })))
     const texts = await Promise.all(ids.map(id => write(store, id, 50, index => { if (index % 10 === 5) proxy.reset() })))
-    for (const [index, id] of ids.entries()) t.equal((await insist(() => store.read(id)))?.content, texts[index])
+    for (const [index, id] of ids.entries()) t.equal((await insist(() => store.read(id)))?.record.content, texts[index])
   })
 
   redis.everyKeyExpires()
@@ -156,7 +156,7 @@ if (hasRedisServer()) {
     }
     await useEverything(forgetful, 'forgetful:')
     const store = createRedisStreams({ connection: forgetful, clock, retentionMs: 10_000, prefix: 'forgetful:' })
-    t.match(await store.read('running'), { status: 'stopping', content: 'd', reasoning: 'c', metadata: { lost: ['TIMEOUT'] } })
+    t.match((await store.read('running'))?.record, { status: 'stopping', content: 'd', reasoning: 'c', metadata: { lost: ['TIMEOUT'] } })
     await connection.command(['FLUSHALL'])
   })
 
@@ -187,6 +187,6 @@ if (hasRedisServer()) {
     t.equal(await streams.read('s'), undefined)
     t.strictSame(await connection.command(['KEYS', '*']), [])
     t.equal(await streams.create({ id: 's', claim: 'c', content: 'ab' }), 's', 'its owner can write it again')
-    t.match(await streams.read('s'), { content: 'ab' })
+    t.match(await streams.read('s'), { record: { content: 'ab' } })
   })
 }

@@ -42,7 +42,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     })),
   fc.tuple(id, epoch, fc.constantFrom<Channel>('content', 'content', 'reasoning'), fc.integer({ min: -1, max: 5 }), text).map(([id, epoch, track, back, text]) =>
     name(`append ${id} ${epoch} ${track} ${back} ${text}`, async ({ streams }) => {
-      const length = (await streams.read(id))?.[track].length ?? 0
+      const length = (await streams.read(id))?.record[track].length ?? 0
       return await streams.append(id, epoch, track, Math.max(0, length - back), text)
     })),
   fc.tuple(id, epoch, text).map(([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, ({ streams }) => streams.append(id, epoch, 'content', 0, text))),
@@ -90,8 +90,10 @@ async function trace (calls: readonly Call[], replicas: readonly Stores[]): Prom
 }
 
 /** The order in which metadata were set is nobody's concern. */
-const sorted = (record: Awaited<ReturnType<StreamStore['read']>>): unknown =>
-  record && { ...record, metadata: Object.entries(record.metadata).sort(([a], [b]) => a < b ? -1 : 1) }
+const sorted = (reading: Awaited<ReturnType<StreamStore['read']>>): unknown => {
+  const record = reading?.record
+  return record && { ...record, metadata: Object.entries(record.metadata).sort(([a], [b]) => a < b ? -1 : 1) }
+}
 
 const redis = await openRedis(t)
 if (redis !== undefined) {

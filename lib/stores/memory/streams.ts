@@ -47,7 +47,6 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
   let endedBytes = 0
   let cancelSweep: (() => void) | undefined
   let closed = false
-  let orphanFound = (_id: string): void => {}
 
   function changed (entry: Entry): void {
     entry.snapshot = undefined
@@ -160,8 +159,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
     async read (id) {
       const entry = entries.get(id)
       if (entry === undefined) return undefined
-      if (entry.epoch < 0 && !isTerminal(entry.status)) orphanFound(id)
-      return snapshot(entry)
+      return { record: snapshot(entry), isOrphan: entry.epoch < 0 && !isTerminal(entry.status) }
     },
 
     async requestStop (id) {
@@ -195,8 +193,6 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
 
     // Nothing is lost here.
     async restore () { return false },
-
-    onOrphan (listener) { orphanFound = listener },
 
     async release (id, epoch) {
       const entry = owned(id, epoch)

@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
 import { isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
-import type { StreamMetadata, Outcome, SharedTiming, StreamRecord, StreamStore } from '../store.ts'
+import type { Outcome, SharedTiming, StreamMetadata, StreamReading, StreamStore } from '../store.ts'
 import type { RedisConnection } from './connection.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
@@ -44,7 +44,6 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
   let failedAt = -Infinity
   let closed = false
-  let orphanFound = (_id: string): void => {}
 
   function keysOf (id: string): [string, ...string[]] {
     const stream = `${prefix}s:${hashTag(id)}`
@@ -72,7 +71,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   }
 
   /** In one round trip, with only what has changed since this process last read it. */
-  async function readWith (script: RedisScript, id: string): Promise<StreamRecord | undefined> {
+  async function readWith (script: RedisScript, id: string): Promise<StreamReading | undefined> {
     const base = recent.get(id)
     const known = base === undefined
       ? ['', '', '', '', '0', '0']
@@ -85,12 +84,11 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return undefined
     }
     const latest = recent.get(id)
-    if (Number(reply.at(-1)) === 1) orphanFound(id)
     const seen = reply.length === 2 ? base as SeenStream : seenStream(id, reply, base)
     // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
     const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
     recent.set(id, newest)
-    return newest.record
+    return { record: newest.record, isOrphan: Number(reply.at(-1)) === 1 }
   }
 
   /** A stream that had not ended lives longer than this: the server has lost it, and its owner may not know yet. */
@@ -103,10 +101,10 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
   const ageOf = ({ birth }: SeenStream): number => clock.now() - Number(birth) / 1000
 
-  async function read (id: string): Promise<StreamRecord | undefined> {
-    const record = await readWith(READ, id)
-    if (record !== undefined) watchers.see(id, record)
-    return record
+  async function read (id: string): Promise<StreamReading | undefined> {
+    const reading = await readWith(READ, id)
+    if (reading !== undefined) watchers.see(id, reading.record)
+    return reading
   }
 
   return {
@@ -159,7 +157,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     async requestStop (id) {
       const before = recent.get(id)?.record
-      const record = await readWith(STOP, id)
+      const record = (await readWith(STOP, id))?.record
       if (record !== undefined && record !== before) watchers.ring(id)
       return record
     },
@@ -185,8 +183,6 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       watchers.ring(id)
       return true
     },
-
-    onOrphan (listener) { orphanFound = listener },
 
     async release (id, epoch) { await run(RELEASE, id, String(epoch)) },
 

@@ -278,6 +278,7 @@ t.test('what is taken over just as draining begins is given back', async t => {
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await two.streams.read(id)
+  await settle()
   two.streams.drain(0)
   go()
   await settle()

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
 import type { StreamRecord, StreamStore } from '../../../lib/stores/store.ts'
 import { followRecord } from '../../../lib/streams/follow.ts'
+import type { Followable } from '../../../lib/streams/follow.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { settle } from '../../fixtures/sources.ts'
 
@@ -29,9 +30,11 @@ const brief = (record: StreamRecord | undefined | void): string | undefined => r
 /** Follows in the background, as fast as it can. */
 function collect (store: StreamStore, id: string, signal?: AbortSignal) {
   const seen: Array<string | undefined> = []
-  const over = (async () => { for await (const record of followRecord(store, id, signal)) seen.push(brief(record)) })()
+  const over = (async () => { for await (const record of followRecord(recordsOf(store), id, signal)) seen.push(brief(record)) })()
   return { seen, over }
 }
+
+const recordsOf = ({ read, watch }: StreamStore): Followable => ({ read: async id => (await read(id))?.record, watch })
 
 t.test('it yields the record now, after each change, and the terminal one last', async t => {
   const { store, watchers } = await create()
@@ -71,7 +74,7 @@ t.test('a stream that is not there is undefined, once', async t => {
 
 t.test('a slow reader gets the newest only', async t => {
   const { store } = await create()
-  const records = followRecord(store, 's')
+  const records = followRecord(recordsOf(store), 's')
   t.equal(brief((await records.next()).value), 'running ')
   for (const [offset, text] of ['a', 'b', 'c'].entries()) await store.append('s', 1, 'content', offset, text)
   t.equal(brief((await records.next()).value), 'running abc')
@@ -124,7 +127,7 @@ t.test('a change while the record is read is not lost', async t => {
 
 t.test('return() while it waits ends it at once', async t => {
   const { store, watchers } = await create()
-  const records = followRecord(store, 's')
+  const records = followRecord(recordsOf(store), 's')
   await records.next()
   const next = records.next()
   await settle()
@@ -137,13 +140,13 @@ t.test('return() while it waits ends it at once', async t => {
 
 t.test('a loop that is left, before or after the first record, leaves no watcher', async t => {
   const { store, watchers } = await create()
-  for await (const record of followRecord(store, 's')) {
+  for await (const record of followRecord(recordsOf(store), 's')) {
     t.equal(brief(record), 'running ')
     t.equal(watchers(), 1)
     if (record?.status === 'running') break
   }
   t.equal(watchers(), 0)
-  const unread = followRecord(store, 's')
+  const unread = followRecord(recordsOf(store), 's')
   await unread.return()
   t.strictSame(await unread.next(), { done: true, value: undefined })
   t.equal(watchers(), 0)
@@ -179,7 +182,7 @@ t.test('a signal ends it while it waits, while it reads, and while its reader is
 
   const abort = new AbortController()
   const seen: unknown[] = []
-  for await (const record of followRecord(store, 's', abort.signal)) {
+  for await (const record of followRecord(recordsOf(store), 's', abort.signal)) {
     seen.push(brief(record))
     await store.append('s', 1, 'content', 0, 'a')
     abort.abort()
@@ -203,7 +206,7 @@ t.test('a signal leaves no listener behind when the stream ends', async t => {
 t.test('a stream that is evicted under a slow reader just ends', async t => {
   const { store, watchers } = await create()
   await store.create({ id: 'other' })
-  const records = followRecord(store, 's')
+  const records = followRecord(recordsOf(store), 's')
   await records.next()
   await store.end('s', 1, { status: 'done' })
   await store.end('other', 1, { status: 'done' })

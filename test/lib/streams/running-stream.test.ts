@@ -47,7 +47,7 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
   /** What is stored, when everything that can go on has gone on. */
   const stored = async (): Promise<object> => {
     await settle()
-    const { status, content, reasoning, failure, notice, metadata } = { ...await store.read('s') }
+    const { status, content, reasoning, failure, notice, metadata } = { ...(await store.read('s'))?.record }
     return { status, content, ...(Object.keys(metadata ?? {}).length > 0 && { metadata }), ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
   }
   return { clock, log, store, run, start, stored }
@@ -675,7 +675,7 @@ t.test('images are stored with the end; those that cannot be shown cost themselv
   const many = startHand()
   for (let n = 0; n < 12; n++) await many.call.push({ type: 'image', data: PNG })
   await many.call.end()
-  t.equal((await many.store.read('s'))?.metadata.images?.length, 10)
+  t.equal((await many.store.read('s'))?.record.metadata.images?.length, 10)
   t.match(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
 })
 
@@ -763,7 +763,7 @@ t.test('what is on its way to the store when a bubble is sealed is counted', asy
     waits.shift()?.()
     await settle()
   }
-  t.match(await store.read('s'), { content: 'abcdef', metadata: { sealedAt: 6 } })
+  t.match((await store.read('s'))?.record, { content: 'abcdef', metadata: { sealedAt: 6 } })
 })
 
 t.test('who waits for an end is told what it took', async t => {

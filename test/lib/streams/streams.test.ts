@@ -200,7 +200,7 @@ t.test('more than run and wait are refused, until one has ended', async t => {
   await hand.call(0).end()
   await streams.start('g')
   await t.rejects(streams.start('h'), { code: 'WECOM_ERR_BUSY' })
-  t.equal(brief(await store.read(ids[0] as string)), 'done')
+  t.equal(brief((await store.read(ids[0] as string))?.record), 'done')
   await quiet(t)
 })
 
@@ -467,7 +467,7 @@ t.test('thinking is kept where the caller wants it', async t => {
     const { id } = await streams.open({})
     streams.run(id, { prompt: 'a' }, keep ? 'show' : 'hide')
     await settle()
-    t.match(await store.read(id), { content: 'a', reasoning: keep ? 'hm' : '' })
+    t.match((await store.read(id))?.record, { content: 'a', reasoning: keep ? 'hm' : '' })
   }
   await quiet(t)
 })
@@ -920,7 +920,7 @@ t.test('20,000 streams that were started and have expired leave nothing, and the
       await clock.advance(60_000)
     }
     last = ids.at(-1) as string
-    for (const id of ids) if (await store.read(id) !== undefined) t.fail('a stream is left')
+    for (const id of ids) if ((await store.read(id))?.record !== undefined) t.fail('a stream is left')
   }
 
   await live(2000)

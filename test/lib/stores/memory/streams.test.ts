@@ -87,7 +87,7 @@ t.test('beyond their number the oldest ended streams are forgotten with their cl
   t.equal(await store.create({ id: 'a2', claim: 'claim of a' }), 'a')
   await store.create({ id: 'refused', outcome: { status: 'error' } })
   t.equal(await kept(store, 'old', 'a', 'b', 'refused'), 'old b refused', 'one that is created as ended counts')
-  t.equal((await store.read('old'))?.status, 'running')
+  t.equal((await store.read('old'))?.record.status, 'running')
 })
 
 t.test('beyond their bytes the oldest ended streams are forgotten, thinking counted, running ones not', async t => {
@@ -142,7 +142,7 @@ t.test('a watcher learns that its stream was evicted', async t => {
   store.watch('a', () => rings++)
   await finish(store, 'b')
   t.equal(rings, 1)
-  t.equal(await store.read('a'), undefined)
+  t.equal((await store.read('a'))?.record, undefined)
 })
 
 t.test('a refused or empty append rings nobody', async t => {
