@@ -1,5 +1,5 @@
 import {
-  API_KEY_WORDS, BASE_URL_WORDS, DEFAULT_MODEL, isApiKey, isBaseURL, MAX_TOKENS_FIELDS, OPENAI_NUMBERS, SYSTEM_ROLES
+  API_KEY_WORDS, BASE_URL_WORDS, CUMULATIVE_DELTAS, DEFAULT_MODEL, isApiKey, isBaseURL, MAX_TOKENS_FIELDS, OPENAI_NUMBERS, SYSTEM_ROLES
 } from '../sources/openai/options.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
 import { DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../wecom/media/media.ts'
@@ -44,7 +44,13 @@ const sources = {
   OPENAI_ALLOW_MISSING_FINISH: flag(
     'openai.allowMissingFinish', 'Takes an end without a finish reason for success; a cut answer then looks whole', false
   ),
-  OPENAI_MAX_RETRIES: number('openai.maxRetries', 'Retries before the first chunk; never after it', OPENAI_NUMBERS.maxRetries),
+  OPENAI_CUMULATIVE_DELTAS: choice(
+    'openai.cumulativeDeltas', 'Whether each delta holds all the text so far, as with some proxies; `auto` finds out', CUMULATIVE_DELTAS
+  ),
+  OPENAI_REASONING_AS_ANSWER: flag(
+    'openai.reasoningAsAnswer', 'Shows an answer that came as thinking alone; else it ends as broken', false
+  ),
+  OPENAI_MAX_RETRIES: number('openai.maxRetries', 'Retries before the first chunk; never after it. A question costs at most four requests', OPENAI_NUMBERS.maxRetries),
   OPENAI_REQUEST_TIMEOUT_MS: ms('openai.requestTimeoutMs', 'Until the response headers of one attempt', OPENAI_NUMBERS.requestTimeoutMs),
   OPENAI_MAX_CONCURRENCY: number(
     'openai.maxConcurrency', 'Requests at once; more wait, and their first-token clock stands still. Unset: no limit', OPENAI_NUMBERS.maxConcurrency

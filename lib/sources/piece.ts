@@ -13,8 +13,8 @@ export function readPiece (yielded: unknown): Piece | undefined {
     case 'image':
     case 'card': return part as ReplyPart
     case 'end': {
-      const { reason, usage } = part
-      return reason === 'stop' || reason === 'length' ? { type: 'end', reason, ...usageOf(usage) } : undefined
+      const { reason, usage, historyUsed } = part
+      return reason === 'stop' || reason === 'length' ? { type: 'end', reason, ...usageOf(usage), ...(isCount(historyUsed) && { historyUsed }) } : undefined
     }
     default: return undefined
   }
@@ -28,3 +28,5 @@ function usageOf (given: unknown): { usage?: Usage } {
   if (typeof outputTokens === 'number') usage.outputTokens = outputTokens
   return Object.keys(usage).length > 0 ? { usage } : {}
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0

@@ -69,8 +69,11 @@ export type ReplyPart =
   | { type: 'image', data: Uint8Array | string }
   /** A template card, as `cards` builds them; it comes with the finished text. One for each answer. */
   | { type: 'card', card: TemplateCard }
-  /** The end of the answer; nothing is read after it. A source that just returns has ended with `stop`. */
-  | { type: 'end', reason: 'stop' | 'length', usage?: Usage }
+  /**
+   * The end of the answer; nothing is read after it. A source that just returns has ended with `stop`. `historyUsed` is how many of
+   * the turns of the history it could use, the newest ones; the others leave the conversation.
+   */
+  | { type: 'end', reason: 'stop' | 'length', usage?: Usage, historyUsed?: number }
 
 export interface SourceContext {
   /** Aborted when the stream is stopped, late, too large or shut down. What is yielded after it is dropped. */

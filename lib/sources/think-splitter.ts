@@ -3,7 +3,7 @@ import { fenceCloser } from '../util/code-fence.ts'
 export interface Part { type: 'text' | 'reasoning', text: string }
 
 /**
- * Tells the thinking that a model writes into its text, as `<think>…</think>`, from the answer. It is for one answer.
+ * Tells the thinking that a model writes into its text, as `<think>…</think>` or with the marks of other makers, from the answer. It is for one answer.
  *
  * The text comes out unchanged, without the blocks and the white space around their content. An opening tag counts at
  * the start of a line, outside code, or directly behind another tag: elsewhere the answer is about such tags. Any
@@ -27,8 +27,13 @@ export interface ThinkSplitterOptions {
   opened?: boolean | undefined
 }
 
-// Only `<think>` is known to WeCom, but models write all three.
-const TAGS = ['think', 'thinking', 'thought'].flatMap(name => [`<${name}>`, `</${name}>`])
+// Only `<think>` is known to WeCom, but models write all of them.
+const TAGS = [
+  ...['think', 'thinking', 'thought', 'seed:think'].flatMap(name => [`<${name}>`, `</${name}>`]),
+  '◁think▷', '◁/think▷'
+]
+const OPENERS = new Set(TAGS.map(tag => tag.charAt(0)))
+const isWhole = (tag: string): boolean => /[>▷]$/.test(tag)
 const TAG_HEADS = new Set(TAGS.flatMap(tag => [...tag].map((_, i) => tag.slice(0, i + 1))))
 const BLANK_LINE = 2
 
@@ -57,7 +62,7 @@ export function createThinkSplitter (options: ThinkSplitterOptions = {}): ThinkS
 
   /** Whether a tag that begins like this, here, would be one. */
   function counts (head: string): boolean {
-    const mayClose = head === '<' || head[1] === '/'
+    const mayClose = head.length === 1 || head[1] === '/'
     const mayOpen = head[1] !== '/'
     if (thinking) return mayClose || gap !== undefined
     return !answer.inCode() && ((mayClose && !isAbout) || (mayOpen && (answer.atLineStart() || gap !== undefined)))
@@ -87,14 +92,14 @@ export function createThinkSplitter (options: ThinkSplitterOptions = {}): ThinkS
 
   /** The letters are no tag. */
   function pass (): void {
-    isAbout ||= tag.endsWith('>') && !thinking
+    isAbout ||= isWhole(tag) && !thinking
     gap = undefined
     place().read(tag)
     tag = ''
   }
 
   /** The thinking is about tags where a backtick ends the code that its closing tag stands in. */
-  const isInDoubt = (): boolean => tag.startsWith('</') && tag.endsWith('>') && thinking && thoughts.inCode()
+  const isInDoubt = (): boolean => tag[1] === '/' && isWhole(tag) && thinking && thoughts.inCode()
 
   function * split (chunk: string): Generator<Part> {
     const text = held + chunk
@@ -113,13 +118,13 @@ export function createThinkSplitter (options: ThinkSplitterOptions = {}): ThinkS
         const longer = tag + char.toLowerCase()
         if (TAG_HEADS.has(longer)) {
           tag = longer
-          if (char === '>' && !isInDoubt()) yield * settle(i + 1)
+          if (isWhole(longer) && !isInDoubt()) yield * settle(i + 1)
           continue
         }
         if (isInDoubt() && char !== '`') yield * settle(i)
         else pass()
       }
-      if (char === '<') {
+      if (OPENERS.has(char)) {
         tag = char
       } else if (gap?.takes(char)) {
         start = i + 1

@@ -1,10 +1,12 @@
 import type { Usage } from '../source.ts'
+import { readText } from './chunk-text.ts'
+import type { ChunkText } from './chunk-text.ts'
 import type { ProviderFault } from './upstream-error.ts'
 
 /** What one parsed event of a chat completion stream holds for us. */
-export interface ChunkFacts {
-  text: string
-  reasoning: string
+export interface ChunkFacts extends ChunkText {
+  /** It came as a message, and not as a delta. */
+  whole: boolean
   toolCalls: boolean
   /** Why the model stopped, in the provider's word; undefined while it goes on. */
   finish: string | undefined
@@ -19,14 +21,14 @@ type Fields = Record<string, unknown>
 export function readChunk (chunk: unknown): ChunkFacts {
   const fields = asFields(chunk)
   const choice = firstChoice(fields['choices'])
-  const delta = asFields(choice['delta'])
+  const whole = !isObject(choice['delta'])
+  const delta = asFields(whole ? choice['message'] : choice['delta'])
   return {
-    text: text(delta['content']) + text(delta['refusal']),
-    // Some gateways send the same thinking under both names.
-    reasoning: text(delta['reasoning_content']) || text(delta['reasoning']),
+    ...readText(delta),
+    whole,
     toolCalls: isFilled(delta['tool_calls']) || isObject(delta['function_call']),
     finish: text(choice['finish_reason']) || undefined,
-    usage: readUsage(fields['usage']),
+    usage: readUsage(fields['usage']) ?? readUsage(choice['usage']),
     error: readFault(fields)
   }
 }
@@ -37,6 +39,9 @@ export function readFault (value: unknown): ProviderFault | undefined {
   const error = fields['error']
   if (isObject(error)) return error
   if (error) return { message: error }
+
+  const { status_code: code, status_msg: message } = asFields(fields['base_resp'])
+  if (code) return { code, message }
 
   const isBare = !Array.isArray(fields['choices']) && typeof fields['message'] === 'string' && 'code' in fields
   return fields['type'] === 'error' || fields['object'] === 'error' || isBare ? fields : undefined

@@ -1,5 +1,7 @@
 import type { FailureClass, SourceErrorOptions } from '../../util/errors.ts'
 import { SourceError } from '../../util/errors.ts'
+import { classOfFault, refusalOf } from './faults.ts'
+import type { Refusal } from './faults.ts'
 import type { IdentifierFilter } from './identifier.ts'
 import { retryAfterMs } from './retry.ts'
 import type { ProviderFault } from './upstream-error.ts'
@@ -12,6 +14,10 @@ export interface Failure {
   class: FailureClass
   /** The same request may succeed if it is sent again. */
   retryable: boolean
+  /** Nothing of the answer has been given out, whatever chunks came. */
+  beforeText: boolean
+  /** The same request without this may succeed. */
+  refusal: Refusal | undefined
   /** How long the provider asks to be left alone. */
   retryAfterMs: number | undefined
   status: number | undefined
@@ -19,14 +25,6 @@ export interface Failure {
   reason: string | undefined
   requestId: unknown
   fault: ProviderFault
-}
-
-const CODE_CLASSES: Record<string, FailureClass> = {
-  insufficient_quota: 'QUOTA',
-  content_filter: 'FILTERED',
-  // DashScope's names for the two, both with status 400
-  Arrearage: 'QUOTA',
-  data_inspection_failed: 'FILTERED'
 }
 
 const STATUS_CLASSES: Record<number, FailureClass> = {
@@ -38,7 +36,10 @@ const STATUS_CLASSES: Record<number, FailureClass> = {
   408: 'TIMEOUT',
   422: 'BAD_REQUEST',
   429: 'BUSY',
-  503: 'BUSY'
+  503: 'BUSY',
+  504: 'TIMEOUT',
+  524: 'TIMEOUT',
+  529: 'BUSY'
 }
 
 const CONNECTION_CODES: Record<string, { class: FailureClass, retryable: boolean }> = {
@@ -65,20 +66,22 @@ export function readFailure (error: unknown, now: number): Failure {
   const chain = causes(error)
   const own = chain.find(link => link instanceof UpstreamError)
   if (own !== undefined) {
-    const { fault, reason } = own
-    return failure({ class: classOfFault(fault) ?? own.class, reason, fault })
+    const { fault, reason, beforeText } = own
+    const byFault = classOfFault(fault)
+    return failure({ class: byFault ?? own.class, reason, fault, beforeText, retryable: beforeText || mayPass(byFault), refusal: refusalOf(fault) })
   }
-  if (error instanceof SyntaxError) return failure({ class: 'BROKEN', reason: 'BAD_JSON' })
+  if (error instanceof SyntaxError) return failure({ class: 'BROKEN', reason: 'BAD_JSON', retryable: true })
 
   const fields = asFields(error)
   const { status, requestID: requestId } = fields
-  const fault = { code: fields['code'], type: fields['type'], param: fields['param'] }
-  const byFault = classOfFault(fault)
+  const fault = { code: fields['code'], type: fields['type'], param: fields['param'], message: asFields(fields['error'])['message'] }
 
   if (typeof status === 'number') {
+    const byFault = classOfFault(fault, status)
     return failure({
       class: byFault ?? STATUS_CLASSES[status] ?? 'INTERNAL',
-      retryable: byFault === undefined && (status === 408 || status === 409 || status === 429 || status >= 500),
+      retryable: byFault === undefined ? status === 408 || status === 409 || status === 429 || status >= 500 : mayPass(byFault),
+      refusal: refusalOf(fault, status),
       retryAfterMs: isHeaders(fields['headers']) ? retryAfterMs(fields['headers'], now) : undefined,
       status,
       requestId,
@@ -86,7 +89,8 @@ export function readFailure (error: unknown, now: number): Failure {
     })
   }
   if (fields['error'] !== undefined) {
-    return failure({ class: byFault ?? 'BROKEN', reason: 'UPSTREAM_ERROR', requestId, fault })
+    const byFault = classOfFault(fault)
+    return failure({ class: byFault ?? 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: mayPass(byFault), refusal: refusalOf(fault), requestId, fault })
   }
 
   // undici wraps system errors: the innermost code names what happened
@@ -104,13 +108,29 @@ export interface AttemptFacts {
   finishReason?: string
   timeToFirstTokenMs?: number
   durationMs?: number
+  /** Parts of the content that are of no known type. */
+  unknownParts?: number
+  /** What was made of deltas that may each hold all the text so far. */
+  deltas?: 'cumulative' | 'appended'
+  contentType?: string
+  skipped?: number
+  address?: string
+}
+
+/** What the operator can do about it. */
+const HINTS: Record<string, string> = {
+  ONLY_REASONING: 'the whole answer came as thinking: start the server without a reasoning parser if the model does not think, or set OPENAI_REASONING_AS_ANSWER=true',
+  NOT_SSE: 'no answer of a model stands at this address: OPENAI_BASE_URL may lack the version path',
+  404: 'nothing stands at this address, or the model is unknown: OPENAI_BASE_URL may lack the version path'
 }
 
 /** What the stream gets. The provider's own words stay behind: they can quote the key, or the prompt. */
 export function toSourceError (failure: Failure, facts: AttemptFacts, identifier: IdentifierFilter): SourceError {
+  // A fault of its own says more than the wrong kind of answer.
+  const hint = Object.keys(failure.fault).length > 0 && failure.reason === 'NOT_SSE' ? undefined : HINTS[failure.reason ?? failure.status ?? '']
   return new SourceError({
     class: failure.class,
-    details: logFields(failure, facts, identifier)
+    details: { ...logFields(failure, facts, identifier), ...(hint !== undefined && { hint }) }
   })
 }
 
@@ -130,15 +150,21 @@ export function logFields (failure: Failure, facts: AttemptFacts, identifier: Id
 }
 
 function failure (known: Pick<Failure, 'class'> & Partial<Failure>): Failure {
-  return { retryable: false, retryAfterMs: undefined, status: undefined, reason: undefined, requestId: undefined, fault: {}, ...known }
+  return {
+    retryable: false,
+    beforeText: false,
+    refusal: undefined,
+    retryAfterMs: undefined,
+    status: undefined,
+    reason: undefined,
+    requestId: undefined,
+    fault: {},
+    ...known
+  }
 }
 
-function classOfFault (fault: ProviderFault): FailureClass | undefined {
-  for (const word of [fault.code, fault.type]) {
-    if (typeof word === 'string' && Object.hasOwn(CODE_CLASSES, word)) return CODE_CLASSES[word]
-  }
-  return undefined
-}
+/** What is busy or late now may be neither a moment later. */
+const mayPass = (byFault: FailureClass | undefined): boolean => byFault === 'BUSY' || byFault === 'TIMEOUT'
 
 function causes (error: unknown): unknown[] {
   const chain: unknown[] = []

@@ -15,6 +15,8 @@ export interface MessagesOptions {
   pdfAsFile?: boolean | undefined
   /** How closely the model is to look at images. Default: not sent, because not every server knows it. */
   imageDetail?: 'auto' | 'low' | 'high' | undefined
+  /** Default true; with false a model is told of pictures, and gets none of them. */
+  pictures?: boolean | undefined
   /** Of what the model is told about attachments, which can be all that it has to go by; default `zh-CN`. */
   language?: 'zh-CN' | 'en' | undefined
 }
@@ -70,7 +72,7 @@ function contentOf (turn: Omit<Turn, 'deadline'>, options: MessagesOptions, word
 type Reader = (attachment: Attachment | LostAttachment, origin: string) => string | MediaPart
 
 function createReader (options: MessagesOptions, words: Words): Reader {
-  const { maxFileTextBytes = OPENAI_NUMBERS.maxFileTextBytes.default, pdfAsFile = false, imageDetail } = options
+  const { maxFileTextBytes = OPENAI_NUMBERS.maxFileTextBytes.default, pdfAsFile = false, imageDetail, pictures = true } = options
   let room = maxFileTextBytes
 
   function withText (what: string, text: string): string {
@@ -90,7 +92,8 @@ function createReader (options: MessagesOptions, words: Words): Reader {
     const { type, data, size } = attachment
     const name = cleanName(attachment.name)
     const what = `${origin}${words.kinds[kind]}${name === '' ? '' : ` ${JSON.stringify(name)}`}`
-    if (IMAGE_TYPES.includes(type)) {
+    if (isPicture(type)) {
+      if (!pictures) return words.unseen(what)
       return { type: 'image_url', image_url: { url: dataUrl(type, data), ...(imageDetail !== undefined && { detail: imageDetail }) } }
     }
     if (pdfAsFile && type === 'application/pdf') {
@@ -101,6 +104,7 @@ function createReader (options: MessagesOptions, words: Words): Reader {
   }
 }
 
+export const isPicture = (type: string): boolean => IMAGE_TYPES.includes(type)
 const dataUrl = (type: string, data: string): string => `data:${type};base64,${data}`
 const textPart = (text: string): TextPart => ({ type: 'text', text })
 const isText = (piece: string | MediaPart): piece is string => typeof piece === 'string'
@@ -151,6 +155,7 @@ interface Words {
   missing (bytes: number): string
   leftOut (what: string, bytes: number): string
   unreadable (what: string, type: string, size: string): string
+  unseen (what: string): string
   lost (what: string, reason: string): string
   cut: string
   noText: string
@@ -177,6 +182,7 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     missing: bytes => `（文件还有 ${bytes} 字节的文字没有附上）`,
     leftOut: (what, bytes) => `（${what}有 ${bytes} 字节的文字，因篇幅所限没有附上）`,
     unreadable: (what, type, size) => `（${what}，类型 ${type}，大小 ${size}，无法读取其内容）`,
+    unseen: what => `（${what}，当前模型无法查看图片）`,
     lost: (what, reason) => `（${what}没有收到：${reason}）`,
     cut: '（回复在此处中断）',
     noText: '（没有文字）'
@@ -201,6 +207,7 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     missing: bytes => `[${bytes} more bytes of text in this file are left out]`,
     leftOut: (what, bytes) => `[${what}, whose ${bytes} bytes of text are left out for lack of room]`,
     unreadable: (what, type, size) => `[${what}, type ${type}, size ${size}, which cannot be read]`,
+    unseen: what => `[${what}, which this model cannot look at]`,
     lost: (what, reason) => `[${what}, which did not arrive: ${reason}]`,
     cut: '[the reply was cut off here]',
     noText: '[no text]'

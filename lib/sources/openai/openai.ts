@@ -1,22 +1,31 @@
 import type OpenAI from 'openai'
 import { abortable } from '../../util/abortable.ts'
 import { createLimiter } from '../../util/limiter.ts'
+import type { Logger } from '../../util/logger.ts'
 import { sleep } from '../../util/sleep.ts'
 import { prepareBy } from '../prepare.ts'
-import type { ReplyPart, Source, Turn } from '../source.ts'
+import type { ReplyPart, Source } from '../source.ts'
 import { splitThinking } from '../split-thinking.ts'
 import { readAnswer } from './answer.ts'
 import { createClient, loadOpenAI } from './client.ts'
+import { endingOf } from './endings.ts'
 import type { AttemptFacts } from './failure.ts'
 import { logFields, readFailure, toSourceError } from './failure.ts'
 import { createIdentifierFilter } from './identifier.ts'
+import type { IdentifierFilter } from './identifier.ts'
 import { messagesOf } from './messages.ts'
+import { withoutEmptySuccess } from './only-thinking.ts'
 import type { OpenAIOptions, OpenAISettings } from './options.ts'
 import { readOpenAIOptions } from './options.ts'
+import { createReductions } from './reductions.ts'
+import type { Reductions } from './reductions.ts'
 import { retryDelay } from './retry.ts'
 import { guardFetch } from './sse-guard.ts'
 
 export type { OpenAIOptions } from './options.ts'
+
+/** For one question, whatever is retried or left out. */
+const MAX_REQUESTS = 4
 
 /**
  * A source that asks OpenAI, or any server with its chat completions API. Imports the package `openai` when an app boots
@@ -30,41 +39,63 @@ export function createOpenAISource (options: OpenAIOptions): Source {
 
   return prepareBy(async function * openai (turn, context) {
     const { signal, log } = context
-    // Once for all attempts: reading a large file takes its time.
-    const body = requestBody(settings, turn)
-    for (let retries = 0; !signal.aborted; retries++) {
-      const facts: AttemptFacts = { model: settings.model, attempt: retries + 1, chunks: 0, bytes: 0 }
+    const asked = createReductions(turn)
+    // Once for all attempts that ask the same: reading a large file takes its time.
+    let body = requestBody(settings, asked)
+    let retries = 0
+    for (let requests = 1; !signal.aborted; requests++) {
+      const facts: AttemptFacts = { model: settings.model, attempt: requests, chunks: 0, bytes: 0 }
       const place = limiter.enter(signal)
       try {
         await context.untimed(place.entered)
-        yield * ask(settings, body, signal, facts)
+        for await (const part of ask(settings, body, signal, facts)) {
+          if (typeof part === 'string' || part.type !== 'end') yield part
+          else yield asked.historyUsed === undefined ? part : { ...part, historyUsed: asked.historyUsed }
+        }
         return
       } catch (error) {
         if (signal.aborted) return
         const now = clock.now()
         const failure = readFailure(error, now)
+        const fields = { class: failure.class, ...logFields(failure, facts, identifier) }
+        // After the first chunk the user has seen a part of this answer: another one would not fit on to it.
+        const mayAsk = requests < MAX_REQUESTS && (facts.chunks === 0 || failure.beforeText)
+        const leftOut = mayAsk && failure.refusal !== undefined ? asked.reduce(failure.refusal) : undefined
+        if (leftOut !== undefined) {
+          log.warn({ ...fields, without: leftOut }, 'the provider refused the request, asking again with less')
+          body = requestBody(settings, asked)
+          continue
+        }
         const delay = retryDelay({ retries, retryAfterMs: failure.retryAfterMs, now, deadline: turn.deadline, random })
         const isRateLimit = failure.status === 429 && failure.retryable
         if (isRateLimit && delay !== undefined) limiter.pause(delay)
-        // After the first chunk the user has seen a part of this answer: another one would not fit on to it.
-        if (!failure.retryable || facts.chunks > 0 || retries >= maxRetries || delay === undefined) {
+        if (!failure.retryable || !mayAsk || retries >= maxRetries || delay === undefined) {
           throw toSourceError(failure, facts, identifier)
         }
-        log.warn({ class: failure.class, ...logFields(failure, facts, identifier) }, 'the provider failed before its first chunk, trying again')
+        retries++
+        log.warn(fields, 'the provider failed before its answer began, trying again')
         place.leave()
         // The limiter's pause is the wait of a rate limit.
         if (!isRateLimit) await sleep(clock, delay, signal).catch(() => {})
       } finally {
         place.leave()
+        if (facts.finishReason !== undefined) logEnd(log, facts, identifier)
       }
     }
   }, loadOpenAI)
 }
 
+/** How a provider ended its answer; louder if it was not as it should be. */
+function logEnd (log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason = '' }: AttemptFacts, identifier: IdentifierFilter): void {
+  const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || endingOf(finishReason) === 'unknown'
+  const fields = { model, attempt, finishReason: identifier(finishReason), ending: endingOf(finishReason), contentType, skipped, unknownParts, deltas }
+  log[isOdd ? 'warn' : 'info'](fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer')
+}
+
 /** One request and its answer. Whichever way it is left, its connection is closed. */
 async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal, facts: AttemptFacts): AsyncGenerator<string | ReplyPart> {
   stop.throwIfAborted()
-  const { clock, allowMissingFinish } = settings
+  const { clock, allowMissingFinish, cumulativeDeltas, reasoningAsAnswer } = settings
   const startedAt = clock.now()
   const attempt = new AbortController()
   const onStop = (): void => attempt.abort(stop.reason)
@@ -85,7 +116,8 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
     })
     // Rejects with the reason of whoever aborted; what the SDK makes of an abort differs from place to place.
     const events = await abortable(request, attempt.signal)
-    yield * splitThinking(readAnswer(events, { clock, attempt, stop, allowMissingFinish, facts }), { opened: settings.thinkingFirst })
+    const answer = readAnswer(events, { clock, attempt, stop, allowMissingFinish, cumulativeDeltas, idleMs: settings.idleTimeoutMs, facts })
+    yield * withoutEmptySuccess(splitThinking(answer, { opened: settings.thinkingFirst }), { reasoningAsAnswer })
   } finally {
     stop.removeEventListener('abort', onStop)
     attempt.abort()
@@ -95,7 +127,7 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
 
 type Request = OpenAI.ChatCompletionCreateParamsStreaming
 
-function requestBody (settings: OpenAISettings, turn: Turn): Request {
+function requestBody (settings: OpenAISettings, { turn, pictures }: Reductions): Request {
   const { model, maxTokens, maxTokensField, temperature, includeUsage, extraBody } = settings
   return {
     model,
@@ -104,6 +136,6 @@ function requestBody (settings: OpenAISettings, turn: Turn): Request {
     ...(includeUsage && { stream_options: { include_usage: true } }),
     ...extraBody,
     stream: true,
-    messages: messagesOf(turn, settings)
+    messages: messagesOf(turn, { ...settings, pictures })
   }
 }

@@ -2,12 +2,14 @@ import type { Clock } from '../../util/clock.ts'
 import { systemClock } from '../../util/clock.ts'
 import { InputError } from '../../util/errors.ts'
 import { isObject } from '../../util/objects.ts'
+import type { CumulativeDeltas } from './cumulative.ts'
 
 export const DEFAULT_MODEL = 'gpt-5-mini'
 
 // The first of each is the default; that of the image's detail is not to send any.
 export const SYSTEM_ROLES = ['system', 'developer'] as const
 export const MAX_TOKENS_FIELDS = ['max_completion_tokens', 'max_tokens'] as const
+export const CUMULATIVE_DELTAS = ['auto', 'on', 'off'] as const
 export const IMAGE_DETAILS = ['auto', 'low', 'high'] as const
 type SystemRole = typeof SYSTEM_ROLES[number]
 type MaxTokensField = typeof MAX_TOKENS_FIELDS[number]
@@ -20,6 +22,7 @@ export const OPENAI_NUMBERS = {
   maxRetries: { min: 0, max: 10, default: 2 },
   // The longest delay that a timer of Node takes.
   requestTimeoutMs: { min: 1, max: 2 ** 31 - 1, default: 60_000 },
+  idleTimeoutMs: { min: 1, max: 2 ** 31 - 1, default: 45_000 },
   maxConcurrency: { min: 1, max: 1_000_000 },
   maxResponseBytes: { min: 1024, max: Number.MAX_SAFE_INTEGER, default: 4 * 1024 * 1024 },
   // With 0 a model is told of files, and reads nothing of them.
@@ -30,12 +33,12 @@ export const API_KEY_WORDS = 'visible ASCII characters, without spaces or line b
 /** A header takes nothing else, and the error that it throws shows the key. */
 export const isApiKey = (value: unknown): boolean => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)
 
-export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment'
-/** Without what would end up in a log, or come between the address and a path that is appended. */
+export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment, and without /chat/completions at its end'
+/** Without what would end up in a log, or come between the address and a path that is appended, or be appended twice. */
 export function isBaseURL (value: unknown): boolean {
   if (typeof value !== 'string' || !/^https?:[^\s?#]+$/i.test(value) || !URL.canParse(value)) return false
-  const { username, password } = new URL(value)
-  return `${username}${password}` === ''
+  const { username, password, pathname } = new URL(value)
+  return `${username}${password}` === '' && !/\/chat\/completions\/*$/i.test(pathname)
 }
 
 export interface OpenAIOptions {
@@ -59,7 +62,13 @@ export interface OpenAIOptions {
   includeUsage?: boolean | undefined
   /** Default false. True for servers that never send a finish reason: a cut answer then looks like a whole one. */
   allowMissingFinish?: boolean | undefined
-  /** Before the first chunk; default 2. */
+  /** Default `auto`, which finds out. `on` for servers whose deltas each hold all the text so far, `off` to take every delta as it is. */
+  cumulativeDeltas?: CumulativeDeltas | undefined
+  /** Default false. True shows an answer that came as thinking alone; else it fails. */
+  reasoningAsAnswer?: boolean | undefined
+  /** Of the streams, for a provider whose finish reason proves nothing; default 45 s. */
+  idleTimeoutMs?: number | undefined
+  /** Before the first chunk; default 2. There are at most four requests for a question, whatever they are for. */
   maxRetries?: number | undefined
   /** Until the response headers of one attempt; default 60 s. */
   requestTimeoutMs?: number | undefined
@@ -94,6 +103,9 @@ export interface OpenAISettings {
   extraBody: Record<string, unknown>
   includeUsage: boolean
   allowMissingFinish: boolean
+  cumulativeDeltas: CumulativeDeltas
+  reasoningAsAnswer: boolean
+  idleTimeoutMs: number
   maxRetries: number
   requestTimeoutMs: number
   maxConcurrency: number | undefined
@@ -124,6 +136,9 @@ export function readOpenAIOptions (options: OpenAIOptions): OpenAISettings {
     extraBody: options.extraBody ?? {},
     includeUsage: options.includeUsage ?? true,
     allowMissingFinish: options.allowMissingFinish ?? false,
+    cumulativeDeltas: options.cumulativeDeltas ?? CUMULATIVE_DELTAS[0],
+    reasoningAsAnswer: options.reasoningAsAnswer ?? false,
+    idleTimeoutMs: options.idleTimeoutMs ?? OPENAI_NUMBERS.idleTimeoutMs.default,
     maxRetries: options.maxRetries ?? OPENAI_NUMBERS.maxRetries.default,
     requestTimeoutMs: options.requestTimeoutMs ?? OPENAI_NUMBERS.requestTimeoutMs.default,
     maxConcurrency: options.maxConcurrency,
@@ -148,6 +163,7 @@ function * findFaults (options: OpenAIOptions): Generator<string> {
   if (systemPrompt !== undefined && typeof systemPrompt !== 'string') yield 'systemPrompt must be a string'
   yield * findChoiceFault(options, 'systemRole', SYSTEM_ROLES)
   yield * findChoiceFault(options, 'imageDetail', IMAGE_DETAILS)
+  yield * findChoiceFault(options, 'cumulativeDeltas', CUMULATIVE_DELTAS)
   yield * findChoiceFault(options, 'language', ['zh-CN', 'en'])
   yield * findChoiceFault(options, 'maxTokensField', MAX_TOKENS_FIELDS)
   if (extraBody !== undefined && !isObject(extraBody)) yield 'extraBody must be an object'

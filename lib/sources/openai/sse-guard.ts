@@ -1,5 +1,7 @@
 import { abortable } from '../../util/abortable.ts'
 import type { Clock } from '../../util/clock.ts'
+import { redact } from '../../util/redact.ts'
+import { parseJson, readEvents, typeOf } from './body-events.ts'
 import { readFault } from './chunk.ts'
 import { UpstreamError } from './upstream-error.ts'
 
@@ -20,29 +22,50 @@ export interface GuardOptions {
 export interface GuardedFetch {
   fetch: typeof fetch
   /** What is known of the response so far. */
-  seen: { bytes: number, requestId?: string }
+  seen: Seen
+}
+
+export interface Seen {
+  bytes: number
+  requestId?: string
+  /** What the response said that it is, unless it said that it is an event stream. */
+  contentType?: string
+  /** Events that were none. */
+  skipped?: number
+  /** What was asked, without its query, if it may be the wrong address. */
+  address?: string
 }
 
 /**
- * A `fetch` for exactly one streaming request, with the limits that the SDK lacks: time until the headers, bytes of
- * the body, and a body that is an event stream. Bodies of errors come buffered, cut in size and time.
+ * A `fetch` for exactly one streaming request, with the limits that the SDK lacks: time until the headers, and bytes of
+ * the body. Its body holds events that the SDK can read, and no others. Bodies of errors come buffered, cut in size and time.
  */
 export function guardFetch (options: GuardOptions): GuardedFetch {
   const { clock, attempt, headersTimeoutMs, maxBytes } = options
   const { signal } = attempt
-  const seen: GuardedFetch['seen'] = { bytes: 0 }
+  const seen: Seen = { bytes: 0 }
 
   async function guarded (...[url, init]: Parameters<typeof fetch>): Promise<Response> {
     const response = await head(options.fetch(url, { ...init, headers: onlySent(init?.headers), signal }))
     const requestId = response.headers.get('x-request-id')
     if (requestId !== null) seen.requestId = requestId
 
-    if (!response.ok) return errorResponse(response, await readStart(response))
-    if (response.body !== null && isEventStream(response)) {
-      return new Response(response.body.pipeThrough(counted(), { signal }), response)
+    if (!response.ok) {
+      if (response.status === 404) seen.address = addressOf(url)
+      return errorResponse(response, await readStart(response))
     }
-    const reason = new UpstreamError('NOT_SSE', readFault(parse(await readStart(response))))
-    attempt.abort(reason)
+    const label = response.headers.get('content-type')
+    if (typeOf(label) !== 'text/event-stream') seen.contentType = typeOf(label) ?? 'none'
+    const fail = (error: UpstreamError): void => {
+      if (error.reason === 'NOT_SSE') seen.address = addressOf(url)
+      attempt.abort(error)
+    }
+    if (response.body !== null) {
+      const events = readEvents({ label, fail, skipped: () => { seen.skipped = (seen.skipped ?? 0) + 1 } })
+      return new Response(response.body.pipeThrough(counted()).pipeThrough(events, { signal }), response)
+    }
+    const reason = new UpstreamError('NOT_SSE')
+    fail(reason)
     throw reason
   }
 
@@ -63,9 +86,7 @@ export function guardFetch (options: GuardOptions): GuardedFetch {
         seen.bytes += bytes.byteLength
         if (seen.bytes <= maxBytes) return controller.enqueue(bytes)
         attempt.abort(new UpstreamError('TOO_MANY_BYTES'))
-      },
-      // Versions of the SDK differ on a last event without its blank line: here it always counts.
-      flush: controller => controller.enqueue(new TextEncoder().encode('\n\n'))
+      }
     })
   }
 
@@ -105,24 +126,17 @@ function onlySent (init: ConstructorParameters<typeof Headers>[0]): Headers {
   return sent
 }
 
-function isEventStream (response: Response): boolean {
-  return /^\s*text\/event-stream\s*(?:;|$)/i.test(response.headers.get('content-type') ?? '')
+function addressOf (url: Parameters<typeof fetch>[0]): string {
+  const { origin, pathname } = new URL(String(url))
+  return redact(origin + pathname)
 }
 
 /** The SDK looks for `{ error: … }` alone; others put code and message at the top. */
 function errorResponse (response: Response, text: string): Response {
-  const fault = readFault(parse(text))
+  const fault = readFault(parseJson(text))
   const body = fault === undefined ? '' : JSON.stringify({ error: fault })
   const { status, headers } = response
   return new Response(response.body === null ? null : body, { status, headers })
-}
-
-function parse (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function discard (body: ReadableStream | null): void {

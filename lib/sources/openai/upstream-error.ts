@@ -1,8 +1,8 @@
 import type { FailureClass } from '../../util/errors.ts'
 
 export type UpstreamReason =
-  | 'HEADERS_TIMEOUT' | 'NOT_SSE' | 'TOO_MANY_BYTES' | 'UPSTREAM_ERROR' | 'UPSTREAM_TRUNCATED'
-  | 'UNSUPPORTED_TOOL_CALL' | 'CONTENT_FILTER'
+  | 'HEADERS_TIMEOUT' | 'NOT_SSE' | 'BAD_JSON' | 'TOO_MANY_BYTES' | 'UPSTREAM_ERROR' | 'UPSTREAM_TRUNCATED' | 'ENDED_BROKEN' | 'ENDED_BUSY'
+  | 'FINISH_UNPROVED' | 'ONLY_REASONING' | 'UNSUPPORTED_TOOL_CALL' | 'CONTENT_FILTER'
 
 /** What a provider says of its own failure: anything at all, so nothing of it is shown or logged unchecked. */
 export interface ProviderFault {
@@ -15,9 +15,14 @@ export interface ProviderFault {
 const CLASSES: Record<UpstreamReason, FailureClass> = {
   HEADERS_TIMEOUT: 'TIMEOUT',
   NOT_SSE: 'BROKEN',
+  BAD_JSON: 'BROKEN',
   TOO_MANY_BYTES: 'BROKEN',
   UPSTREAM_ERROR: 'BROKEN',
   UPSTREAM_TRUNCATED: 'BROKEN',
+  ENDED_BROKEN: 'BROKEN',
+  ENDED_BUSY: 'BUSY',
+  FINISH_UNPROVED: 'BROKEN',
+  ONLY_REASONING: 'BROKEN',
   UNSUPPORTED_TOOL_CALL: 'BAD_REQUEST',
   CONTENT_FILTER: 'FILTERED'
 }
@@ -28,12 +33,15 @@ export class UpstreamError extends Error {
   readonly reason: UpstreamReason
   readonly class: FailureClass
   readonly fault: ProviderFault
+  /** Nothing of the answer has been given out, whatever chunks came. */
+  readonly beforeText: boolean
 
-  constructor (reason: UpstreamReason, fault: ProviderFault = {}) {
+  constructor (reason: UpstreamReason, fault: ProviderFault = {}, { beforeText = false } = {}) {
     // No free text of the provider: the SDK looks into messages of errors for "timed out", and logs show them.
     super(`the provider failed: ${reason}`)
     this.reason = reason
     this.class = CLASSES[reason]
     this.fault = fault
+    this.beforeText = beforeText
   }
 }

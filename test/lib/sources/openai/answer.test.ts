@@ -27,7 +27,7 @@ function build (script: Script, allowMissingFinish = false) {
   const attempt = new AbortController()
   const stop = new AbortController()
   const facts: AttemptFacts = { model: 'm', attempt: 1, chunks: 0, bytes: 0 }
-  const answer = readAnswer(play(script), { clock, attempt, stop: stop.signal, allowMissingFinish, facts })
+  const answer = readAnswer(play(script), { clock, attempt, stop: stop.signal, allowMissingFinish, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
   return { clock, attempt, stop, facts, answer }
 }
 
@@ -68,9 +68,9 @@ t.test('success needs proof', async t => {
     [[text('a'), finish('length')], { ...END, reason: 'length' }],
     [[text('a'), finish('content_filter')], 'FILTERED CONTENT_FILTER'],
     [[text('a'), finish('stop'), finish('content_filter')], 'FILTERED CONTENT_FILTER'],
-    [[text('a'), finish('error')], 'BROKEN UPSTREAM_ERROR'],
-    [[text('a'), finish('insufficient_system_resource')], 'BROKEN UPSTREAM_ERROR'],
-    [[text('a'), finish('abort')], 'BROKEN UPSTREAM_ERROR'],
+    [[text('a'), finish('error')], 'BROKEN ENDED_BROKEN'],
+    [[text('a'), finish('insufficient_system_resource')], 'BUSY ENDED_BUSY'],
+    [[text('a'), finish('abort')], 'BROKEN ENDED_BROKEN'],
     [[text('a'), { error: { message: 'x' } }, finish('stop')], 'BROKEN UPSTREAM_ERROR'],
     [[text('a'), finish('stop'), { type: 'error' }], 'BROKEN UPSTREAM_ERROR'],
     [[text('a'), { fail: new Error('cut') }], 'cut'],

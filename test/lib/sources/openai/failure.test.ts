@@ -21,7 +21,7 @@ t.test('by status', async t => {
   for (const [status, failureClass, retryable] of [
     [400, 'BAD_REQUEST', false], [401, 'AUTH', false], [402, 'QUOTA', false], [403, 'AUTH', false], [404, 'BAD_REQUEST', false],
     [408, 'TIMEOUT', true], [409, 'INTERNAL', true], [418, 'INTERNAL', false], [422, 'BAD_REQUEST', false], [429, 'BUSY', true],
-    [499, 'INTERNAL', false], [500, 'INTERNAL', true], [502, 'INTERNAL', true], [503, 'BUSY', true], [529, 'INTERNAL', true]
+    [499, 'INTERNAL', false], [500, 'INTERNAL', true], [502, 'INTERNAL', true], [503, 'BUSY', true], [504, 'TIMEOUT', true], [524, 'TIMEOUT', true], [529, 'BUSY', true]
   ] as const) t.match(readFailure(statusError(status), NOW), { class: failureClass, retryable, status }, `${status}`)
 })
 
@@ -71,7 +71,7 @@ t.test('failures inside a stream', async t => {
   t.match(readFailure({ error: {}, code: 'content_filter' }, NOW), { class: 'FILTERED' })
   t.match(readFailure({ error: null }, NOW), { class: 'BROKEN' }, 'an error event without a body')
   const broken = readFailure(new SyntaxError('Unexpected token in "the reply so far"'), NOW)
-  t.match(broken, { class: 'BROKEN', reason: 'BAD_JSON', retryable: false })
+  t.match(broken, { class: 'BROKEN', reason: 'BAD_JSON', retryable: true })
   t.notMatch(inspect(broken), 'the reply')
 })
 

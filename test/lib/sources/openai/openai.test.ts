@@ -34,7 +34,8 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
   let onWarn = (): void => {}
   const log: Logger = {
     debug: write,
-    info: write,
+    // How the provider ended its answer.
+    info () {},
     error: write,
     child: () => log,
     warn (fields) {
@@ -271,8 +272,8 @@ t.test('failures: class, reason, and the text that came', async t => {
     ['200 JSON error', status(200, json), '', { class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code', type: 'some_type', param: 'some_param' } }],
     ['200 HTML', status(200, '<html>'), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
     ['200 empty', status(200), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
-    ['200 whole completion', status(200, { choices: [{ message: { content: 'a' }, finish_reason: 'stop' }] }), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
-    ['JSON called a stream', status(200, json, { 'content-type': 'text/event-stream' }), '', { class: 'BROKEN', details: { reason: 'UPSTREAM_TRUNCATED' } }],
+    ['200 JSON that is no completion', status(200, { results: [] }), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
+    ['JSON called a stream', status(200, json, { 'content-type': 'text/event-stream' }), '', { class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code' } }],
     ['in-band error', sse(chunk('a'), event(json), DONE), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' } }],
     ['in-band error, numeric code', sse(chunk('a'), event({ error: { code: 502, message: 'x' } })), 'a', { class: 'BROKEN', details: { code: 502 } }],
     ['in-band error without the key', sse(chunk('a'), event(overloaded)), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'overloaded' } }],
@@ -280,7 +281,7 @@ t.test('failures: class, reason, and the text that came', async t => {
     ['event: error with the key', sse(chunk('a'), `event: error\n${event(json)}`), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' } }],
     ['error after the finish', sse(chunk('a'), finish('stop'), event(json)), 'a', { class: 'BROKEN', details: { finishReason: 'stop' } }],
     ['content_filter', sse(chunk('a'), finish('content_filter')), 'a', { class: 'FILTERED', details: { reason: 'CONTENT_FILTER', finishReason: 'content_filter' } }],
-    ['insufficient_system_resource', sse(chunk('a'), finish('insufficient_system_resource')), 'a', { class: 'BROKEN', details: { finishReason: 'insufficient_system_resource' } }],
+    ['insufficient_system_resource', sse(chunk('a'), finish('insufficient_system_resource')), 'a', { class: 'BUSY', details: { finishReason: 'insufficient_system_resource' } }],
     ['finish error', sse(chunk('a'), finish('error')), 'a', { class: 'BROKEN', details: { finishReason: 'error' } }],
     ['tool calls only', sse(chunk({ tool_calls: [{ index: 0, function: { name: 'f' } }] }), finish('tool_calls')), '', { class: 'BAD_REQUEST', details: { reason: 'UNSUPPORTED_TOOL_CALL' } }],
     ['flood', flood, undefined, { class: 'BROKEN', details: { reason: 'TOO_MANY_BYTES' } }, { maxResponseBytes: 100_000 }],

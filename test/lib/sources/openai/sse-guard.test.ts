@@ -24,14 +24,14 @@ t.test('an event stream passes, closed by a blank line, and is counted', async t
   provider.respondWith((response, request) => {
     response.setHeader('content-type', 'Text/Event-Stream; charset=utf-8')
     response.setHeader('x-request-id', 'req_1')
-    response.end('data: 1')
+    response.end('data: {}')
     return request.closed
   })
   const response = await post()
   t.equal(response.status, 200)
   t.equal(response.headers.get('x-request-id'), 'req_1')
-  t.equal(await response.text(), 'data: 1\n\n')
-  t.strictSame(guard.seen, { bytes: 7, requestId: 'req_1' })
+  t.equal(await response.text(), 'data: {}\n\n')
+  t.strictSame(guard.seen, { bytes: 8, requestId: 'req_1' })
   t.equal(clock.pending, 0)
 })
 
@@ -46,7 +46,7 @@ t.test('only the headers of an ordinary request are sent', async t => {
 })
 
 t.test('the cap of bytes holds on its boundary', async t => {
-  provider.respondWith(sse('x'.repeat(100)))
+  provider.respondWith(sse(`data: {${'x'.repeat(93)}`))
   t.equal((await (await build().post()).text()).length, 102)
 
   const { attempt, post } = build()
@@ -82,20 +82,21 @@ t.test('a request that cannot be sent leaves its reason with the attempt', async
 })
 
 /** No content type at all. */
-const untyped: Script = response => { response.end('data: 1') }
+const untyped: Script = response => { response.end('prose') }
 
-t.test('a success that is no event stream is refused, and its fault kept', async t => {
+t.test('a success that is no answer is refused, and its fault kept', async t => {
   for (const [script, fault] of [
     [status(200, { error: { code: 'no_model' } }), { code: 'no_model' }],
-    [status(200, { choices: [] }), {}],
+    [status(200, { results: [] }), {}],
     [status(200, '<html>', { 'content-type': 'text/html' }), {}],
     [status(200, '', { 'content-type': 'text/event-streams' }), {}],
     [untyped, {}],
     [status(204), {}]
   ] as const) {
-    const { clock, attempt, post } = build()
+    const { clock, attempt, guard, post } = build()
     provider.respondWith(script)
-    t.match(await failureOf(post()), { reason: 'NOT_SSE', fault })
+    t.match(await failureOf(post().then(response => response.text())), { reason: 'NOT_SSE', fault })
+    t.match(guard.seen.address, /^http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions$/)
     t.match(attempt.signal.reason, { reason: 'NOT_SSE' })
     t.equal(clock.pending, 0)
   }

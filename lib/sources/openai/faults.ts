@@ -1,0 +1,92 @@
+import type { FailureClass } from '../../util/errors.ts'
+import type { ProviderFault } from './upstream-error.ts'
+
+/** What a request may be refused for besides what its class says: both can be helped by asking for less. */
+export type Refusal = 'history' | 'pictures'
+
+// In lower case, without separators; of a code with a dot the part before it counts as well.
+const CODES: Partial<Record<FailureClass, string[]>> = {
+  QUOTA: [
+    'insufficientquota', 'insufficientuserquota', 'insufficientbalance', 'insufficientcredits', 'insufficientfunds', 'exceededcurrentquotaerror', 'arrearage',
+    'accountoverdueerror', 'overduepayment', 'prepaidbilloverdue', 'postpaidbilloverdue', 'billingnotactive', 'billinghardlimitreached', 'billingerror',
+    'paymentrequired', 'allocationquota.freetieronly', 'preconsumetokenquotafailed', 'quotanotenough'
+  ],
+  FILTERED: [
+    'contentfilter', 'datainspectionfailed', 'sensitivecontentdetected', 'inputtextsensitivecontentdetected', 'outputtextsensitivecontentdetected',
+    'inputimagesensitivecontentdetected', 'inputtextriskdetection', 'contentexistsrisk', 'contentpolicyviolation', 'responsibleaipolicyviolation',
+    'moderationblocked', 'sensitivewordsdetected', 'promptblocked', 'inappropriatecontent', 'riskcontrol'
+  ],
+  BUSY: [
+    'ratelimitexceeded', 'ratelimiterror', 'ratelimitreachederror', 'ratelimitreached', 'toomanyrequests', 'limitrequests', 'throttling', 'overloadederror',
+    'engineoverloadederror', 'engineoverloaded', 'serveroverloaded', 'serverbusy', 'servicebusy', 'modeloverloaded'
+  ],
+  TIMEOUT: ['timeout', 'requesttimeout', 'gatewaytimeout', 'upstreamtimeout'],
+  AUTH: ['invalidapikey', 'invalidauthenticationerror', 'authenticationerror', 'incorrectapikeyerror', 'permissiondenied', 'accessdenied'],
+  BAD_REQUEST: [
+    'modelnotfound', 'modelnotexist', 'invalidmodel', 'modelnotopen', 'unsupportedparameter', 'contextlengthexceeded', 'contextwindowexceeded',
+    'inputtoolong', 'prompttoolong', 'inputlengthexceeded', 'requesttoolarge'
+  ]
+}
+const CLASSES = new Map(Object.entries(CODES).flatMap(([name, codes]) => codes.map(code => [code, name as FailureClass] as const)))
+
+/** Codes that are numbers mean something else with every maker: each counts with the status that it is listed with. 200 is an event of a stream. */
+const NUMBERS: Record<string, FailureClass> = {
+  '403 30001': 'QUOTA', // SiliconFlow
+  '429 1113': 'QUOTA', // GLM, as those to 1305
+  '429 1302': 'BUSY',
+  '429 1303': 'BUSY',
+  '429 1305': 'BUSY',
+  '400 1301': 'FILTERED',
+  '400 1261': 'BAD_REQUEST',
+  '200 1008': 'QUOTA', // MiniMax, as those to 1027
+  '200 1002': 'BUSY',
+  '200 1026': 'FILTERED',
+  '200 1027': 'FILTERED'
+}
+
+/** Codes that stand for any fault at all. */
+const VAGUE = new Set(['', 'invalidrequesterror', 'invalidrequest', 'badrequest', 'badrequesterror', 'newapierror', 'oneapierror', 'upstreamerror', 'apierror', 'error', 'badresponsestatuscode'])
+
+const MONEY = /insufficient (?:\w+ )?(?:balance|quota|credits?|funds)|balance is (?:insufficient|not enough)|exceeded your current quota|out of credits?|余额不足|额度不足|额度已用完|欠费|请充值|充值后/i
+const INSPECTION = /content exists risk|inappropriate content|sensitive (?:content|words?)|content (?:management )?policy|content filter|敏感(?:内容|信息|词)|不安全|违规内容|内容安全|安全审核/i
+const CONTEXT = /context (?:length|window)|maximum (?:context|input|prompt) (?:length|tokens)|range of input length|prompt is too long|input is too long|上下文长度|(?:上下文|输入|提示词).{0,8}(?:过长|超长|超出|超过)/i
+const CONTEXT_CODES = new Set(['contextlengthexceeded', 'contextwindowexceeded', 'inputtoolong', 'prompttoolong', 'inputlengthexceeded', '1261'])
+const PICTURES = /image|vision|multi-?modal|modalit|content type|图片|图像|视觉|多模态/i
+
+/** What the words of a provider say of its fault; undefined if the status has to say it. */
+export function classOfFault (fault: ProviderFault, status = 200): FailureClass | undefined {
+  for (const word of [fault.code, fault.type]) {
+    const known = classOfCode(word) ?? NUMBERS[`${status} ${String(word)}`]
+    if (known !== undefined) return known
+  }
+  if (!isVague(fault.code, status)) return undefined
+  const message = messageOf(fault)
+  if (MONEY.test(message)) return 'QUOTA'
+  if (INSPECTION.test(message)) return 'FILTERED'
+  return CONTEXT.test(message) ? 'BAD_REQUEST' : undefined
+}
+
+/** What might be left out of a request so that it is not refused again. */
+export function refusalOf (fault: ProviderFault, status = 200): Refusal | undefined {
+  const known = classOfFault(fault, status)
+  const isRefused = status === 200 || (status >= 400 && status < 500 && status !== 429)
+  if (!isRefused) return undefined
+  if (known === 'FILTERED') return 'history'
+  if (known === 'BAD_REQUEST' && namesContext(fault, status)) return 'history'
+  if (known !== undefined && known !== 'BAD_REQUEST') return undefined
+  const told = [fault.code, fault.type, fault.param, fault.message].filter(word => typeof word === 'string').join(' ')
+  return (status === 400 || status === 422) && PICTURES.test(told) ? 'pictures' : undefined
+}
+
+function namesContext (fault: ProviderFault, status: number): boolean {
+  return [fault.code, fault.type].some(word => CONTEXT_CODES.has(plain(word))) || (isVague(fault.code, status) && CONTEXT.test(messageOf(fault)))
+}
+
+function classOfCode (word: unknown): FailureClass | undefined {
+  const code = plain(word)
+  return CLASSES.get(code) ?? CLASSES.get(code.replace(/\..*/, ''))
+}
+
+const isVague = (code: unknown, status: number): boolean => VAGUE.has(plain(code)) || String(code) === String(status)
+const messageOf = ({ message }: ProviderFault): string => typeof message === 'string' ? message : ''
+const plain = (word: unknown): string => typeof word === 'string' || typeof word === 'number' ? String(word).toLowerCase().replace(/[-_\s]/g, '') : ''
