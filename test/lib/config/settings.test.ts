@@ -282,6 +282,8 @@ t.test('the defaults are those of the protocol', async t => {
     OPENAI_MAX_TOKENS_FIELD: 'max_completion_tokens',
     OPENAI_INCLUDE_USAGE: true,
     OPENAI_ALLOW_MISSING_FINISH: false,
+    OPENAI_CUMULATIVE_DELTAS: 'auto',
+    OPENAI_REASONING_AS_ANSWER: false,
     OPENAI_MAX_RETRIES: 2,
     OPENAI_REQUEST_TIMEOUT_MS: 60_000,
     OPENAI_PDF_AS_FILE: false,
