@@ -100,7 +100,7 @@ t.test('facts are kept while the answer is read, and the first thought is the fi
       yield step
     }
   }
-  const answer = readAnswer(events(), { clock, attempt, stop: stop.signal, allowMissingFinish: false, facts })
+  const answer = readAnswer(events(), { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
   await answer.next()
   t.strictSame(facts, { model: 'm', attempt: 1, bytes: 0, chunks: 2, timeToFirstTokenMs: 10 })
   for await (const part of answer) t.ok(part)
@@ -151,12 +151,12 @@ t.test('leaving early closes the events, whatever they do about it', async t => 
     })
   }
   const { clock, attempt, stop, facts } = build([])
-  const answer = readAnswer(events, { clock, attempt, stop: stop.signal, allowMissingFinish: false, facts })
+  const answer = readAnswer(events, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
   t.equal((await answer.next()).value, 'a')
   await answer.return(undefined)
   t.equal(isClosed, true)
   const bare = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true as const, value: undefined }) }) }
-  t.match(await failureOf(readAnswer(bare, { clock, attempt, stop: stop.signal, allowMissingFinish: false, facts }).next()), { reason: 'UPSTREAM_TRUNCATED' })
+  t.match(await failureOf(readAnswer(bare, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }).next()), { reason: 'UPSTREAM_TRUNCATED' })
 })
 
 function failureOf (work: Promise<unknown>): Promise<unknown> {
