@@ -11,6 +11,7 @@ import { callbackExtraOptions, fastifyOptions, streamsExtraOptions } from '../li
 import { topNames } from '../lib/config/options.ts'
 import { callbackSettings, streamsSettings } from '../lib/config/settings.ts'
 import type { SourceOptions } from '../lib/config/sources.ts'
+import { warnOfSuspects } from '../lib/config/suspects.ts'
 import type { StreamFailure, StreamState } from '../lib/replies/state-view.ts'
 import { createMockSource } from '../lib/sources/mock.ts'
 import type { MockOptions } from '../lib/sources/mock.ts'
@@ -34,7 +35,7 @@ import type { CardUpdate } from '../lib/wecom/cards/update-card.ts'
 import type { EventOrigin } from '../lib/wecom/message.ts'
 import callback, { readCallbackConfig } from './callback.ts'
 import type { CallbackAccessOptions, CallbackPluginOptions } from './callback.ts'
-import streams, { readStreamsConfig } from './streams.ts'
+import streams, { kStreams, readStreamsConfig } from './streams.ts'
 import type { StreamsPluginOptions } from './streams.ts'
 
 export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackPluginOptions, keyof StreamsPluginOptions> {
@@ -51,12 +52,18 @@ const isCallbackOption = (name: string): boolean => fastifyNames.has(name) || (c
 const pick = (options: object, belongs: (name: string) => boolean): object =>
   Object.fromEntries(Object.entries(options).filter(([name]) => belongs(name)))
 
+/** A variable that both halves read has one fault. */
+const withoutRepeats = (faults: readonly ConfigFault[]): ConfigFault[] =>
+  [...new Map(faults.map(fault => [`${fault.name}: ${fault.problem}`, fault])).values()]
+
 async function wecomStream (fastify: FastifyInstance, options: WecomStreamOptions): Promise<void> {
+  if (fastify.hasDecorator(kStreams)) throw new ConfigError([{ name: 'register', problem: 'has been called with this plugin before: register its `callback` for a further bot' }])
   const env = options.env ?? readEnvironment()
+  warnOfSuspects(env, fastify.log)
   const callbackOptions = pick(options, isCallbackOption)
   // What both halves take is looked at once, and what neither knows: the streams refuse it.
   const streamsOptions = pick(options, name => !isCallbackOption(name))
-  const faults = [...readCallbackConfig(callbackOptions, env).faults, ...readStreamsConfig(streamsOptions, env).faults]
+  const faults = withoutRepeats([...readCallbackConfig(callbackOptions, env).faults, ...readStreamsConfig(streamsOptions, env).faults])
   if (faults.length > 0) throw new ConfigError(faults)
   await fastify.register(streams, { ...streamsOptions, env })
   await fastify.register(callback, { ...callbackOptions, ...pick(options, name => SHARED_OPTIONS.has(name)), env })

@@ -10,6 +10,7 @@ import { chosenName, createSources, sourceFaults } from '../lib/config/sources.t
 import type { SourceOptions } from '../lib/config/sources.ts'
 import type { BotStores } from '../lib/config/stores.ts'
 import { createStores } from '../lib/config/stores.ts'
+import { warnOfSuspects } from '../lib/config/suspects.ts'
 import { viewOf, viewsOf } from '../lib/replies/state-view.ts'
 import type { StreamState } from '../lib/replies/state-view.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
@@ -125,6 +126,7 @@ const namedSource = (options: StreamsPluginOptions): object =>
   typeof options.source === 'function' ? { ...options, source: undefined } : options
 
 async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOptions): Promise<void> {
+  if (options.env !== undefined) warnOfSuspects(options.env, fastify.log)
   const config = configOf(readStreamsConfig(options, options.env ?? {}))
   const texts = loadTexts(options.texts, config.WECOM_LANGUAGE)
   const clock = options.clock ?? systemClock

@@ -4,7 +4,8 @@ import type { ConfigFault } from '../util/errors.ts'
 import { isBlank } from './environment.ts'
 import type { Env } from './environment.ts'
 import type { ExtraOption } from './extra-options.ts'
-import { optionAt, optionFaults, typeOf } from './options.ts'
+import { hasOption, optionAt, optionFaults, typeOf } from './options.ts'
+import { SPACE_OR_QUOTE } from './setting.ts'
 import type { ConfigOf, Setting } from './setting.ts'
 
 type Settings = Readonly<Record<string, Setting>>
@@ -54,7 +55,7 @@ export function readConfig<S extends Settings> (
   }
   const faults = [
     ...inputs.filter(input => wrong.has(input)).map(faultOf),
-    ...optionFaults(options, Object.values(settings), extraOptions),
+    ...optionFaults(options, settings, extraOptions),
     ...crossCheck(data)
   ]
   return { config: config as ConfigOf<S>, faults }
@@ -73,8 +74,11 @@ interface Input {
 function readInput (variable: string, setting: Setting, options: object, env: Env): Input {
   const option = optionAt(options, setting.option)
   if (option === undefined || isBlank(option)) {
-    const value: unknown = env[variable]
-    return { variable, setting, name: variable, value: isBlank(value) ? undefined : value, typeFits: true }
+    const input: unknown = env[variable]
+    const value = isBlank(input) ? undefined : input
+    // An option that is there all the same was to hold something, as in `token: process.env.SALES_TOKEN`.
+    const name = value === undefined && hasOption(options, setting.option) ? `option ${setting.option}` : variable
+    return { variable, setting, name, value, typeFits: true }
   }
   // Only the environment is text that has to be read as something else.
   const type = setting.schema.type === 'integer' ? 'number' : setting.schema.type
@@ -103,14 +107,15 @@ interface SchemaError { instancePath: string, params: { missingProperty?: string
 const wrongVariables = (error: unknown): Set<string> =>
   new Set((error as { errors: SchemaError[] }).errors.map(({ instancePath, params }) => params.missingProperty ?? instancePath.slice(1)))
 
-function faultOf ({ name, setting, value, typeFits }: Input): ConfigFault {
-  return { name, problem: `${describe(value, setting, typeFits)}, expected ${setting.expected}` }
+function faultOf (input: Input): ConfigFault {
+  return { name: input.name, problem: `${describe(input)}, expected ${input.setting.expected}` }
 }
 
-function describe (value: unknown, setting: Setting, typeFits: boolean): string {
-  if (value === undefined) return `is not set, nor is option ${setting.option}`
+function describe ({ variable, name, setting, value, typeFits }: Input): string {
+  if (value === undefined) return name === variable ? `is not set, nor is option ${setting.option}` : `is undefined or blank, and ${variable} is not set`
   if (!typeFits) return `is of type ${typeOf(value)}`
   if (setting.printable) return `is ${JSON.stringify(String(value).slice(0, 80))}`
   if (Array.isArray(value)) return 'has items that do not fit'
+  if (setting.schema.type === 'string' && SPACE_OR_QUOTE.test(String(value))) return 'has white space, a line break or a quote in it'
   return `has ${String(value).length} characters that do not fit`
 }

@@ -8,13 +8,20 @@ export type Env = Readonly<Record<string, string | undefined>>
 export function readEnvironment (path = '.env'): Env {
   let file: Env = {}
   try {
-    // Editors of Windows begin a file with a byte order mark.
-    file = parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) as Env
+    file = parseEnv(textOf(path, readFileSync(path))) as Env
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') throw new ConfigError([{ name: path, problem: `cannot be read (${code}), expected a file of variables, or none` }])
   }
   return { ...withoutBlanks(file), ...withoutBlanks(process.env) }
+}
+
+function textOf (path: string, bytes: Buffer): string {
+  // What `>` of a Windows PowerShell writes; read as UTF-8 it would have no variable at all.
+  if (bytes.includes(0)) throw new ConfigError([{ name: path, problem: 'is in UTF-16 or binary, expected UTF-8: save it anew' }])
+  // Editors of Windows begin a file with a byte order mark.
+  return bytes.toString().replace(/^\uFEFF/, '')
 }
 
 const withoutBlanks = (env: Env): Env =>

@@ -55,7 +55,7 @@ export const callbackExtraOptions: readonly ExtraOption[] = [
   {
     option: 'source',
     meaning: 'Also a source itself, in place of a name',
-    expected: 'a source, or the name of one',
+    expected: 'a source, which is a function, or the name of one',
     check: value => typeof value === 'function' || typeof value === 'string'
   },
   ...outboundOptions('media', 'Hosts that files may come from'),

@@ -1,4 +1,5 @@
 import type { ConfigFault } from '../util/errors.ts'
+import { nearest } from '../util/nearest.ts'
 import { isObject } from '../util/objects.ts'
 import type { ExtraOption } from './extra-options.ts'
 import type { Setting } from './setting.ts'
@@ -7,6 +8,13 @@ import type { Setting } from './setting.ts'
 export const optionAt = (options: object, path: string): unknown =>
   path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], options)
 
+/** Whether an option is there, be it undefined. */
+export function hasOption (options: object, path: string): boolean {
+  const end = path.lastIndexOf('.')
+  const holder = end === -1 ? options : optionAt(options, path.slice(0, end))
+  return isObject(holder) && Object.hasOwn(holder, path.slice(end + 1))
+}
+
 export const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 
 /** The names that options have at the top: `openai` for all of its group. */
@@ -14,13 +22,20 @@ export const topNames = (options: Iterable<{ option: string }>): Set<string> =>
   new Set([...options].map(({ option }) => option.split('.')[0] as string))
 
 /** What is wrong with options that no setting reads: some that nobody knows, some of another type. */
-export const optionFaults = (options: object, settings: readonly Setting[], extraOptions: readonly ExtraOption[]): ConfigFault[] =>
-  [...unknownOptions(options, [...settings, ...extraOptions]), ...unfitOptions(options, extraOptions)]
+export const optionFaults = (options: object, settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[]): ConfigFault[] => [
+  ...unknownOptions(options, [...Object.entries(settings).map(([variable, { option }]) => ({ option, variable })), ...extraOptions]),
+  ...unfitOptions(options, extraOptions)
+]
 
-function unknownOptions (options: object, expected: ReadonlyArray<{ option: string }>): ConfigFault[] {
+interface KnownOption {
+  option: string
+  variable?: string
+}
+
+function unknownOptions (options: object, expected: readonly KnownOption[]): ConfigFault[] {
   const known = new Set(expected.map(({ option }) => option))
   const groups = topNames(expected.filter(({ option }) => option.includes('.')))
-  const unknown = (path: string): ConfigFault => ({ name: `option ${path}`, problem: 'is unknown, expected one that the README lists' })
+  const unknown = (path: string): ConfigFault => ({ name: `option ${path}`, problem: `is unknown, expected ${nearestTo(path, expected)}` })
 
   return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
     if (!groups.has(name)) return known.has(name) && !name.includes('.') ? [] : [unknown(name)]
@@ -28,6 +43,13 @@ function unknownOptions (options: object, expected: ReadonlyArray<{ option: stri
     if (!isObject(value)) return [{ name: `option ${name}`, problem: `is of type ${typeOf(value)}, expected an object` }]
     return Object.keys(value).map(key => `${name}.${key}`).filter(path => !known.has(path)).map(unknown)
   })
+}
+
+/** `modle` is near to `openai.model`, and so are `openai.modle` and `OPENAI_MODLE`. */
+function nearestTo (path: string, expected: readonly KnownOption[]): string {
+  const keysOf = ({ option, variable = option }: KnownOption): string[] => [option, option.split('.').at(-1) as string, variable]
+  const found = nearest(path, expected, keysOf, Math.max(2, Math.floor(path.length / 3)))
+  return found === undefined ? 'one of those in lib/config/README.md' : `option ${found.option}`
 }
 
 const unfitOptions = (options: object, extraOptions: readonly ExtraOption[]): ConfigFault[] => extraOptions

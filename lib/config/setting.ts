@@ -14,6 +14,8 @@ export interface Setting<T = unknown> {
   parse?: (value: unknown) => unknown
   /** What the schema cannot say, about the value as it was given. */
   check?: (value: unknown) => boolean
+  /** Names by which other software knows it, for a warning. */
+  aliases?: readonly string[]
   /** Refused if it is unset. */
   required?: true
   /** An error may show the value. Everything else might hold a secret. */
@@ -66,11 +68,15 @@ export const fraction = (option: string, meaning: string, { min, max }: { min: n
 })
 
 interface TextWords<D> {
+  aliases?: readonly string[]
   default?: D
   expected?: string
   check?: (value: unknown) => boolean
   printable?: true
 }
+
+/** What comes along when a secret is copied. */
+export const SPACE_OR_QUOTE = /[\s"'`“”‘’]/
 
 export const text = <D extends string | undefined = undefined>(option: string, meaning: string, words: TextWords<D> = {}): Setting<string | D> =>
   ({ option, meaning, schema: { type: 'string' }, expected: 'text', ...words, default: words.default as D })

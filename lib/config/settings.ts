@@ -3,14 +3,18 @@ import {
 } from '../sources/openai/options.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
 import { DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../wecom/media/media.ts'
-import { bytes, choice, flag, fraction, list, ms, number, requiredText, text } from './setting.ts'
+import { bytes, choice, flag, fraction, list, ms, number, requiredText, SPACE_OR_QUOTE, text } from './setting.ts'
 import type { ConfigOf, Setting } from './setting.ts'
 
 // A new setting is one entry here: the types of the config, the checks, the reference and `.env.example` follow from it.
 
 const bot = {
-  WECOM_TOKEN: requiredText('token', '`Token` of the bot in the admin console', { expected: 'the Token of the bot in the WeCom admin console' }),
+  WECOM_TOKEN: requiredText('token', '`Token` of the bot in the admin console', {
+    expected: 'the Token of the bot in the WeCom admin console, without white space and quotes',
+    check: value => !SPACE_OR_QUOTE.test(String(value))
+  }),
   WECOM_ENCODING_AES_KEY: requiredText('encodingAESKey', '`EncodingAESKey` of the bot: 43 characters of base64', {
+    aliases: ['WECOM_AES_KEY'],
     expected: 'the EncodingAESKey of the bot: 43 characters of the base64 alphabet',
     check: value => isEncodingAESKey(String(value))
   }),
@@ -27,10 +31,15 @@ const bot = {
 } satisfies Record<string, Setting>
 
 const sources = {
-  STREAM_SOURCE: text('source', '`mock`, `openai` or a name of yours. Unset: `openai` if a key is set, else `mock`'),
+  STREAM_SOURCE: text('source', '`mock`, `openai` or a name of yours. Unset: `openai` if a key is set, else `mock`', {
+    expected: 'a source, which is a function, or the name of one'
+  }),
   MOCK_CHUNK_DELAY_MS: ms('mock.chunkDelayMs', 'Pause of the mock before each chunk', { min: 0, default: 500 }),
-  OPENAI_API_KEY: text('openai.apiKey', 'Key of OpenAI, or of a compatible server', { expected: API_KEY_WORDS, check: isApiKey }),
+  OPENAI_API_KEY: text('openai.apiKey', 'Key of OpenAI, or of a compatible server', {
+    aliases: ['OPENAI_KEY'], expected: API_KEY_WORDS, check: isApiKey
+  }),
   OPENAI_BASE_URL: text('openai.baseURL', 'Address of a compatible server, with its version path; unset is OpenAI', {
+    aliases: ['OPENAI_API_BASE'],
     expected: BASE_URL_WORDS,
     check: isBaseURL
   }),
@@ -89,6 +98,7 @@ const streams = {
 
 const replicas = {
   REDIS_URL: text('redis.url', 'Redis or Valkey for [several replicas](../stores/redis/README.md): `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS', {
+    aliases: ['REDIS_URI'],
     expected: 'the address of a Redis or Valkey server: redis://[user:password@]host[:port][/database], or rediss:// with TLS',
     check: value => /^rediss?:\/\/[^/?#]/.test(String(value)) && URL.canParse(String(value))
   }),

@@ -6,6 +6,7 @@ import { prepareSource } from '../sources/prepare.ts'
 import type { Source } from '../sources/source.ts'
 import type { Clock } from '../util/clock.ts'
 import type { ConfigFault } from '../util/errors.ts'
+import { typeOf } from './options.ts'
 import type { StreamsConfig } from './settings.ts'
 
 export interface SourceOptions {
@@ -31,7 +32,7 @@ export function sourceFaults ({ source, sources }: SourceOptions, input: Input):
   const own = new Map(Object.entries(sources ?? {}))
   const faults = [...own]
     .filter(([, candidate]) => typeof candidate !== 'function')
-    .map(([name]) => ({ name: `option sources.${name}`, problem: 'is no function, expected a source' }))
+    .map(([name, candidate]) => ({ name: `option sources.${name}`, problem: `is of type ${typeOf(candidate)}, expected a source, which is a function` }))
   if (typeof source === 'function') return faults
   const setting = source === undefined ? 'STREAM_SOURCE' : 'option source'
   const name = chosenName(input)

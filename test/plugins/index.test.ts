@@ -266,9 +266,27 @@ t.test('the plugin can be registered again after its app was closed', async t =>
   }
 })
 
-t.test('registered twice in one app, it fails with an error of Fastify', async t => {
+t.test('registered twice in one app, it says how a further bot is registered', async t => {
   const { app } = await buildApp(t)
-  await t.rejects(async () => { await app.register(wecomStream, { ...keys, env: {} }) }, { code: 'FST_ERR_DEC_ALREADY_PRESENT' })
+  await t.rejects(async () => { await app.register(wecomStream, { ...keys, env: {} }) }, {
+    code: 'WECOM_ERR_CONFIG',
+    faults: [{ name: 'register', problem: 'has been called with this plugin before: register its `callback` for a further bot' }]
+  })
+})
+
+t.test('a fault of a variable that both halves read is told once', async t => {
+  const { app } = createApp(t)
+  const error = await app.register(wecomStream, { ...keys, env: { WECOM_LANGUAGE: 'fr' } }).then(() => undefined, (error: unknown) => error)
+  t.strictSame((error as named.ConfigError).faults, [{ name: 'WECOM_LANGUAGE', problem: 'is "fr", expected zh-CN or en' }])
+})
+
+t.test('a variable that seems to be meant for a setting is told once, also if the app does not boot', async t => {
+  const suspects = (lines: Array<Record<string, unknown>>): unknown[] => lines.filter(({ level, variable }) => level === 40 && variable !== undefined).map(({ msg }) => msg)
+  const said = ['REDIS_URI is no setting: did you mean REDIS_URL?']
+  t.strictSame(suspects((await buildApp(t, { env: { REDIS_URI: 'redis://host' } })).lines), said)
+  const { app, lines } = createApp(t)
+  await t.rejects(async () => { await app.register(wecomStream, { env: { REDIS_URI: 'redis://host' } }) }, { code: 'WECOM_ERR_CONFIG' })
+  t.strictSame(suspects(lines), said)
 })
 
 t.test('the plugin function carries the named exports, which is what require() gives', async t => {

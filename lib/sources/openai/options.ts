@@ -29,9 +29,9 @@ export const OPENAI_NUMBERS = {
   maxFileTextBytes: { min: 0, max: Number.MAX_SAFE_INTEGER, default: 100 * 1024 }
 } as const
 
-export const API_KEY_WORDS = 'visible ASCII characters, without spaces or line breaks'
+export const API_KEY_WORDS = 'visible ASCII characters, without quotes, spaces or line breaks'
 /** A header takes nothing else, and the error that it throws shows the key. */
-export const isApiKey = (value: unknown): boolean => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)
+export const isApiKey = (value: unknown): boolean => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) && !/["'`]/.test(value)
 
 export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment, and without /chat/completions at its end'
 /** Without what would end up in a log, or come between the address and a path that is appended, or be appended twice. */

@@ -47,7 +47,7 @@ t.test('a blank variable counts as unset', async t => {
 
 t.test('what is needed and not there is told with what it should be', async t => {
   t.same(callback({}).faults, [
-    { name: 'WECOM_TOKEN', problem: 'is not set, nor is option token, expected the Token of the bot in the WeCom admin console' },
+    { name: 'WECOM_TOKEN', problem: 'is not set, nor is option token, expected the Token of the bot in the WeCom admin console, without white space and quotes' },
     { name: 'WECOM_ENCODING_AES_KEY', problem: 'is not set, nor is option encodingAESKey, expected the EncodingAESKey of the bot: 43 characters of the base64 alphabet' }
   ])
 })
@@ -78,10 +78,52 @@ t.test('the check between settings sees what was given, and no default', async t
 })
 
 t.test('an option that nobody knows is refused, at the top and in a group', async t => {
-  t.same(callback(needed, { tokn: 'x' }).faults, [{ name: 'option tokn', problem: 'is unknown, expected one that the README lists' }])
+  t.same(callback(needed, { tokn: 'x' }).faults, [{ name: 'option tokn', problem: 'is unknown, expected option token' }])
   t.same(names(callback(needed, { WECOM_TOKEN: 'x', deadlineMs: 5 })), ['option WECOM_TOKEN', 'option deadlineMs'])
   t.same(names(streams({}, { openai: { key: 'x', timeout: undefined }, 'openai.model': 'x' })), ['option openai.key', 'option openai.timeout', 'option openai.model'])
   for (const bad of ['x', 5, null, ['x'], true]) t.match(streams({}, { openai: bad }).faults, [{ name: 'option openai', problem: /^is of type \w+, expected an object$/ }])
+})
+
+t.test('an option that nobody knows is told with the nearest one', async t => {
+  const problemOf = (options: object): string | undefined => streams({}, options).faults[0]?.problem.replace('is unknown, expected ', '')
+  for (const [options, expected] of [
+    [{ deadlineMS: 5 }, 'option deadlineMs'], [{ deadline: 5 }, 'option deadlineMs'], [{ openai: { modle: 'x' } }, 'option openai.model'],
+    [{ apiKey: 'x' }, 'option openai.apiKey'], [{ openai: { fecth: fetch } }, 'option openai.fetch'], [{ OPENAI_API_KEY: 'x' }, 'option openai.apiKey'],
+    [{ zzzzzzzz: 1 }, 'one of those in lib/config/README.md']
+  ] as const) t.equal(problemOf(options), expected)
+})
+
+t.test('an option that is there and undefined is named as that option', async t => {
+  for (const token of [undefined, ' ']) {
+    t.same(callback({ WECOM_ENCODING_AES_KEY: KEY }, { token }).faults, [{
+      name: 'option token',
+      problem: 'is undefined or blank, and WECOM_TOKEN is not set, expected the Token of the bot in the WeCom admin console, without white space and quotes'
+    }])
+  }
+  t.same(names(callback({ ...needed, WECOM_TOKEN: 'a b' }, { token: undefined })), ['WECOM_TOKEN'], 'what is wrong is the variable')
+})
+
+t.test('white space, a line break or a quote in a token or key is refused by name', async t => {
+  for (const part of [' ', '\n', '\t', '\u00a0', '\u3000', '"', "'", '`', '“', '”', '‘', '’']) {
+    for (const [variable, value] of [['WECOM_TOKEN', TOKEN], ['WECOM_ENCODING_AES_KEY', KEY]] as const) {
+      for (const bad of [part + value, value + part, value.slice(0, 5) + part + value.slice(5)]) {
+        const { faults } = callback({ ...needed, [variable]: bad })
+        t.match(faults, [{ name: variable, problem: /^has white space, a line break or a quote in it, expected the / }], JSON.stringify(bad))
+        t.equal(faults.length, 1)
+      }
+    }
+    const { faults } = streams({ OPENAI_API_KEY: `sk-1${part}2` })
+    t.match(faults, [{ name: 'OPENAI_API_KEY', problem: /^has white space, a line break or a quote in it, expected visible ASCII/ }])
+  }
+})
+
+t.test('a source that is an object is told that a function is expected', async t => {
+  for (const source of [{}, new Map(), ['mock']]) {
+    for (const reading of [callback(needed, { source }), streams({}, { source })]) {
+      t.match(reading.faults, [{ name: 'option source', problem: /^is of type (object|array), expected a source, which is a function, or the name of one$/ }])
+      t.equal(reading.faults.length, 1)
+    }
+  }
 })
 
 t.test('values of the environment that are no text are read all the same', async t => {

@@ -8,7 +8,7 @@ import { callbackSettings } from '../../../lib/config/settings.ts'
 t.test('the environment is read from a file, which process.env beats', async t => {
   const dir = t.testdir({
     '.env': [
-      '# a comment', 'WECOM_TOKEN="from the file"', 'export WECOM_BOT_NAME=Robot', 'WECOM_RECEIVE_ID=file', 'STREAM_SOURCE=',
+      '# a comment', 'WECOM_TOKEN="from-the-file"', 'export WECOM_BOT_NAME=Robot', 'WECOM_RECEIVE_ID=file', 'STREAM_SOURCE=',
       "OPENAI_SYSTEM_PROMPT='two\nlines'", 'OPENAI_MODEL=$HOME'
     ].join('\n')
   })
@@ -22,7 +22,7 @@ t.test('the environment is read from a file, which process.env beats', async t =
 
   const env = readEnvironment(join(dir, '.env'))
   t.match(env, {
-    WECOM_TOKEN: 'from the file',
+    WECOM_TOKEN: 'from-the-file',
     WECOM_BOT_NAME: 'Robot',
     WECOM_RECEIVE_ID: 'process',
     STREAM_SOURCE: 'mock',
@@ -42,6 +42,19 @@ t.test('a file that is not there is no fault, one that cannot be read is', async
   t.same(readEnvironment(join(dir, '.env')), readEnvironment(join(dir, 'other')))
   mkdirSync(join(dir, 'folder'))
   t.throws(() => readEnvironment(join(dir, 'folder')), { code: 'WECOM_ERR_CONFIG', faults: [{ problem: /\(EISDIR\)/ }] })
+})
+
+t.test('a file in UTF-16, which a PowerShell writes, is a fault with its name', async t => {
+  const dir = t.testdir({})
+  const path = join(dir, '.env')
+  for (const bytes of [Buffer.from('\uFEFFWECOM_TOKEN=x', 'utf16le'), Buffer.from('WECOM_TOKEN=x', 'utf16le'), Buffer.from('\uFEFFWECOM_TOKEN=x', 'utf16le').swap16()]) {
+    writeFileSync(path, bytes)
+    t.throws(() => readEnvironment(path), {
+      code: 'WECOM_ERR_CONFIG', faults: [{ name: path, problem: 'is in UTF-16 or binary, expected UTF-8: save it anew' }]
+    })
+  }
+  writeFileSync(path, '\uFEFFWECOM_TOKEN=x')
+  t.equal(readEnvironment(path)['WECOM_TOKEN'], 'x', 'a byte order mark of UTF-8 is left out')
 })
 
 t.test('the file is `.env` in the working directory, read at every call', async t => {
