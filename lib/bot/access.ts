@@ -1,31 +1,25 @@
 import type { Turn } from '../sources/source.ts'
 import type { OpenStream } from '../streams/running-stream.ts'
-import { abortable } from '../util/abortable.ts'
-import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
-import { privateTextsIn } from '../util/private-texts.ts'
-import { describeError } from '../util/redact.ts'
 import type { UserMessage } from '../wecom/content.ts'
 import type { Message } from '../wecom/message.ts'
 import type { AccessLists, ListName } from './access-lists.ts'
+import type { HostContext, RunHostCode } from './host-code.ts'
 import { turnOf } from './turn.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A host that takes longer refuses. */
 const DECIDE_MS = 10_000
 
-// One for all, as it says nothing of the message.
-const LATE = new DOMException(`access.decide took longer than ${DECIDE_MS} ms`, 'TimeoutError')
-
 /** Who asks, as a source is told. */
 export type Requester = Pick<Turn, 'sender' | 'chat' | 'bot' | 'message'>
 
 /** The host's own decision: true lets in, false refuses, and so does a sentence, which the user is shown. */
-export type AccessDecision = (who: Requester, context: { log: Logger, signal: AbortSignal }) => boolean | string | Promise<boolean | string>
+export type AccessDecision = (who: Requester, context: HostContext) => boolean | string | Promise<boolean | string>
 
 export interface AccessOptions {
   log: Logger
-  clock: Clock
+  run: RunHostCode
   lists: AccessLists
   limits: UserLimits
   decide: AccessDecision | undefined
@@ -51,7 +45,7 @@ export interface Access {
   leave (asked: OpenedMessage): Promise<void>
 }
 
-export function createAccess ({ log, clock, lists, limits, decide }: AccessOptions): Access {
+export function createAccess ({ log, run, lists, limits, decide }: AccessOptions): Access {
   async function admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean> {
     const verdict = await decided(asked, signal)
     if (verdict === true) return true
@@ -64,15 +58,16 @@ export function createAccess ({ log, clock, lists, limits, decide }: AccessOptio
   async function decided (asked: OpenedMessage, signal: AbortSignal): Promise<boolean | string> {
     if (decide === undefined) return true
     const { stream: { id }, message } = asked
-    const late = new AbortController()
-    const cancel = clock.setTimeout(() => late.abort(LATE), DECIDE_MS)
-    const over = AbortSignal.any([signal, late.signal])
-    const asking = verdictOf(() => decide(turnOf(message), { log: log.child({ streamId: id }), signal: over }))
-    return await abortable(asking, over).finally(cancel).catch((error: unknown) => {
-      signal.throwIfAborted()
-      log.error({ streamId: id, cause: describeError(error, privateTextsIn([message, asked.inbound])) }, 'access.decide failed, so the message is refused')
-      return false
+    const verdict = await run({
+      hook: 'access.decide',
+      about: [message, asked.inbound],
+      streamId: id,
+      maxMs: DECIDE_MS,
+      signal,
+      call: async context => checked(await decide(turnOf(message), context))
     })
+    signal.throwIfAborted()
+    return verdict?.value ?? false
   }
 
   return {
@@ -95,8 +90,7 @@ export function createAccess ({ log, clock, lists, limits, decide }: AccessOptio
   }
 }
 
-async function verdictOf (decide: () => unknown): Promise<boolean | string> {
-  const verdict = await decide()
+function checked (verdict: unknown): boolean | string {
   if (typeof verdict === 'boolean' || typeof verdict === 'string') return verdict
   throw new TypeError('access.decide gives true, false or a sentence')
 }

@@ -2,22 +2,12 @@ import type { StreamState } from '../replies/state-view.ts'
 import type { Turn } from '../sources/source.ts'
 import type { StreamInput } from '../streams/contract.ts'
 import type { Measures } from '../streams/running-stream.ts'
-import { abortable } from '../util/abortable.ts'
-import type { Clock } from '../util/clock.ts'
-import { inTime } from '../util/in-time.ts'
-import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
-import { privateTextsIn } from '../util/private-texts.ts'
-import { describeError } from '../util/redact.ts'
 import type { FollowUp } from './follow-up.ts'
+import type { HostContext, RunHostCode } from './host-code.ts'
 
 /** What `onMessage` is told besides the turn. */
-export interface MessageContext {
-  /** Aborted when the stream has ended meanwhile. */
-  signal: AbortSignal
-  /** Bound to the stream. Whatever a hook logs is logged: keep what users write out of it. */
-  log: Logger
-}
+export type MessageContext = HostContext
 
 /**
  * Undefined lets a question pass; an input takes the place of the turn that was given, and may name another source; a
@@ -54,30 +44,17 @@ export interface AnswerHooksRunner {
   onFinish (finish: FinishEvent): Promise<void>
 }
 
-export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, { clock, log }: { clock: Clock, log: Logger }): AnswerHooksRunner {
-  const failed = (streamId: string, hook: string, error: unknown, told: Turn | FinishEvent): void =>
-    log.error({ streamId, hook, cause: describeError(error, privateTextsIn(told)) }, 'a hook failed')
-
+export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, run: RunHostCode): AnswerHooksRunner {
   return {
-    async onMessage (id, turn, signal) {
+    async onMessage (streamId, turn, signal) {
       if (onMessage === undefined) return undefined
-      try {
-        const deciding = (async () => checked(await onMessage(turn, { signal, log: log.child({ streamId: id }) })))()
-        const given = await inTime(clock, MAX_HOOK_MS, abortable(deciding, signal))
-        if (given === undefined) log.warn({ streamId: id, hook: 'onMessage', waitedMs: MAX_HOOK_MS }, 'a hook takes too long')
-        return given?.value
-      } catch (error) {
-        // The stream has ended, and the next question of the conversation is waiting.
-        if (!signal.aborted) failed(id, 'onMessage', error, turn)
-        return undefined
-      }
+      const decision = await run({
+        hook: 'onMessage', about: turn, streamId, maxMs: MAX_HOOK_MS, signal, call: async context => checked(await onMessage(turn, context))
+      })
+      return decision?.value
     },
     async onFinish (finish) {
-      try {
-        await onFinish?.(finish)
-      } catch (error) {
-        failed(finish.streamId, 'onFinish', error, finish)
-      }
+      if (onFinish !== undefined) await run({ hook: 'onFinish', about: finish, streamId: finish.streamId, call: async () => { await onFinish(finish) } })
     }
   }
 }

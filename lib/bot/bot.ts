@@ -24,6 +24,7 @@ import type { EventHooks } from './event-hooks.ts'
 import { createEvents } from './events.ts'
 import { createFeedbackLinks } from './feedback.ts'
 import { createFollowUps } from './follow-up.ts'
+import { createHostCodeRunner } from './host-code.ts'
 import { createAnswering } from './questions.ts'
 import { watchQueue } from './queue-watch.ts'
 import { createReceive } from './receive.ts'
@@ -68,9 +69,10 @@ export function assembleBot (options: BotOptions): Receive {
   const frames = createFrames(texts)
   const lateReplies = createFollowUps({ activeReply: options.activeReply, frames, facts, log })
   const feedback = createFeedbackLinks({ facts, log })
+  const run = createHostCodeRunner({ clock, log })
   const access = createAccess({
     log,
-    clock,
+    run,
     lists: createAccessLists(lists),
     limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
     decide
@@ -89,11 +91,11 @@ export function assembleBot (options: BotOptions): Receive {
       source: options.source,
       reasoning: options.reasoning,
       followUps: lateReplies,
-      hooks: createAnswerHooks(hooks, { clock, log }),
+      hooks: createAnswerHooks(hooks, run),
       texts,
       log
     }),
-    events: createEvents({ hooks, welcomeText: options.welcomeText, feedback, facts, clock, log, scope }),
+    events: createEvents({ hooks, welcomeText: options.welcomeText, feedback, facts, clock, log, run, scope }),
     feedback: hooks.onFeedback && feedback,
     conversationOf: createConversations({
       ...stores,

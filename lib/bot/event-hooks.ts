@@ -1,11 +1,7 @@
-import type { Clock } from '../util/clock.ts'
-import { inTime } from '../util/in-time.ts'
-import type { Logger } from '../util/logger.ts'
-import { privateTextsIn } from '../util/private-texts.ts'
-import { describeError } from '../util/redact.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { CardUpdate } from '../wecom/cards/update-card.ts'
 import type { EventOrigin } from '../wecom/message.ts'
+import type { HostContext } from './host-code.ts'
 
 interface Event extends EventOrigin {
   /** The decrypted event as WeCom sent it. */
@@ -47,10 +43,7 @@ export interface FeedbackEvent extends Event {
   conversation?: EventOrigin
 }
 
-export interface EventContext {
-  /** Whatever a hook logs is logged: keep what users write out of it. */
-  log: Logger
-}
+export type EventContext = HostContext
 
 /** What a hook may give in place of a value. */
 type Nothing = undefined | void
@@ -62,23 +55,4 @@ export interface EventHooks {
   onCardEvent?: (event: CardEvent, context: EventContext) => TemplateCard | CardUpdate | Nothing | Promise<TemplateCard | CardUpdate | Nothing>
   /** Is told how users rate answers. */
   onFeedback?: (event: FeedbackEvent, context: EventContext) => unknown
-}
-
-/** WeCom drops what is not answered within 5 s (document 101027). */
-const MAX_HOOK_MS = 3000
-
-/** Gives what a hook gives; undefined where it fails or takes too long, which costs a line in the log. Never rejects. */
-export type RunHook = <T>(hook: keyof EventHooks, call: (context: EventContext) => T | Promise<T>, event: Event) => Promise<{ value: T } | undefined>
-
-export function createHookRunner ({ clock, log }: { clock: Clock, log: Logger }): RunHook {
-  return async (hook, call, event) => {
-    try {
-      const given = await inTime(clock, MAX_HOOK_MS, (async () => await call({ log: log.child({ hook }) }))())
-      if (given === undefined) log.warn({ hook, waitedMs: MAX_HOOK_MS }, 'an event hook takes too long')
-      return given
-    } catch (error) {
-      log.error({ hook, cause: describeError(error, privateTextsIn(event)) }, 'an event hook failed')
-      return undefined
-    }
-  }
 }

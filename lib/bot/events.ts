@@ -8,10 +8,10 @@ import { describeError, safeName } from '../util/redact.ts'
 import { cardReply, welcomeReply } from '../wecom/event-replies.ts'
 import { originOf, stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
-import { createHookRunner } from './event-hooks.ts'
 import type { CardEvent, EventHooks, SelectedOptions } from './event-hooks.ts'
 import { readFeedback } from './feedback.ts'
 import type { FeedbackLinks } from './feedback.ts'
+import type { HostContext, RunHostCode } from './host-code.ts'
 
 export interface EventsOptions {
   hooks: EventHooks
@@ -21,6 +21,7 @@ export interface EventsOptions {
   facts: KeyValueStore
   clock: Clock
   log: Logger
+  run: RunHostCode
   /** Keeps the events of this bot apart from those of another in the same app. */
   scope: string
 }
@@ -31,13 +32,17 @@ export type Events = (message: Message) => Promise<string | undefined>
 /** How long a repeated event is known, and what was replied to it. */
 const KNOWN_MS = 10 * 60_000
 
+/** WeCom drops what is not answered within 5 s (document 101027). */
+const MAX_HOOK_MS = 3000
+
 /** An event asks the store twice at most; with the time of a hook that stays below the 5 s that WeCom waits. */
 const MAX_STORE_MS = 500
 
 export function createEvents (options: EventsOptions): Events {
   const { hooks: { onEnterChat, onCardEvent, onFeedback }, feedback, facts, clock, log, scope } = options
   const welcome = welcomeReply(options.welcomeText)
-  const run = createHookRunner(options)
+  const run = <T>(hook: keyof EventHooks, about: object, call: (context: HostContext) => Promise<T>) =>
+    options.run({ hook, about, maxMs: MAX_HOOK_MS, call })
 
   return async message => {
     const eventtype = stringAt(message, 'event', 'eventtype') ?? ''
@@ -57,19 +62,19 @@ export function createEvents (options: EventsOptions): Events {
 
   async function greet (message: Message, hook: Hook<'onEnterChat'>): Promise<string | undefined> {
     const event = { ...originOf(message), message }
-    const given = await run('onEnterChat', async context => {
+    const given = await run('onEnterChat', event, async context => {
       const said = await hook(event, context)
       return said === undefined ? welcome : welcomeReply(said)
-    }, event)
+    })
     return given === undefined ? welcome : given.value
   }
 
   async function update (message: Message, hook: Hook<'onCardEvent'>): Promise<string | undefined> {
     const event = { ...originOf(message), ...readCardEvent(message), message }
-    const given = await run('onCardEvent', async context => {
+    const given = await run('onCardEvent', event, async context => {
       const card = await hook(event, context)
       return card === undefined ? undefined : cardReply(card, event.taskId)
-    }, event)
+    })
     return given?.value
   }
 
@@ -82,7 +87,7 @@ export function createEvents (options: EventsOptions): Events {
     const { feedbackId } = said
     const conversation = await ask(feedback.find(feedbackId))
     const event = { ...originOf(message), ...said, ...(conversation && { streamId: feedbackId, conversation }), message }
-    await run('onFeedback', async context => { await hook(event, context) }, event)
+    await run('onFeedback', event, async context => { await hook(event, context) })
   }
 
   /** The first delivery of an event calls its hook; the others get the reply that it got, where that is known by then. */

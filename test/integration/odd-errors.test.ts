@@ -104,21 +104,21 @@ t.test('a hook may throw anything, too', async t => {
   const hooks: Record<string, { options: (make: () => unknown) => WecomStreamOptions, message?: object, line: string }> = {
     onMessage: { options: make => ({ onMessage () { throw make() } }), line: 'a hook failed' },
     onFinish: { options: make => ({ onFinish () { throw make() } }), line: 'a hook failed' },
-    'access.decide': { options: make => ({ access: { decide () { throw make() } } }), line: 'access.decide failed, so the message is refused' },
+    'access.decide': { options: make => ({ access: { decide () { throw make() } } }), line: 'a hook failed' },
     onEnterChat: {
       options: make => ({ onEnterChat () { throw make() } }),
       message: { ...MESSAGE, msgtype: 'event', event: { eventtype: 'enter_chat' } },
-      line: 'an event hook failed'
+      line: 'a hook failed'
     },
     onCardEvent: {
       options: make => ({ onCardEvent () { throw make() } }),
       message: { ...MESSAGE, msgtype: 'event', event: { eventtype: 'template_card_event', template_card_event: { card_type: 'vote_interaction', event_key: 'k', task_id: 't' } } },
-      line: 'an event hook failed'
+      line: 'a hook failed'
     },
     onFeedback: {
       options: make => ({ onFeedback () { throw make() } }),
       message: { ...MESSAGE, msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: { id: 'f', type: 1 } } },
-      line: 'an event hook failed'
+      line: 'a hook failed'
     },
     'a command': {
       options: make => ({ commands: { more: [{ words: ['/odd'], description: 'odd', run () { throw make() } }] } }),

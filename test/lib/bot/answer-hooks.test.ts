@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createAnswerHooks } from '../../../lib/bot/answer-hooks.ts'
 import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
+import { createHostCodeRunner } from '../../../lib/bot/host-code.ts'
 import type { Turn } from '../../../lib/sources/source.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
@@ -13,7 +14,7 @@ const { signal } = new AbortController()
 function setUp (hooks: AnswerHooks = {}) {
   const clock = createManualClock()
   const log = createLog()
-  return { clock, log, hooks: createAnswerHooks(hooks, { clock, log }) }
+  return { clock, log, hooks: createAnswerHooks(hooks, createHostCodeRunner({ clock, log })) }
 }
 
 t.test('without hooks nothing is decided and nobody told', async t => {
@@ -30,9 +31,9 @@ t.test('onMessage sees the turn, and decides', async t => {
     const { hooks, log, clock } = setUp({ onMessage: async (turn, context) => { seen.push([turn, context]); return decision as MessageDecision } })
     t.equal(await hooks.onMessage('s', TURN, signal), decision)
     t.equal(seen[0]?.[0], TURN)
-    t.equal(seen[0]?.[1].signal, signal)
+    t.equal(seen[0]?.[1].signal.aborted, false)
     seen[0]?.[1].log.info({}, 'of the host')
-    t.match(log.lines, [{ fields: { streamId: 's' }, message: 'of the host' }])
+    t.match(log.lines, [{ fields: { streamId: 's', hook: 'onMessage' }, message: 'of the host' }])
     t.equal(clock.pending, 0)
   }
 })

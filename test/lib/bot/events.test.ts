@@ -66,7 +66,7 @@ t.test('a hook that fails, gives what is no welcome, or hangs, leaves the text o
   for (const onEnterChat of hooks) {
     const { receive, log, warnings } = setUp({ hooks: { onEnterChat } })
     t.equal(await receive(entered()), WELCOME)
-    t.match(warnings(), [{ level: 'error', message: 'an event hook failed', fields: { hook: 'onEnterChat' } }])
+    t.match(warnings(), [{ level: 'error', message: 'a hook failed', fields: { hook: 'onEnterChat' } }])
     t.equal(warnings().length, 1)
     t.notMatch(JSON.stringify(log.lines), 'my-secret')
   }
@@ -75,7 +75,7 @@ t.test('a hook that fails, gives what is no welcome, or hangs, leaves the text o
   await settle()
   await clock.advance(3000)
   t.equal(await reply, WELCOME)
-  t.match(warnings(), [{ level: 'warn', message: 'an event hook takes too long' }])
+  t.match(warnings(), [{ level: 'warn', message: 'a hook takes too long' }])
   t.equal(await receive(entered()), WELCOME, 'also when it comes again')
 })
 
@@ -109,7 +109,7 @@ t.test('a card may take the place of the one that was used', async t => {
   t.equal(await receive(pressed()), JSON.stringify({ response_type: 'update_template_card', template_card: card }))
   t.strictSame(warnings(), [])
   t.equal(await receive(pressed({ task_id: 'another' }, { msgid: 'e2' })), undefined)
-  t.match(warnings(), [{ level: 'error', message: 'an event hook failed', fields: { hook: 'onCardEvent', cause: { message: /task_id/ } } }])
+  t.match(warnings(), [{ level: 'error', message: 'a hook failed', fields: { hook: 'onCardEvent', cause: { message: /task_id/ } } }])
 })
 
 t.test('a hook of cards that fails or hangs gets the empty reply', async t => {
@@ -126,7 +126,7 @@ t.test('a hook of cards that fails or hangs gets the empty reply', async t => {
   await settle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
-  t.match(warnings(), [{ message: 'an event hook failed' }, { message: 'an event hook takes too long' }])
+  t.match(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
   t.notMatch(JSON.stringify(log.lines), 'my-response-url')
 })
 
@@ -177,7 +177,7 @@ t.test('a hook of feedback that fails or hangs is left', async t => {
   await settle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
-  t.match(warnings(), [{ message: 'an event hook failed' }, { message: 'an event hook takes too long' }])
+  t.match(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
   t.notMatch(JSON.stringify(log.lines), 'my-comment')
 })
 
@@ -273,6 +273,6 @@ t.test('with a store and a hook that hang, the reply comes before WeCom gives up
   receive(rated({ id: 'a'.repeat(32) })).then(() => { tookMs = clock.now() - start }, t.fail)
   for (let n = 0; n < 50; n++) await clock.advance(100)
   t.equal(tookMs, 4000)
-  t.strictSame(warnings().map(({ message }) => message), ['the facts of an event take too long', 'the facts of an event take too long', 'an event hook takes too long'])
+  t.strictSame(warnings().map(({ message }) => message), ['the facts of an event take too long', 'the facts of an event take too long', 'a hook takes too long'])
   t.equal(clock.pending, 0)
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { createHookRunner } from '../../../lib/bot/event-hooks.ts'
+import { createHostCodeRunner } from '../../../lib/bot/host-code.ts'
+import type { HostCall } from '../../../lib/bot/host-code.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { settle } from '../../fixtures/sources.ts'
@@ -10,7 +11,10 @@ const EVENT = { chat: { type: 'single' as const }, message: {} }
 function setUp () {
   const clock = createManualClock()
   const log = createLog()
-  return { clock, log, run: createHookRunner({ clock, log }) }
+  const runHostCode = createHostCodeRunner({ clock, log })
+  const run = <T>(hook: string, call: HostCall<T>['call'], about: object, more: Partial<HostCall<T>> = {}) =>
+    runHostCode({ hook, about, maxMs: 3000, call, ...more })
+  return { clock, log, run }
 }
 
 t.test('what a hook gives is given, at once or later', async t => {
@@ -35,7 +39,7 @@ for (const [name, hook] of failing) {
   t.test(`a hook that ${name} costs a line without content`, async t => {
     const { run, log, clock } = setUp()
     t.equal(await run('onFeedback', hook, { ...EVENT, message: { event: { feedback_event: { content: 'comment' } } } }), undefined)
-    t.match(log.lines, [{ level: 'error', message: 'an event hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }])
+    t.match(log.lines, [{ level: 'error', message: 'a hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }])
     t.equal(log.lines.length, 1)
     t.equal(clock.pending, 0)
   })
@@ -52,8 +56,42 @@ async function callSlow (t: Test, settleIt: (resolve: (value: string) => void, r
   t.equal(given, undefined)
   end()
   await settle()
-  t.strictSame(log.lines, [{ level: 'warn', message: 'an event hook takes too long', fields: { hook: 'onEnterChat', waitedMs: 3000 } }])
+  t.strictSame(log.lines, [{ level: 'warn', message: 'a hook takes too long', fields: { hook: 'onEnterChat', waitedMs: 3000 } }])
 }
 
 t.test('a hook that takes too long is not waited for', async t => await callSlow(t, resolve => resolve('too late')))
 t.test('and may fail after that', async t => await callSlow(t, (_resolve, reject) => reject(new Error('too late'))))
+
+t.test('what takes too long is told so by its signal', async t => {
+  const { run, clock } = setUp()
+  let signal: AbortSignal | undefined
+  const given = run('onMessage', async context => { signal = context.signal; await new Promise(() => {}) }, EVENT)
+  await clock.advance(2999)
+  t.equal(signal?.aborted, false)
+  await clock.advance(1)
+  t.equal(signal?.aborted, true)
+  t.equal(await given, undefined)
+})
+
+t.test('what is of no use without its stream is left when that ends, without a line', async t => {
+  for (const end of [() => new Promise<never>(() => {}), (signal: AbortSignal) => new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))]) {
+    const { run, log, clock } = setUp()
+    const stream = new AbortController()
+    let signal: AbortSignal | undefined
+    const given = run('onMessage', async context => { signal = context.signal; await end(context.signal) }, EVENT, { signal: stream.signal, streamId: 's' })
+    await settle()
+    stream.abort(new Error('over'))
+    t.equal(await given, undefined)
+    t.equal(signal?.aborted, true)
+    t.strictSame(log.lines, [])
+    t.equal(clock.pending, 0)
+  }
+})
+
+t.test('without a time, host code may take as long as it does', async t => {
+  const log = createLog()
+  const clock = createManualClock()
+  const run = createHostCodeRunner({ clock, log })
+  t.same(await run({ hook: 'onFinish', about: {}, streamId: 's', call: async () => { await settle(); return 1 } }), { value: 1 })
+  t.equal(clock.pending, 0)
+})
