@@ -4,7 +4,8 @@ import type { AccessDecision } from '../lib/bot/access.ts'
 import type { AnswerHooks } from '../lib/bot/answer-hooks.ts'
 import { createAttachments } from '../lib/bot/attachments.ts'
 import { assembleBot } from '../lib/bot/bot.ts'
-import type { CommandOptions } from '../lib/bot/commands.ts'
+import { commandFaults } from '../lib/bot/command-options.ts'
+import type { CommandOptions } from '../lib/bot/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { EventHooks } from '../lib/bot/event-hooks.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
@@ -116,7 +117,8 @@ const MAX_DOWNLOADS = 8
 
 /** The settings of this half with all their faults. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
-  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, () => textFaults(options.texts))
+  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, () =>
+    [...commandFaults(options.commands), ...textFaults(options.texts)])
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)

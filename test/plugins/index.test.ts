@@ -274,6 +274,15 @@ t.test('registered twice in one app, it says how a further bot is registered', a
   })
 })
 
+t.test('faults of commands are among all the others', async t => {
+  const { app } = createApp(t)
+  const options = { env: {}, commands: { stop: '/stop' }, deadlineMs: 0 } as unknown as WecomStreamOptions
+  await t.rejects(async () => { await app.register(wecomStream, options) }, {
+    code: 'WECOM_ERR_CONFIG',
+    faults: [{ name: 'WECOM_TOKEN' }, { name: 'WECOM_ENCODING_AES_KEY' }, { name: 'option commands.stop' }, { name: 'option deadlineMs' }]
+  })
+})
+
 t.test('a fault of a variable that both halves read is told once', async t => {
   const { app } = createApp(t)
   const error = await app.register(wecomStream, { ...keys, env: { WECOM_LANGUAGE: 'fr' } }).then(() => undefined, (error: unknown) => error)

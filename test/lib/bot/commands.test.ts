@@ -1,6 +1,7 @@
 import t from 'tap'
+import type { CommandOptions, HostCommand } from '../../../lib/bot/command-options.ts'
 import { createCommands } from '../../../lib/bot/commands.ts'
-import type { CommandContext, CommandOptions, HostCommand } from '../../../lib/bot/commands.ts'
+import type { CommandContext } from '../../../lib/bot/commands.ts'
 import { createConversations } from '../../../lib/bot/conversations.ts'
 import type { Conversation } from '../../../lib/bot/conversations.ts'
 import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
@@ -93,31 +94,6 @@ t.test('the host adds its own', async t => {
   t.equal(await say('/none'), '5', 'whatever it gives is said as text')
   await t.rejects(say('/fail'), { message: 'broken' })
   t.notMatch(await say('/help'), 'cannot be called')
-})
-
-t.test('a word that calls two commands is refused', async t => {
-  for (const [options, word] of [
-    [{ stop: ['/x'], new: ['/x'] }, '"/x"'],
-    [{ stop: ['/x', '/X'] }, '"/X"'],
-    [{ more: [{ words: ['／ＳＴＯＰ '], description: '', run: () => '' }] }, '"／ＳＴＯＰ "'],
-    [{ help: ['/x'], more: [{ words: ['/X'], description: '', run: () => '' }] }, '"/X"']
-  ] as const) t.throws(() => createCommands(options, texts), { code: 'WECOM_ERR_INPUT', message: `commands: ${word} is there twice` })
-})
-
-t.test('what cannot be a command is refused at once', async t => {
-  const run = (): string => ''
-  for (const [options, message] of [
-    [{ stop: [''] }, 'a word is text that is not blank'],
-    [{ new: ['/new', ' \u3000'] }, 'a word is text that is not blank'],
-    [{ help: [5] }, 'a word is text that is not blank'],
-    [{ stop: '/stop' }, 'words are a list'],
-    [{ more: [{ words: '/x', description: 'x', run }] }, 'words are a list'],
-    [{ more: [{ description: 'x', run }] }, 'words are a list'],
-    [{ more: [{ words: ['/x'], run }] }, 'one of the host has words, a description and run'],
-    [{ more: [{ words: ['/x'], description: 'x' }] }, 'one of the host has words, a description and run']
-  ] as const) {
-    t.throws(() => createCommands(options as unknown as CommandOptions, texts), { code: 'WECOM_ERR_INPUT', message: `commands: ${message}` }, JSON.stringify(options))
-  }
 })
 
 t.test('stop ends the running and the waiting turns of the conversation, the last one first, and nothing else', async t => {
