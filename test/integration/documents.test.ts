@@ -34,7 +34,8 @@ t.test('every command of npm exists', async t => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const BUILT_IN = ['ci', 'install', 'pack', 'publish', 'version']
   for (const [path, document] of documents) {
-    for (const [, script, command = ''] of document.matchAll(/\bnpm (?:run ([\w:]+)|(\w+))/g)) {
+    const code = [...fencesOf(document).map(({ code }) => code), ...withoutFences(document).match(/`[^`\n]+`/g) ?? []].join('\n')
+    for (const [, script, command = ''] of code.matchAll(/\bnpm (?:run ([\w:]+)|(\w+))/g)) {
       if (!BUILT_IN.includes(command)) t.ok(scripts[script ?? command], `${path}: npm ${script ?? command}`)
     }
   }
