@@ -71,7 +71,7 @@ export type ReplyPart =
   | { type: 'card', card: TemplateCard }
   /**
    * The end of the answer; nothing is read after it. A source that just returns has ended with `stop`. `historyUsed` is how many of
-   * the turns of the history it could use, the newest ones; the others leave the conversation.
+   * the turns of the history it could use, the newest ones.
    */
   | { type: 'end', reason: 'stop' | 'length', usage?: Usage, historyUsed?: number }
 

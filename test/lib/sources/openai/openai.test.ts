@@ -592,3 +592,42 @@ async function startMock (t: { teardown (callback: () => Promise<void>): void })
 function failureOf (work: Promise<unknown>): Promise<unknown> {
   return work.then(() => undefined, error => error)
 }
+
+const refusedFor = (error: object): Script => status(400, JSON.stringify({ error }), { 'content-type': 'application/json' })
+const answered = sse(chunk('ok'), finish('stop'), DONE)
+
+t.test('a history that is refused is asked with by half, then left out, and the end tells how much of it was used', async t => {
+  const inspection = refusedFor({ code: 'data_inspection_failed', message: 'no' })
+  for (const [scripts, historyUsed, sent] of [
+    [[inspection, answered], 2, [6, 4]], [[inspection, inspection, answered], 0, [6, 4, 0]]
+  ] as const) {
+    const provider = await provide(t, ...scripts)
+    const { run, turn, logged } = build(provider)
+    const { parts, error } = await run.call(Object.assign(turn, {
+      history: Array.from({ length: 3 }, (_, index) => ({ prompt: `q${index}`, reply: `a${index}` }))
+    }))
+    t.equal(error, undefined)
+    t.strictSame(parts, ['ok', { ...END, historyUsed }])
+    t.strictSame(provider.requests.map(({ body }) => body.messages.length - 1), sent)
+    t.equal(logged.length, scripts.length - 1)
+  }
+})
+
+t.test('where all is refused, four requests are the most', async t => {
+  const provider = await provide(t, refusedFor({ code: 'data_inspection_failed', message: 'no' }))
+  const { run, turn } = build(provider)
+  const { error } = await run.call(Object.assign(turn, { history: [{ prompt: 'q', reply: 'a' }, { prompt: 'p', reply: 'b' }] }))
+  t.equal(error?.class, 'FILTERED')
+  t.equal(provider.requests.length, 3)
+})
+
+t.test('a model that reads no pictures is asked without them, with a word about it', async t => {
+  const provider = await provide(t, refusedFor({ message: 'this model does not support image_url' }), answered)
+  const { run, turn } = build(provider)
+  const { parts, error } = await run.call(Object.assign(turn, { attachments: [{ kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }] }))
+  t.equal(error, undefined)
+  t.strictSame(parts, ['ok', END])
+  const [first, second] = provider.requests.map(({ body }) => JSON.stringify(body.messages))
+  t.match(first, 'image_url')
+  t.notMatch(second, 'image_url')
+})
