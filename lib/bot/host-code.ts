@@ -39,15 +39,13 @@ export function createHostCodeRunner ({ clock, log }: { clock: Clock, log: Logge
     const cancel = maxMs === undefined ? () => {} : clock.setTimeout(() => late.abort(LATE), maxMs)
     try {
       const called = (async () => await call({ signal: over, log: log.child(whose) }))()
-      return { value: await abortable(called, over) }
+      return { value: await abortable(called, over).finally(cancel) }
     } catch (error) {
       // Its stream has ended, and nobody asks any more.
       if (signal?.aborted === true) return undefined
       if (late.signal.aborted) log.warn({ ...whose, waitedMs: maxMs }, 'a hook takes too long')
       else log.error({ ...whose, cause: describeError(error, privateTextsIn(about)) }, 'a hook failed')
       return undefined
-    } finally {
-      cancel()
     }
   }
 }

@@ -104,7 +104,7 @@ export async function * readAnswer (events: AsyncIterable<unknown>, options: Ans
 
 /** Undefined if nothing comes for a while. */
 async function orSilence<T> (coming: Promise<T>, clock: Clock): Promise<T | undefined> {
-  let cancel = (): void => {}
+  let cancel!: () => void
   const silence = new Promise<undefined>(resolve => { cancel = clock.setTimeout(() => resolve(undefined), SILENCE_MS) })
   return await Promise.race([coming, silence]).finally(cancel)
 }

@@ -94,7 +94,6 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
 
   return new TransformStream({
     transform (bytes, controller) {
-      if (isOver) return
       const piece = decoder.decode(bytes, { stream: true })
       text += piece
       if (kind === 'unknown') decide(controller, false)
@@ -102,7 +101,6 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
       if (kind === 'events' && /[\r\n]/.test(text.length > piece.length ? text.slice(-piece.length - 1) : text)) readLines(controller, false)
     },
     flush (controller) {
-      if (isOver) return
       text += decoder.decode()
       if (kind === 'unknown') decide(controller, true)
       if (kind === 'events') readLines(controller, true)

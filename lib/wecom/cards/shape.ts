@@ -115,11 +115,9 @@ export function neededWith (field: string, other: string): Relation {
   return (value, path) => value[other] !== undefined && value[field] === undefined ? fault(pathTo(path, field), `needed with ${other}`) : []
 }
 
-/** One of two has to be there; each may be a path of fields. */
+/** One of two fields has to be there. */
 export function neededWithout (field: string, other: string): Relation {
-  const has = (value: Record<string, unknown>, path: string): boolean =>
-    !isAbsent(path.split('.').reduce<unknown>((found, name) => isObject(found) ? found[name] : undefined, value))
-  return (value, path) => has(value, field) || has(value, other) ? [] : fault(pathTo(path, field), `needed where there is no ${other}`)
+  return (value, path) => !isAbsent(value[field]) || !isAbsent(value[other]) ? [] : fault(pathTo(path, field), `needed where there is no ${other}`)
 }
 
 /** The field names an item of a list of the same object. */

@@ -76,7 +76,7 @@ t.test('a slow body is cut off after ten seconds', async t => {
 })
 
 t.test('every fault of the configuration is told in one error', async t => {
-  await t.rejects(start(t, { PORT: 'http', LOG_LEVEL: 'loud', WECOM_TOKEN: 'only this', STREAM_DEADLINE_MS: '-1' }), {
+  await t.rejects(start(t, { PORT: 'http', LOG_LEVEL: 'loud', WECOM_TOKEN: 'only-this', STREAM_DEADLINE_MS: '-1' }), {
     code: 'WECOM_ERR_CONFIG',
     faults: [{ name: 'PORT' }, { name: 'LOG_LEVEL' }, { name: 'WECOM_ENCODING_AES_KEY' }, { name: 'STREAM_DEADLINE_MS' }]
   })

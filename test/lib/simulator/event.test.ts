@@ -6,7 +6,7 @@ import { buildApp, keys, PATH } from '../../fixtures/app.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 const CARD_EVENT = { eventtype: 'template_card_event', template_card_event: { card_type: 'text_notice', event_key: 'k', task_id: 't' } }
-const CARD = { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } } as const
+const CARD = { card_type: 'news_notice', main_title: { title: 'x' }, card_image: { url: 'https://example.com/x.png' }, card_action: { type: 1, url: 'https://example.com' } } as const
 
 /** What a bot is posted, and the problems of its reply. */
 async function played (event: SimulatedEvent, { reply, ...options }: EventOptions & { reply?: object } = {}) {

@@ -26,3 +26,8 @@ t.test('of the usage nothing but its numbers is read', async t => {
   t.strictSame(end({ inputTokens: '1', outputTokens: 2 }), { type: 'end', reason: 'stop', usage: { outputTokens: 2 } })
   for (const usage of [{}, null, undefined, 'text', { inputTokens: 'a prompt' }]) t.strictSame(end(usage), { type: 'end', reason: 'stop' })
 })
+
+t.test('how much of the history was used is a count, or not told', async t => {
+  for (const historyUsed of [0, 3]) t.strictSame(readPiece({ type: 'end', reason: 'stop', historyUsed }), { type: 'end', reason: 'stop', historyUsed })
+  for (const historyUsed of [-1, 1.5, '3', null]) t.strictSame(readPiece({ type: 'end', reason: 'stop', historyUsed }), { type: 'end', reason: 'stop' })
+})

@@ -9,7 +9,7 @@ import type { MemoryStoreOptions } from '../../../lib/stores/memory/streams.ts'
 import type { StreamRecord, StreamStore } from '../../../lib/stores/store.ts'
 import type { StreamInput } from '../../../lib/streams/contract.ts'
 import { createStreams } from '../../../lib/streams/streams.ts'
-import type { Opened, StreamsLimits } from '../../../lib/streams/streams.ts'
+import type { Opened, Streams, StreamsLimits } from '../../../lib/streams/streams.ts'
 import { createId } from '../../../lib/util/ids.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
@@ -931,5 +931,16 @@ t.test('20,000 streams that were started and have expired leave nothing, and the
   t.equal(clock.pending, 0)
   t.equal(await streams.read(last), undefined)
   t.ok(grown < 1_000_000, `the heap grew by ${grown} bytes, which is ${(grown / 20_000).toFixed(1)} for each stream`)
+  await quiet(t)
+})
+
+t.test('a stream that has ended is not set to work any more', async t => {
+  const { streams, hand, quiet } = build()
+  const plain = Object.getPrototypeOf(streams) as Streams
+  const { stream } = await plain.open({})
+  stream?.answer('that is all')
+  await stream?.ended
+  if (stream !== undefined) plain.run(stream, { prompt: 'a' })
+  t.equal(hand.calls.length, 0)
   await quiet(t)
 })

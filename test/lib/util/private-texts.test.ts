@@ -24,3 +24,9 @@ t.test('what is no object holds nothing, and what leads back to itself is read o
   message['message'] = [message]
   t.strictSame(privateTextsIn(message), ['content'])
 })
+
+t.test('what cannot be looked into is passed over', async t => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  t.strictSame(privateTextsIn({ odd: proxy, prompt: 'mine' }), ['mine'])
+})

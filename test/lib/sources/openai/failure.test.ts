@@ -99,3 +99,11 @@ t.test('the error for the host shows no key, however it is looked at', async t =
   t.notMatch(inspect(error, { depth: Infinity, showHidden: true }), KEY)
   t.notMatch(JSON.stringify(error), KEY)
 })
+
+t.test('a failure without a reason or a status has no hint, and a fault of its own says more than the wrong kind of answer', async t => {
+  const facts: AttemptFacts = { model: 'm', attempt: 1, chunks: 0, bytes: 0 }
+  const hintOf = (error: unknown): unknown => toSourceError(readFailure(error, NOW), facts, createIdentifierFilter('k')).details['hint']
+  t.equal(hintOf(new Error('odd')), undefined)
+  t.equal(hintOf(new UpstreamError('NOT_SSE', { code: 'unknown_thing' })), undefined)
+  t.match(hintOf(new UpstreamError('NOT_SSE')), /OPENAI_BASE_URL/)
+})

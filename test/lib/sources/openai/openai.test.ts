@@ -622,12 +622,14 @@ t.test('where all is refused, four requests are the most', async t => {
 })
 
 t.test('a model that reads no pictures is asked without them, with a word about it', async t => {
-  const provider = await provide(t, refusedFor({ message: 'this model does not support image_url' }), answered)
-  const { run, turn } = build(provider)
-  const { parts, error } = await run.call(Object.assign(turn, { attachments: [{ kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }] }))
-  t.equal(error, undefined)
-  t.strictSame(parts, ['ok', END])
-  const [first, second] = provider.requests.map(({ body }) => JSON.stringify(body.messages))
-  t.match(first, 'image_url')
-  t.notMatch(second, 'image_url')
+  for (const language of ['zh-CN', 'en'] as const) {
+    const provider = await provide(t, refusedFor({ message: 'this model does not support image_url' }), answered)
+    const { run, turn } = build(provider, { language })
+    const { parts, error } = await run.call(Object.assign(turn, { attachments: [{ kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }] }))
+    t.equal(error, undefined)
+    t.strictSame(parts, ['ok', END])
+    const [first, second] = provider.requests.map(({ body }) => JSON.stringify(body.messages))
+    t.match(first, 'image_url')
+    t.notMatch(second, 'image_url')
+  }
 })
