@@ -2,6 +2,7 @@ import type OpenAI from 'openai'
 import { abortable } from '../../util/abortable.ts'
 import { createLimiter } from '../../util/limiter.ts'
 import type { Logger } from '../../util/logger.ts'
+import { redact } from '../../util/redact.ts'
 import { sleep } from '../../util/sleep.ts'
 import { prepareBy } from '../prepare.ts'
 import type { ReplyPart, Source } from '../source.ts'
@@ -121,7 +122,12 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
   } finally {
     stop.removeEventListener('abort', onStop)
     attempt.abort()
-    Object.assign(facts, guard.seen, { durationMs: Math.round(clock.now() - startedAt) })
+    const { contentType } = guard.seen
+    Object.assign(facts, guard.seen, {
+      durationMs: Math.round(clock.now() - startedAt),
+      // The provider's own word, which may be an echo of the key.
+      ...(contentType !== undefined && { contentType: redact(contentType, [settings.apiKey]) })
+    })
   }
 }
 

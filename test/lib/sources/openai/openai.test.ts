@@ -603,9 +603,8 @@ t.test('a history that is refused is asked with by half, then left out, and the 
   ] as const) {
     const provider = await provide(t, ...scripts)
     const { run, turn, logged } = build(provider)
-    const { parts, error } = await run.call(Object.assign(turn, {
-      history: Array.from({ length: 3 }, (_, index) => ({ prompt: `q${index}`, reply: `a${index}` }))
-    }))
+    Object.assign(turn, { history: Array.from({ length: 3 }, (_, index) => ({ prompt: `q${index}`, reply: `a${index}` })) })
+    const { parts, error } = await run()
     t.equal(error, undefined)
     t.strictSame(parts, ['ok', { ...END, historyUsed }])
     t.strictSame(provider.requests.map(({ body }) => body.messages.length - 1), sent)
@@ -613,23 +612,48 @@ t.test('a history that is refused is asked with by half, then left out, and the 
   }
 })
 
-t.test('where all is refused, four requests are the most', async t => {
+t.test('a history that is refused in any length fails as the provider refused it', async t => {
   const provider = await provide(t, refusedFor({ code: 'data_inspection_failed', message: 'no' }))
   const { run, turn } = build(provider)
-  const { error } = await run.call(Object.assign(turn, { history: [{ prompt: 'q', reply: 'a' }, { prompt: 'p', reply: 'b' }] }))
-  t.equal(error?.class, 'FILTERED')
+  Object.assign(turn, { history: [{ prompt: 'q', reply: 'a' }, { prompt: 'p', reply: 'b' }] })
+  t.equal((await run()).error?.class, 'FILTERED')
   t.equal(provider.requests.length, 3)
+})
+
+t.test('a question costs four requests at most, reduced and retried together', async t => {
+  const refusal = refusedFor({ code: 'data_inspection_failed', message: 'no' })
+  const provider = await provide(t, refusal, refusal, status(503), status(503), answered)
+  const { run, turn } = build(provider, { maxRetries: 2 })
+  Object.assign(turn, { history: [{ prompt: 'q', reply: 'a' }, { prompt: 'p', reply: 'b' }] })
+  t.equal((await run()).error?.class, 'BUSY')
+  t.equal(provider.requests.length, 4)
+})
+
+t.test('a key that the provider echoes as its content type is not logged', async t => {
+  for (const label of [KEY, `text/${KEY}`, 'text/sk-another-0123456789']) {
+    const provider = await provide(t, response => {
+      response.writeHead(200, { 'content-type': label })
+      response.end('data: {"choices":[{"delta":{"content":"ok"}}]}\n\ndata: {"choices":[{"delta":{},"finish_reason":"odd"}]}\n\ndata: [DONE]\n\n')
+    })
+    const { run, logged } = build(provider)
+    const { text, error } = await run()
+    t.strictSame([text, error], ['ok', undefined], label)
+    t.equal(logged.length, 1, 'the label is told')
+    t.notMatch(JSON.stringify(logged), /sk-/, label)
+  }
 })
 
 t.test('a model that reads no pictures is asked without them, with a word about it', async t => {
   for (const language of ['zh-CN', 'en'] as const) {
     const provider = await provide(t, refusedFor({ message: 'this model does not support image_url' }), answered)
     const { run, turn } = build(provider, { language })
-    const { parts, error } = await run.call(Object.assign(turn, { attachments: [{ kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }] }))
+    Object.assign(turn, { attachments: [{ kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }] })
+    const { parts, error } = await run()
     t.equal(error, undefined)
     t.strictSame(parts, ['ok', END])
     const [first, second] = provider.requests.map(({ body }) => JSON.stringify(body.messages))
     t.match(first, 'image_url')
     t.notMatch(second, 'image_url')
+    t.match(second, { 'zh-CN': '当前模型无法查看图片', en: 'which this model cannot look at' }[language])
   }
 })
