@@ -87,7 +87,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     if (prepared === undefined) return undefined
     const { turn, generation, decision } = prepared
     if (decision === false) {
-      stream.refuse('DENIED')
+      stream.refuse('REFUSED')
       return undefined
     }
     if (typeof decision === 'string') {

@@ -174,5 +174,6 @@ function noticeText (notice: Notice, texts: Texts): string {
     case 'CLOSING': return texts.closing
     case 'DENIED': return texts.denied
     case 'LIMITED': return texts.limited
+    case 'REFUSED': return texts.refused
   }
 }

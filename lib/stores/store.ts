@@ -5,8 +5,8 @@ import type { Chat } from '../wecom/message.ts'
 import type { ImageItem } from '../wecom/reply-images.ts'
 import type { EndStatus, StoredStatus } from './status.ts'
 
-/** Why a message was not answered: who sent it may not talk to the bot, or not so much. */
-export type RefusalNotice = 'DENIED' | 'LIMITED'
+/** Why a message was not answered: who sent it may not talk to the bot, or not so much, or the host refuses what it asks. */
+export type RefusalNotice = 'DENIED' | 'LIMITED' | 'REFUSED'
 
 /** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
 export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | RefusalNotice

@@ -21,6 +21,7 @@ const ENDINGS: Record<Exclude<EndReason, 'FAILED'>, Ending> = {
   STOP: { status: 'done', notice: 'STOPPED' },
   DENIED: { status: 'done', notice: 'DENIED' },
   LIMITED: { status: 'done', notice: 'LIMITED' },
+  REFUSED: { status: 'done', notice: 'REFUSED' },
   SHUTDOWN: { status: 'error', class: 'BROKEN' },
   OWNER_LOST: { status: 'error', class: 'BROKEN' },
   DEADLINE: { status: 'error', class: 'TIMEOUT' },

@@ -53,6 +53,8 @@ export interface Texts {
   denied: string
   /** The sender asks too much at once. */
   limited: string
+  /** The host refuses the question. */
+  refused: string
   /** The server is shutting down. */
   closing: string
   /** Follows the sentence of a failure; `{reference}` stands in the log too. */
@@ -98,6 +100,7 @@ const zhCN: Texts = {
   noPrompt: '请告诉我您想问什么',
   denied: '此机器人暂未对您开放，如需使用请联系管理员',
   limited: '您的提问较多，请稍后再试',
+  refused: '抱歉，这个问题无法回答',
   closing: '服务正在重启，请稍后再试',
   reference: '（编号 {reference}）',
   failures: {
@@ -146,6 +149,7 @@ const en: Texts = {
   noPrompt: 'What would you like to ask?',
   denied: 'This bot is not open to you here. Please ask your administrator.',
   limited: 'You have asked a lot just now. Please try again in a moment.',
+  refused: 'Sorry, this question cannot be answered here.',
   closing: 'The service is restarting. Please try again later.',
   reference: ' (reference {reference})',
   failures: {

@@ -36,7 +36,7 @@ t.test('order.mjs: an answer with a card', async t => {
 t.test('hooks.mjs: questions are seen before, and answers behind', async t => {
   const { wecom, log } = await serve(t, 'hooks.mjs')
   t.equal(await talk(t, wecom(), 'opening hours'), 'Monday to Friday, 9 to 18.')
-  t.equal(await talk(t, wecom(), 'my Password is lost'), texts.denied)
+  t.equal(await talk(t, wecom(), 'my Password is lost'), texts.refused)
   t.equal(await talk(t, wecom(), 'hello', { user: 'li' }), 'Q: hello (asked by li)\nHello world! This is a stream.')
   t.match(log.join(''), /"status":"done","durationMs":\d+,"msg":"for the books"/)
 })

@@ -385,7 +385,7 @@ t.test('the host can answer, refuse or change a question before its source sees 
     hooks: { onMessage: turn => { seen.push(turn); return decisions[turn.prompt] } }
   })
   t.equal(await shown(await say('answer')), 'from the host')
-  t.equal(await shown(await say('refuse')), texts.denied)
+  t.equal(await shown(await say('refuse')), texts.refused)
   t.strictSame(prompts(), [])
   const changed = await say('change')
   t.strictSame(prompts(), ['changed'])

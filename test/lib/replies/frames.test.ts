@@ -34,6 +34,7 @@ const NOTICES: Record<Notice, string> = {
   NO_PROMPT: texts.noPrompt,
   CLOSING: texts.closing,
   DENIED: texts.denied,
+  REFUSED: texts.refused,
   LIMITED: texts.limited
 }
 

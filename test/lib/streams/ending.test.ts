@@ -10,6 +10,7 @@ t.test('each reason has its status, its class and its notice', async t => {
     ['TOO_LARGE', { status: 'done', notice: 'TOO_LARGE' }],
     ['STOP', { status: 'done', notice: 'STOPPED' }],
     ['DENIED', { status: 'done', notice: 'DENIED' }],
+    ['REFUSED', { status: 'done', notice: 'REFUSED' }],
     ['LIMITED', { status: 'done', notice: 'LIMITED' }],
     ['SHUTDOWN', { status: 'error', class: 'BROKEN' }],
     ['DEADLINE', { status: 'error', class: 'TIMEOUT' }],
