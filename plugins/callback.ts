@@ -174,14 +174,14 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     welcomeText: config.WECOM_WELCOME_TEXT,
     firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
   })
-  const refuse = createRefusals(log, clock)
+  const refuse = createRefusals(clock)
   const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
 
   // All of this concerns this route alone: nothing of the host's is seen or changed by it.
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  fastify.setErrorHandler(async (error, _request, reply) => {
-    const refusal = refuse(asRefusal(error))
+  fastify.setErrorHandler(async (error, request, reply) => {
+    const refusal = refuse(asRefusal(error), request.log)
     return await reply.code(refusal.statusCode).type('application/json').send(refusal.body)
   })
 

@@ -43,13 +43,13 @@ t.test('every command of npm exists', async t => {
 
 t.test('the error codes are those of the code, with their statuses', async t => {
   const quiet: Logger = { debug () {}, info () {}, warn () {}, error () {}, child: () => quiet }
-  const refuse = createRefusals(quiet, systemClock)
+  const refuse = createRefusals(systemClock)
   const thrown = [new InputError(''), new BusyError(1), new ClosedError()]
   const rows = tableOf(textOf('README.md'), 'Code').map(([code = '', where, status]) => ({ code: code.replaceAll('`', ''), where, status }))
   t.strictSame(rows.map(({ code }) => code).sort(), [...new Set(read('lib/util/errors.ts').match(/WECOM_ERR_\w+/g))].sort())
   for (const { code, where, status } of rows) {
     const expected = where === 'Callback'
-      ? refuse(new RefusalError(code as RefusalCode, '')).statusCode
+      ? refuse(new RefusalError(code as RefusalCode, ''), quiet).statusCode
       : thrown.find(error => error.code === code)?.statusCode
     t.equal(status, String(expected ?? '–'), code)
   }

@@ -329,6 +329,18 @@ t.test('a reason is logged once a minute, with how often it came', async t => {
   t.match(warnings(lines), [{ count: 1 }, { count: 6 }])
 })
 
+t.test('the line of a refusal carries the id of its request', async t => {
+  const ids = ['first', 'second', 'third', 'fourth']
+  const { app, lines } = await buildApp(t, {}, { genReqId: () => ids.shift() as string })
+  await post(app, textMessage('hi'))
+  await post(app, '', { query: { msg_signature: 'x' } })
+  await verify(app, '123', { query: { nonce: undefined } })
+  await post(app, '', { body: 'x'.repeat(256 * 1024 + 1) })
+  t.match(warnings(lines), [
+    { code: 'WECOM_ERR_SIGNATURE', reqId: 'second' }, { code: 'WECOM_ERR_QUERY', reqId: 'third' }, { code: 'WECOM_ERR_BODY_TOO_LARGE', reqId: 'fourth' }
+  ])
+})
+
 t.test('a message that is sent again with another nonce and time is the same', async t => {
   const hand = createHandSource()
   const { app } = await buildApp(t, { source: hand.source })

@@ -11,29 +11,30 @@ const OTHERS: Array<[RefusalCode, number]> = [
 ]
 
 t.test('everything from the signature to the receiver id is refused alike', async t => {
-  const refuse = createRefusals(createLog(), createManualClock())
-  const refusals = SEALED.map(code => refuse(new RefusalError(code, `because of ${code}`)))
+  const refuse = createRefusals(createManualClock())
+  const refusals = SEALED.map(code => refuse(new RefusalError(code, `because of ${code}`), createLog()))
   for (const refusal of refusals) t.same(refusal, { statusCode: 403, body: '{"error":"Forbidden"}' })
 })
 
 t.test('every other fault has an answer of its own, which tells no reason and no code', async t => {
-  const refuse = createRefusals(createLog(), createManualClock())
+  const log = createLog()
+  const refuse = createRefusals(createManualClock())
   const bodies = OTHERS.map(([code, statusCode]) => {
-    const refusal = refuse(new RefusalError(code, 'the reason'))
+    const refusal = refuse(new RefusalError(code, 'the reason'), log)
     t.equal(refusal.statusCode, statusCode, code)
     t.same(Object.keys(JSON.parse(refusal.body)), ['error'])
     t.notMatch(refusal.body, /reason|WECOM_ERR/)
     return refusal.body
   })
-  t.equal(new Set([...bodies, refuse(new RefusalError('WECOM_ERR_SIGNATURE', '')).body]).size, 5)
+  t.equal(new Set([...bodies, refuse(new RefusalError('WECOM_ERR_SIGNATURE', ''), log).body]).size, 5)
 })
 
 t.test('a reason is logged when it first comes, and then once a minute with its count', async t => {
   const log = createLog()
   const clock = createManualClock()
-  const refuse = createRefusals(log, clock)
+  const refuse = createRefusals(clock)
   const refuseTimes = (times: number, code: RefusalCode): void => {
-    for (let n = 0; n < times; n++) refuse(new RefusalError(code, `no good, ${n}`))
+    for (let n = 0; n < times; n++) refuse(new RefusalError(code, `no good, ${n}`), log)
   }
 
   refuseTimes(3, 'WECOM_ERR_SIGNATURE')
@@ -59,6 +60,6 @@ t.test('a reason is logged when it first comes, and then once a minute with its 
 t.test('two bots count for themselves', async t => {
   const log = createLog()
   const clock = createManualClock()
-  for (const refuse of [createRefusals(log, clock), createRefusals(log, clock)]) refuse(new RefusalError('WECOM_ERR_SIGNATURE', ''))
+  for (const refuse of [createRefusals(clock), createRefusals(clock)]) refuse(new RefusalError('WECOM_ERR_SIGNATURE', ''), log)
   t.same(log.lines.map(({ fields }) => fields['count']), [1, 1])
 })
