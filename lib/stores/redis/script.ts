@@ -3,6 +3,8 @@ import { hashOf } from '../../util/ids.ts'
 import type { RedisConnection } from './connection.ts'
 
 export interface RedisScript {
+  /** What it does, in the words of the stores. */
+  readonly name: string
   readonly lua: string
   readonly sha: string
 }
@@ -10,7 +12,8 @@ export interface RedisScript {
 /** Where keys begin and how they are told apart from those of others. */
 export const DEFAULT_PREFIX = 'wecom:'
 
-export const defineScript = (lua: string): RedisScript => ({ lua, sha: createHash('sha1').update(lua).digest('hex') })
+/** In its text each key of a command is `KEYS[n]`, with a number: managed editions of Redis read scripts, and refuse any other. */
+export const defineScript = (name: string, lua: string): RedisScript => ({ name, lua, sha: createHash('sha1').update(lua).digest('hex') })
 
 /** `now`, in milliseconds since the Unix epoch: the server's, so that clocks of replicas do not matter. */
 export const NOW = `

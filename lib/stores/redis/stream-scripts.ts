@@ -9,8 +9,10 @@ import { defineScript, NOW } from './script.ts'
 
 export const LEASE_MS = 5000
 
+const pexpireAll = (ttl: string): string => [1, 2, 3, 4].map(key => `redis.call('PEXPIRE', KEYS[${key}], ${ttl})`).join('\n')
+
 /** Nothing happens where the stream is there: the command was sent again. */
-export const CREATE = defineScript(`
+export const CREATE = defineScript('streams.create', `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 ${NOW}
 local ttl, status, content, work = ARGV[1], ARGV[2], ARGV[6], ARGV[8]
@@ -25,7 +27,7 @@ return 1
 `)
 
 /** Gives the id of the claim's stream. A holder that is known to be gone makes way. */
-export const CLAIM = defineScript(`
+export const CLAIM = defineScript('streams.claim', `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[3] then return holder end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -38,10 +40,9 @@ local status, owner, textEpoch = unpack(redis.call('HMGET', KEYS[1], 's', 'e', '
 if (status ~= 'running' and status ~= 'stopping') or owner ~= epoch then return 0 end
 `
 
-/** 0 is a refusal, 1 says that the text stands there already, 2 that it does now. */
-export const APPEND = defineScript(`${OWNED}
+/** KEYS[2] is the track, KEYS[3] the other one. 0 is a refusal, 1 says that the text stands there already, 2 that it does now. */
+export const APPEND = defineScript('streams.append', `${OWNED}
 local field, offset, units, text = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local key = field == 'c' and KEYS[2] or KEYS[3]
 if textEpoch ~= epoch then
   if offset > 0 then return 0 end
   if units == 0 then return 1 end
@@ -54,7 +55,7 @@ if back < 0 then return 0 end
 if units == 0 then return 1 end
 if back > 0 then
   -- Which bytes those units are is found from the end, where a repetition stands. None takes more than three.
-  local tail = redis.call('GETRANGE', key, -3 * back, -1)
+  local tail = redis.call('GETRANGE', KEYS[2], -3 * back, -1)
   local at, left = #tail + 1, back
   while left > 0 do
     at = at - 1
@@ -69,14 +70,14 @@ if back > 0 then
   text = string.sub(text, #standing + 1)
   units = units - back
 end
-redis.call('APPEND', key, text)
-if length == 0 then redis.call('PEXPIRE', key, redis.call('PTTL', KEYS[1])) end
+redis.call('APPEND', KEYS[2], text)
+if length == 0 then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1])) end
 redis.call('HINCRBY', KEYS[1], field, units)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 return 2
 `)
 
-export const NOTE = defineScript(`${OWNED}
+export const NOTE = defineScript('streams.setMetadata', `${OWNED}
 for index = 2, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
 redis.call('PEXPIRE', KEYS[4], redis.call('PTTL', KEYS[1]))
 redis.call('HINCRBY', KEYS[1], 'n', 1)
@@ -88,7 +89,7 @@ return 1
  * Nothing happens where the stream is another's, or has ended. Text that is there as a whole is left as it is, for it may
  * have grown: the command can come late. So is the time to live.
  */
-export const RESTORE = defineScript(`
+export const RESTORE = defineScript('streams.restore', `
 local epoch, ttl, content, reasoning = ARGV[1], ARGV[2], ARGV[5], ARGV[7]
 local status, owner, textEpoch = unpack(redis.call('HMGET', KEYS[1], 's', 'e', 't'))
 if status and (owner ~= epoch or (status ~= 'running' and status ~= 'stopping')) then return 0 end
@@ -106,7 +107,7 @@ if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call(
   if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
 end
 for index = 9, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
-for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], ttl) end
+${pexpireAll('ttl')}
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 return 1
@@ -119,7 +120,7 @@ if owner == ARGV[1] and status == ARGV[2] and outcome == ARGV[3] then return { r
 `
 
 /** Gives the claim, which has to be kept as long as the stream. A server that stood in for another may lack the last text. */
-export const END = defineScript(`do ${ENDED_SO} end
+export const END = defineScript('streams.end', `do ${ENDED_SO} end
 ${OWNED}
 local content, reasoning = 0, 0
 if textEpoch == epoch then content, reasoning = unpack(redis.call('HMGET', KEYS[1], 'c', 'r')) end
@@ -127,21 +128,21 @@ if tonumber(content) < tonumber(ARGV[5]) or tonumber(reasoning) < tonumber(ARGV[
 redis.call('HSET', KEYS[1], 's', ARGV[2], 'o', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 redis.call('DEL', KEYS[5])
-for index = 1, 4 do redis.call('PEXPIRE', KEYS[index], ARGV[4]) end
+${pexpireAll('ARGV[4]')}
 return { redis.call('HGET', KEYS[1], 'm') }
 `)
 
-export const RENEW = defineScript(`${OWNED}${NOW}
+export const RENEW = defineScript('streams.renew', `${OWNED}${NOW}
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 return status
 `)
 
-export const RELEASE = defineScript(`${OWNED}
+export const RELEASE = defineScript('streams.release', `${OWNED}
 redis.call('HSET', KEYS[1], 'l', 0)
 return 1
 `)
 
-export const ADOPT = defineScript(`
+export const ADOPT = defineScript('streams.adopt', `
 local status, lease = unpack(redis.call('HMGET', KEYS[1], 's', 'l'))
 ${NOW}
 if (status ~= 'running' and status ~= 'stopping') or tonumber(lease) > now then return {} end
@@ -172,9 +173,9 @@ return {
 }
 `
 
-export const READ = defineScript(CHANGES)
+export const READ = defineScript('streams.read', CHANGES)
 
-export const STOP = defineScript(`
+export const STOP = defineScript('streams.requestStop', `
 if redis.call('HGET', KEYS[1], 's') == 'running' then
   redis.call('HSET', KEYS[1], 's', 'stopping')
   redis.call('HINCRBY', KEYS[1], 'v', 1)

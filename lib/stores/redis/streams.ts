@@ -45,16 +45,18 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   let failedAt = -Infinity
   let closed = false
 
-  function keysOf (id: string): [string, ...string[]] {
+  function keysOf (id: string): StreamKeys {
     const stream = `${prefix}s:${hashTag(id)}`
     return [stream, `${stream}:c`, `${stream}:r`, `${stream}:n`, `${stream}:w`]
   }
 
   const claimKey = (claim: string): string => `${prefix}m:${hashTag(claim)}`
 
-  async function run (script: RedisScript, id: string, ...args: string[]): Promise<unknown> {
+  const run = (script: RedisScript, id: string, ...args: string[]): Promise<unknown> => runWith(script, keysOf(id), args)
+
+  async function runWith (script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     try {
-      return await runScript(connection, script, keysOf(id), args)
+      return await runScript(connection, script, keys, args)
     } catch (error) {
       failedAt = clock.now()
       throw error
@@ -124,8 +126,9 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     async append (id, epoch, track, offset, text) {
-      const field = track === 'content' ? 'c' : 'r'
-      const written = Number(await run(APPEND, id, String(epoch), field, String(offset), String(text.length), text))
+      const [stream, content, reasoning] = keysOf(id)
+      const [field, keys] = track === 'content' ? ['c', [stream, content, reasoning]] as const : ['r', [stream, reasoning, content]] as const
+      const written = Number(await runWith(APPEND, keys, [String(epoch), field, String(offset), String(text.length), text]))
       if (written === 2) watchers.ring(id)
       return written > 0
     },
@@ -195,6 +198,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     }
   }
 }
+
+type StreamKeys = [stream: string, content: string, reasoning: string, metadata: string, work: string]
 
 /** `base` is what the reply was asked with: what the reply leaves out stands there. */
 function seenStream (id: string, reply: unknown[], base: SeenStream | undefined): SeenStream {

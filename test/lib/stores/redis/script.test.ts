@@ -2,7 +2,7 @@ import t from 'tap'
 import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
 import { defineScript, hashTag, runScript, ttlArg } from '../../../../lib/stores/redis/script.ts'
 
-const script = defineScript('return 1')
+const script = defineScript('one', 'return 1')
 
 function createConnection (...outcomes: unknown[]) {
   const sent: unknown[] = []

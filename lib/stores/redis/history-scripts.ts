@@ -1,0 +1,46 @@
+import { defineScript } from './script.ts'
+
+// The keys of a conversation: when it was cleared, and the list of its turns, each as its size, an id and JSON, with colons between.
+
+/** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
+const MAX_TURN_MS = 60 * 60_000
+
+/** `at`, in microseconds: no two commands share one. */
+const AT = `
+local time = redis.call('TIME')
+local at = time[1] .. string.format('%06d', time[2])
+`
+
+export const READ = defineScript('history.read', `${AT}
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return { at, redis.call('LRANGE', KEYS[2], 0, -1) }
+`)
+
+export const ADD = defineScript('history.add', `
+local cleared = redis.call('GET', KEYS[1])
+if cleared and tonumber(cleared) >= tonumber(ARGV[1]) then return 0 end
+-- Some clients send a command again whose reply was lost.
+for _, turn in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  if turn == ARGV[2] then return 1 end
+end
+redis.call('RPUSH', KEYS[2], ARGV[2])
+local turns = redis.call('LRANGE', KEYS[2], 0, -1)
+local kept, bytes = 0, 0
+while kept < #turns and kept < tonumber(ARGV[3]) do
+  bytes = bytes + tonumber(string.match(turns[#turns - kept], '^%d+'))
+  if bytes > tonumber(ARGV[4]) then break end
+  kept = kept + 1
+end
+if kept == 0 then
+  redis.call('DEL', KEYS[2])
+else
+  redis.call('LTRIM', KEYS[2], -kept, -1)
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+return 1
+`)
+
+export const CLEAR = defineScript('history.clear', `${AT}
+redis.call('SET', KEYS[1], at, 'PX', ${MAX_TURN_MS})
+return redis.call('DEL', KEYS[2])
+`)
