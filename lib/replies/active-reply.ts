@@ -4,6 +4,7 @@ import { createOutbound } from '../outbound/outbound.ts'
 import type { OutboundOptions } from '../outbound/outbound.ts'
 import { InputError } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
+import type { TemplateCard } from '../wecom/cards/card-types.ts'
 
 export const DEFAULT_ACTIVE_REPLY_HOSTS: readonly string[] = ['qyapi.weixin.qq.com']
 export const DEFAULT_ACTIVE_REPLY_TIMEOUT_MS = 10_000
@@ -16,8 +17,11 @@ const MAX_ANSWER_BYTES = 64 * 1024
 /** By default WeCom's own API is called, and the whole call may take 10 s. */
 export type ActiveReplyOptions = OutboundOptions
 
-/** `REFUSED`: not to be called. `REJECTED`: WeCom says no. `BROKEN`: anything else that is not an answer. */
-export type ActiveReplyFailure = 'REFUSED' | 'TIMEOUT' | 'BROKEN' | 'REJECTED'
+/** What WeCom says to the second call of a `response_url`. */
+const USED_ERRCODE = 60140
+
+/** `REFUSED`: not to be called. `USED`: it was called before. `REJECTED`: WeCom says no. `BROKEN`: anything else that is not an answer. */
+export type ActiveReplyFailure = 'REFUSED' | 'TIMEOUT' | 'BROKEN' | 'USED' | 'REJECTED'
 
 interface ActiveReplyErrorOptions {
   uncertain?: boolean
@@ -45,11 +49,16 @@ export class ActiveReplyError extends Error {
   }
 }
 
-export interface ActiveReplyMessage {
+export type ActiveReplyMessage = {
   /** Markdown, at most 20480 bytes. */
   content: string
   /** At most 256 bytes. */
   feedbackId?: string
+  card?: undefined
+} | {
+  /** In a single chat alone. */
+  card: TemplateCard
+  content?: undefined
 }
 
 /** Replies through the `response_url` of a message: one call for each, within an hour (document 101138). */
@@ -101,12 +110,15 @@ export function createActiveReply (options: ActiveReplyOptions = {}): ActiveRepl
       signal.throwIfAborted()
       const errcode = errcodeIn(await post(url, body, signal))
       if (errcode === undefined) throw unusable('BROKEN', 'it is no JSON object with an errcode')
+      if (errcode === USED_ERRCODE) throw new ActiveReplyError('USED', 'WeCom rejected the active reply: its response_url has been called before', { errcode })
       if (errcode !== 0) throw new ActiveReplyError('REJECTED', `WeCom rejected the active reply with errcode ${errcode}`, { errcode })
     }
   }
 }
 
-function bodyOf ({ content, feedbackId }: ActiveReplyMessage): Buffer {
+function bodyOf (message: ActiveReplyMessage): Buffer {
+  if (message.card !== undefined) return Buffer.from(JSON.stringify({ msgtype: 'template_card', template_card: message.card }))
+  const { content, feedbackId } = message
   if (Buffer.byteLength(content) > MAX_ACTIVE_REPLY_BYTES) throw new InputError(`the content of an active reply has at most ${MAX_ACTIVE_REPLY_BYTES} bytes`)
   if (feedbackId !== undefined && Buffer.byteLength(feedbackId) > MAX_FEEDBACK_ID_BYTES) throw new InputError(`feedbackId has at most ${MAX_FEEDBACK_ID_BYTES} bytes`)
   const markdown = { content, ...(feedbackId !== undefined && { feedback: { id: feedbackId } }) }

@@ -261,7 +261,7 @@ function handActiveReply () {
     accepts: url => url !== '',
     send: (url, { content }) => new Promise((resolve, reject) => sent.push({
       url,
-      content,
+      content: String(content),
       end: async error => { if (error === undefined) resolve(); else reject(error); await settle() }
     }))
   }

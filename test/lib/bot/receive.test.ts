@@ -576,7 +576,7 @@ t.test('where it cannot be told whether a card was shown, the text comes without
 t.test('a card that comes before the bubble is over is shown with its end, though the text goes on', async t => {
   const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const sent: string[] = []
-  const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(content) } } })
+  const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(String(content)) } } })
   const { id } = read(await receive(message('hi') as Message))
   await settle()
   await hand.call().push({ type: 'card', card: CARD })

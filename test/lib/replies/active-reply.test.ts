@@ -6,6 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { ActiveReplyError, createActiveReply, DEFAULT_ACTIVE_REPLY_HOSTS, DEFAULT_ACTIVE_REPLY_TIMEOUT_MS, MAX_ACTIVE_REPLY_BYTES } from '../../../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../../../lib/replies/active-reply.ts'
+import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import { endless, halting, ok, rejects, reset, RESPONSE_SECRET, says, silence, startActiveReplyServer, USED_UP } from '../../fixtures/active-reply-server.ts'
 import type { ActiveReplyScript, ActiveReplyServer } from '../../fixtures/active-reply-server.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
@@ -70,14 +71,22 @@ t.test('one POST of plain JSON', async t => {
   await server.idle()
 })
 
+t.test('a card goes out alone', async t => {
+  const server = await serve(t)
+  const card = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
+  await createActiveReply(server.trust).send(server.url(), { card })
+  t.strictSame(server.calls.map(({ body }) => body), [{ msgtype: 'template_card', template_card: card }])
+  await server.idle()
+})
+
 t.test('the fixture takes each of its URLs once, as WeCom does', async t => {
   const server = await serve(t)
   const reply = createActiveReply(server.trust)
   const url = server.url()
   await reply.send(url, MESSAGE)
-  await fails(t, reply.send(url, MESSAGE), { reason: 'REJECTED', uncertain: false, errcode: USED_UP }, url)
+  await fails(t, reply.send(url, MESSAGE), { reason: 'USED', uncertain: false, errcode: USED_UP, message: /has been called before/ }, url)
   const unknown = `https://${server.host}/cgi-bin/aibot/response?${RESPONSE_SECRET}`
-  await fails(t, reply.send(unknown, MESSAGE), { reason: 'REJECTED', uncertain: false, errcode: USED_UP }, unknown)
+  await fails(t, reply.send(unknown, MESSAGE), { reason: 'USED', uncertain: false, errcode: USED_UP }, unknown)
 })
 
 t.test('content is sent as it is, up to the limit of WeCom', async t => {
