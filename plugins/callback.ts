@@ -14,6 +14,7 @@ import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions } from '../lib/config/extra-options.ts'
 import { callbackSettings } from '../lib/config/settings.ts'
 import type { CallbackConfig } from '../lib/config/settings.ts'
+import { windowFaults } from '../lib/config/window.ts'
 import { createActiveReply } from '../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/replies/active-reply.ts'
 import { prepareSource } from '../lib/sources/prepare.ts'
@@ -96,6 +97,8 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   activeReply?: Omit<ActiveReplyOptions, 'clock'>
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
+  /** Milliseconds from a message for which WeCom asks for its answer. `WECOM_WINDOW_MS`. */
+  windowMs?: number
   /** How old or early a callback may be, in milliseconds. `WECOM_TIMESTAMP_WINDOW_MS`. */
   timestampWindowMs?: number
   /** `WECOM_BODY_LIMIT_BYTES` */
@@ -115,17 +118,17 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
 /** Each is held in memory while it is fetched. */
 const MAX_DOWNLOADS = 8
 
-/** The settings of this half with all their faults. */
-export const readCallbackConfig = (options: CallbackPluginOptions, env: Env): ConfigReading<CallbackConfig> =>
-  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, () =>
-    [...commandFaults(options.commands), ...textFaults(options.texts)])
+/** The settings of this half with all their faults, among them that it does not suit the deadline of the streams. */
+export const readCallbackConfig = (options: CallbackPluginOptions, env: Env, deadlineMs: unknown): ConfigReading<CallbackConfig> =>
+  readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, input =>
+    [...commandFaults(options.commands), ...textFaults(options.texts), ...windowFaults(deadlineMs, input['WECOM_WINDOW_MS'])])
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)
 
 async function callbackPlugin (fastify: FastifyInstance, options: CallbackPluginOptions): Promise<void> {
-  const config = configOf(readCallbackConfig(options, options.env ?? {}))
   const streams = fastify[kStreams]
+  const config = configOf(readCallbackConfig(options, options.env ?? {}, streams.deadlineMs))
   const clock = options.clock ?? wallClock
   const path = config.WECOM_CALLBACK_PATH
   const envelope = createEnvelope({

@@ -63,7 +63,9 @@ async function wecomStream (fastify: FastifyInstance, options: WecomStreamOption
   const callbackOptions = pick(options, isCallbackOption)
   // What both halves take is looked at once, and what neither knows: the streams refuse it.
   const streamsOptions = pick(options, name => !isCallbackOption(name))
-  const faults = withoutRepeats([...readCallbackConfig(callbackOptions, env).faults, ...readStreamsConfig(streamsOptions, env).faults])
+  const streamsReading = readStreamsConfig(streamsOptions, env)
+  const callbackReading = readCallbackConfig(callbackOptions, env, streamsReading.input['STREAM_DEADLINE_MS'])
+  const faults = withoutRepeats([...callbackReading.faults, ...streamsReading.faults])
   if (faults.length > 0) throw new ConfigError(faults)
   await fastify.register(streams, { ...streamsOptions, env })
   await fastify.register(callback, { ...callbackOptions, ...pick(options, name => SHARED_OPTIONS.has(name)), env })

@@ -29,8 +29,8 @@ export async function createBotServer (env: Env): Promise<BotServer> {
   const throwAway = env['WECOM_TOKEN'] === undefined && env['WECOM_ENCODING_AES_KEY'] === undefined
   const all = throwAway ? { ...env, ...throwAwayCredentials() } : env
   const server = readConfig(serverSettings, { options: {}, env: all, extraOptions: [] })
-  const callback = readCallbackConfig({}, all)
   const streams = readStreamsConfig({}, all)
+  const callback = readCallbackConfig({}, all, streams.input['STREAM_DEADLINE_MS'])
   const faults = [...server.faults, ...callback.faults, ...streams.faults]
   if (faults.length > 0) throw new ConfigError(faults)
 

@@ -24,6 +24,8 @@ export interface ConfigSources {
 export interface ConfigReading<C> {
   config: C
   faults: ConfigFault[]
+  /** The values as they were given. */
+  input: Readonly<Record<string, unknown>>
 }
 
 /** The settings, or one `ConfigError` with every fault. */
@@ -58,7 +60,7 @@ export function readConfig<S extends Settings> (
     ...optionFaults(options, settings, extraOptions),
     ...crossCheck(data)
   ]
-  return { config: config as ConfigOf<S>, faults }
+  return { config: config as ConfigOf<S>, faults, input: data }
 }
 
 /** What was given for a setting. */

@@ -27,6 +27,7 @@ const bot = {
   }),
   WECOM_BOT_NAME: text('botName', 'Display name of the bot; its mention is taken off what is said in groups', { default: '' }),
   WECOM_TIMESTAMP_WINDOW_MS: ms('timestampWindowMs', 'How old or early the timestamp of a callback may be', { min: 1000, default: 300_000 }),
+  WECOM_WINDOW_MS: ms('windowMs', 'How long WeCom asks for an answer, from the message', { default: 360_000 }),
   WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 'Largest callback body', { min: 1024, default: 256 * 1024 })
 } satisfies Record<string, Setting>
 
@@ -75,7 +76,7 @@ const streams = {
   STREAM_DEADLINE_MS: ms(
     'deadlineMs',
     'From the message to the forced end of its bubble, and of its answer if nothing can be ' +
-      '[delivered late](../replies/README.md#long-and-late-answers); WeCom stops asking after 360000',
+      '[delivered late](../replies/README.md#long-and-late-answers); with a callback `WECOM_WINDOW_MS` at most',
     { default: 330_000 }
   ),
   // A response_url is valid for an hour (document 101138).

@@ -197,6 +197,9 @@ export function createStreams (options: StreamsOptions) {
     /** Whether the store was away just now, and may have come back without what it knew. */
     isRecovering: (): boolean => store.isRecovering?.() ?? false,
 
+    /** Milliseconds from a message to the end of its bubble. */
+    deadlineMs: limits.deadlineMs,
+
     /** Whether the store is elsewhere, and other processes have it, too. */
     shared: store.shared !== undefined,
 

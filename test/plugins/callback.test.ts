@@ -441,6 +441,19 @@ t.test('bad options are refused at once, all together', async t => {
   })
 })
 
+t.test('streams alone may last for as long as they like, and with a callback as long as WeCom asks', async t => {
+  const { app } = createApp(t)
+  await app.register(streams, { deadlineMs: 400_000, source: yielding('x') })
+  t.equal((await app.getStreamState(await app.startStream('x'))).status, 'running')
+  await t.rejects(async () => { await app.register(callback, { ...keys }) }, {
+    code: 'WECOM_ERR_CONFIG', faults: [{ name: 'STREAM_DEADLINE_MS', problem: /^is 400000 .* WECOM_WINDOW_MS, which is 360000: .* lateDeadlineMs / }]
+  })
+  const { app: longer } = createApp(t)
+  await longer.register(streams, { deadlineMs: 400_000 })
+  await longer.register(callback, { ...keys, windowMs: 400_000 })
+  t.equal((await verify(longer, '123')).body, '123')
+})
+
 t.test('a source that nobody has registered is refused at once', async t => {
   const { app } = createApp(t)
   await app.register(streams)

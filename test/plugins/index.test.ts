@@ -283,6 +283,22 @@ t.test('faults of commands are among all the others', async t => {
   })
 })
 
+t.test('a deadline beyond the window of WeCom is among the faults, once, wherever the two come from', async t => {
+  const faultsOf = async (options: object, env: object = {}): Promise<Array<[string, string]>> => {
+    const error = await createApp(t).app.register(wecomStream, { ...keys, ...options, env: { ...env } }).then(() => undefined, (error: Error) => error)
+    return ((error as named.ConfigError | undefined)?.faults ?? []).map(({ name, problem }) => [name, problem.slice(0, 10)])
+  }
+  const beyond = ['STREAM_DEADLINE_MS', 'is 360001 ']
+  t.strictSame(await faultsOf({ deadlineMs: 360_001 }), [beyond])
+  t.strictSame(await faultsOf({ deadlineMs: 360_000, lateDeadlineMs: 3_000_000 }), [])
+  t.strictSame(await faultsOf({}, { STREAM_DEADLINE_MS: '360001' }), [beyond])
+  t.strictSame(await faultsOf({ deadlineMs: 360_001 }, { WECOM_WINDOW_MS: '360001' }), [])
+  t.strictSame(await faultsOf({ windowMs: 1000 }), [['STREAM_DEADLINE_MS', 'is 330000 ']], 'the default is one, too')
+  t.strictSame(await faultsOf({ deadlineMs: 360_001, maxRunning: 0 }), [beyond, ['option maxRunning', 'is "0", ex']])
+  t.strictSame((await faultsOf({ deadlineMs: 360_001, windowMs: 0 })).map(([name]) => name), ['option windowMs', 'STREAM_DEADLINE_MS'])
+  t.strictSame((await faultsOf({ deadlineMs: 1e300, windowMs: 'x' })).map(([name]) => name), ['option windowMs', 'option deadlineMs'])
+})
+
 t.test('a fault of a variable that both halves read is told once', async t => {
   const { app } = createApp(t)
   const error = await app.register(wecomStream, { ...keys, env: { WECOM_LANGUAGE: 'fr' } }).then(() => undefined, (error: unknown) => error)
