@@ -1,29 +1,22 @@
-// npm run bench -- [--quick] [--json FILE] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis] [imports]
+// npm run bench -- [--quick] [--json FILE] [--against DIR] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis] [imports]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
 // machine say little about another; the ratios to the floor do.
-import { writeFileSync } from 'node:fs'
-import { benchImports } from './imports.ts'
+import { existsSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { benchAgainst } from './against.ts'
+import { entryOf } from './built.ts'
+import { benchImports, MAX_IMPORT_RATIO } from './imports.ts'
 import type { Imports } from './imports.ts'
 import { benchConversations, benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
-import type { Heap, IntakeSpeed, Latencies, Refreshes } from './parts.ts'
+import type { Heap, IntakeSpeed, Refreshes } from './parts.ts'
 import { benchRedis } from './redis.ts'
 import type { WithRedis } from './redis.ts'
-import { chosenParts, flags, machine, settings } from './settings.ts'
+import type { Latencies } from './rounds.ts'
+import { chosenParts, flags, machine, refuse, settings } from './settings.ts'
 import type { Comparison, Percentiles } from './statistics.ts'
-
-const whole = (value: number): string => Math.round(value).toLocaleString('en-US')
-const fraction = (value: number): string => value.toFixed(2)
-
-function printTable (title: string, head: readonly string[], rows: ReadonlyArray<readonly string[]>): void {
-  const lines = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
-  console.log(`\n${title}`)
-  for (const line of lines) {
-    console.log('  ' + line.map((cell, column) => column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)).join('  '))
-  }
-}
+import { fraction, printTable, whole } from './tables.ts'
 
 const COMPARISON_HEAD = ['plugin/s', 'floor/s', 'ratio', 'plugin CPU µs', 'floor CPU µs', 'CPU ratio']
 const comparisonCells = ({ plugin, floor, ratio, cpuRatio }: Comparison): string[] =>
@@ -99,6 +92,10 @@ async function benchAllImports (): Promise<Imports> {
   const imports = benchImports()
   printTable('Milliseconds to import the package, and its dependencies but openai, each in a fresh process', ['package', 'dependencies', 'ratio'],
     [[imports.packageMs, imports.dependenciesMs, imports.ratio].map(fraction)])
+  if (imports.ratio > MAX_IMPORT_RATIO) {
+    console.log(`  The ratio is above ${MAX_IMPORT_RATIO}.`)
+    process.exitCode = 1
+  }
   return imports
 }
 
@@ -121,20 +118,37 @@ const parts = {
 /** More digits would be noise. */
 const rounded = (_key: string, value: unknown): unknown => typeof value === 'number' ? Number(value.toFixed(3)) : value
 
+const isChosen = (name: string): boolean => chosenParts.length === 0 || chosenParts.includes(name)
+
+async function benchAlone (): Promise<object> {
+  console.log(`${MACHINE}; medians of ${settings.rounds} rounds${SPEED}`)
+  const report: Record<string, unknown> = {}
+  for (const [name, bench] of Object.entries(parts)) {
+    if (isChosen(name)) report[name] = await bench()
+  }
+  return report
+}
+
+async function benchBoth (directory: string): Promise<object> {
+  const checkout = resolve(directory)
+  if (!existsSync(entryOf(checkout))) refuse(`there is no ${entryOf(checkout)}: run npm run build in ${checkout}`)
+  console.log(`${MACHINE}; this build against that of ${checkout}, ${settings.rounds} pairs${SPEED}`)
+  const { lines, holds } = await benchAgainst(checkout, isChosen)
+  if (!holds) process.exitCode = 1
+  return { lines }
+}
+
 const unknown = chosenParts.filter(name => !Object.hasOwn(parts, name))
-if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(', ')}: the parts are ${Object.keys(parts).join(', ')}`)
+if (unknown.length > 0) refuse(`there is no part ${unknown.join(', ')}: the parts are ${Object.keys(parts).join(', ')}`)
 
 setTimeout(() => {
   console.error('the bench has hung')
   process.exit(1)
 }, settings.limitMs).unref()
 
-console.log(`Node ${machine.node}, ${machine.platform}, ${machine.cores} cores (${machine.cpu}); medians of ${settings.rounds} rounds${settings.quick ? ', a quick run' : ''}`)
-const report: Record<string, unknown> = { machine, settings }
-for (const [name, bench] of Object.entries(parts)) {
-  if (chosenParts.length === 0 || chosenParts.includes(name)) report[name] = await bench()
-}
-
-const json = JSON.stringify(report, rounded)
+const MACHINE = `Node ${machine.node}, ${machine.platform}, ${machine.cores} cores (${machine.cpu})`
+const SPEED = settings.quick ? ', a quick run' : ''
+const report = flags.against === undefined ? await benchAlone() : await benchBoth(flags.against)
+const json = JSON.stringify({ machine, settings, ...report }, rounded)
 console.log(`\n${json}`)
 if (flags.json !== undefined) writeFileSync(flags.json, json + '\n')

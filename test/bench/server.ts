@@ -19,7 +19,8 @@ export type Kind = 'floor' | 'plugin' | 'redis' | 'conversing' | 'mock'
 
 /** What a server does for its parent. */
 export interface Actions {
-  port (): number
+  /** Gives its port. */
+  start (): Promise<number>
   /** Microseconds of processor time since the start. */
   cpu (): number
   /** Bytes of live heap. */
@@ -36,12 +37,12 @@ export interface Actions {
 
 export type Action = keyof Actions
 
-async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Partial<Actions> }> {
+async function build (kind: Kind, checkout: string): Promise<{ app: FastifyInstance, actions: Partial<Actions> }> {
   if (kind === 'floor') {
     const { app, show } = buildFloor()
     return { app, actions: { show } }
   }
-  const { default: wecomStream } = await importBuilt()
+  const { default: wecomStream } = await importBuilt(checkout)
   const app = Fastify({ logger: false })
   const { source, asked, end, pieces } = createBenchSource()
   await app.register(wecomStream, {
@@ -49,11 +50,14 @@ async function build (kind: Kind): Promise<{ app: FastifyInstance, actions: Part
     path,
     env: {},
     firstReplyGraceMs: 0,
+    // A busy machine fails no stream of the bench, and no command below.
+    firstTokenTimeoutMs: 300_000,
+    idleTimeoutMs: 300_000,
     maxRunning: 100_000,
     // All messages of a part but one are of one user, who would have them answered one after the other.
     parallelTurns: kind !== 'conversing',
     ...((kind === 'plugin' || kind === 'redis') && { history: { turns: 0 } }),
-    ...(kind === 'redis' && { redis: { url: process.env['REDIS_URL'] as string, prefix: `wecombench:${randomUUID()}:` } }),
+    ...(kind === 'redis' && { redis: { url: process.env['REDIS_URL'] as string, prefix: `wecombench:${randomUUID()}:`, commandTimeoutMs: 5000 } }),
     // What has ended long ago shall not weigh on what is measured now.
     maxFinished: 1000,
     ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })
@@ -77,9 +81,15 @@ function cpu (): number {
   return user + system
 }
 
-const { app, actions } = await build(process.argv[2] as Kind)
-await app.listen({ host: '127.0.0.1', port: 0 })
-const all = { ...actions, cpu, heap, port: () => (app.server.address() as AddressInfo).port } as Record<string, (given: unknown) => unknown>
+const all = { cpu, heap, start } as Record<string, (given: unknown) => unknown>
+
+async function start (): Promise<number> {
+  const [, , kind, checkout] = process.argv as [string, string, Kind, string]
+  const { app, actions } = await build(kind, checkout)
+  Object.assign(all, actions)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  return (app.server.address() as AddressInfo).port
+}
 
 process.on('message', async ({ action, given }: { action: Action, given: unknown }) => {
   try {

@@ -1,19 +1,35 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 
-/** What was asked for on the command line. */
-export const { values: flags, positionals: chosenParts } = parseArgs({
-  options: { quick: { type: 'boolean', default: process.env['BENCH_QUICK'] === '1' }, json: { type: 'string' } },
-  allowPositionals: true
-})
+function readCommandLine () {
+  try {
+    return parseArgs({
+      options: { quick: { type: 'boolean', default: process.env['BENCH_QUICK'] === '1' }, json: { type: 'string' }, against: { type: 'string' } },
+      allowPositionals: true
+    })
+  } catch (error) {
+    refuse((error as Error).message)
+  }
+}
+
+export function refuse (reason: string): never {
+  console.error(reason)
+  process.exit(1)
+}
+
+/** What was asked for on the command line. An unknown flag is refused by its name. */
+export const { values: flags, positionals: chosenParts } = readCommandLine()
 const { quick } = flags
+/** Two builds are compared in more rounds, and shorter ones: what tells them apart is their number. */
+const inPairs = flags.against !== undefined
 
 /** How much is measured. A quick run only shows that the bench works; its figures say little. */
 export const settings = {
   quick,
-  rounds: quick ? 2 : 7,
+  /** Pairs, where builds are compared: an even number, so that each is as often the first. */
+  rounds: inPairs ? (quick ? 6 : 16) : quick ? 2 : 7,
   /** A round is cut into slices, in which plugin and floor take turns: what else the machine does then hits both alike. */
-  slices: quick ? 4 : 10,
+  slices: quick ? 4 : inPairs ? 6 : 10,
   sliceMs: 100,
   /** Requests under way at once where the server is driven as hard as it goes. */
   connections: 32,
@@ -28,13 +44,16 @@ export const settings = {
     messagesPerSecond: 50,
     connections: 64,
     warmUpMs: 250,
-    measureMs: quick ? 1000 : 3000
+    measureMs: quick ? 1000 : inPairs ? 1500 : 3000
   },
   redisBytes: 2000,
-  heapStreams: quick ? 2000 : 10_000,
+  heapStreams: quick ? 2000 : inPairs ? 4000 : 10_000,
   intakeBytes: 1024 * 1024,
+  /** A build is worse if the whole interval of a ratio, which holds the true one with this probability, lies below this. */
+  confidence: 0.9,
+  leastRatio: 0.97,
   /** The whole bench ends after this time, whatever hangs. */
-  limitMs: 15 * 60_000
+  limitMs: (inPairs ? 45 : 15) * 60_000
 }
 
 export const machine = { node: process.version, platform: `${process.platform}-${process.arch}`, cores: cpus().length, cpu: cpus()[0]?.model.trim() ?? 'unknown' }

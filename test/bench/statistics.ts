@@ -4,6 +4,24 @@ export function median (values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] as number : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
+export interface Interval { low: number, high: number }
+
+/**
+ * The narrowest interval between two of the values that holds the median of what they are drawn from with at least this
+ * probability, whatever its distribution: how many values lie below that median is the number of heads of as many coins.
+ */
+export function medianInterval (values: readonly number[], probability: number): Interval {
+  const sorted = [...values].sort((a, b) => a - b)
+  let outside = 0
+  let cut = 0
+  for (let share = 2 ** -sorted.length; 2 * (outside + share) <= 1 - probability; share *= (sorted.length - cut + 1) / cut) {
+    outside += share
+    cut++
+  }
+  if (cut === 0) throw new Error(`${sorted.length} values say too little of their median`)
+  return { low: sorted[cut - 1] as number, high: sorted.at(-cut) as number }
+}
+
 /** Of values in ascending order. */
 export const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] as number
