@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer'
-import { headOf } from '../../util/utf8.ts'
 import type { MediaFailure } from '../../wecom/media/error.ts'
 import type { Attachment, LostAttachment, Turn } from '../source.ts'
 import { OPENAI_NUMBERS } from './options.ts'
 import { readTextFile } from './text-file.ts'
+import type { FileText } from './text-file.ts'
 
 export interface MessagesOptions {
   systemPrompt?: string | undefined
@@ -75,14 +75,10 @@ function createReader (options: MessagesOptions, words: Words): Reader {
   const { maxFileTextBytes = OPENAI_NUMBERS.maxFileTextBytes.default, pdfAsFile = false, imageDetail, pictures = true } = options
   let room = maxFileTextBytes
 
-  function withText (what: string, text: string): string {
-    if (text === '') return words.empty(what)
-    const bytes = Buffer.byteLength(text)
-    const head = bytes > room ? headOf(text, room) : text
-    const shown = Buffer.byteLength(head)
-    room -= shown
-    if (shown === 0) return words.leftOut(what, bytes)
-    return `${words.content(what)}\n${fenced(head)}${shown < bytes ? `\n${words.missing(bytes - shown)}` : ''}`
+  function withText (what: string, { text, left }: FileText): string {
+    room -= Buffer.byteLength(text)
+    if (text === '') return left === 0 ? words.empty(what) : words.leftOut(what, left)
+    return `${words.content(what)}\n${fenced(text)}${left > 0 ? `\n${words.missing(left)}` : ''}`
   }
 
   return (attachment, origin) => {
@@ -99,8 +95,8 @@ function createReader (options: MessagesOptions, words: Words): Reader {
     if (pdfAsFile && type === 'application/pdf') {
       return { type: 'file', file: { filename: name || 'document.pdf', file_data: dataUrl(type, data) } }
     }
-    const text = kind === 'file' ? readTextFile(Buffer.from(data, 'base64'), name, type) : undefined
-    return text === undefined ? words.unreadable(what, cleanType(type), sizeOf(size, words)) : withText(what, text)
+    const read = kind === 'file' ? readTextFile({ data, name, type }, room) : undefined
+    return read === undefined ? words.unreadable(what, cleanType(type), sizeOf(size, words)) : withText(what, read)
   }
 }
 
@@ -179,8 +175,8 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     bytes: count => `${count} 字节`,
     content: what => `${what}的内容：`,
     empty: what => `（${what}是空的）`,
-    missing: bytes => `（文件还有 ${bytes} 字节的文字没有附上）`,
-    leftOut: (what, bytes) => `（${what}有 ${bytes} 字节的文字，因篇幅所限没有附上）`,
+    missing: bytes => `（文件还有 ${bytes} 字节没有附上）`,
+    leftOut: (what, bytes) => `（${what}有 ${bytes} 字节，因篇幅所限没有附上）`,
     unreadable: (what, type, size) => `（${what}，类型 ${type}，大小 ${size}，无法读取其内容）`,
     unseen: what => `（${what}，当前模型无法查看图片）`,
     lost: (what, reason) => `（${what}没有收到：${reason}）`,
@@ -204,8 +200,8 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     bytes: count => `${count} bytes`,
     content: what => `[${what}]`,
     empty: what => `[${what}, which is empty]`,
-    missing: bytes => `[${bytes} more bytes of text in this file are left out]`,
-    leftOut: (what, bytes) => `[${what}, whose ${bytes} bytes of text are left out for lack of room]`,
+    missing: bytes => `[${bytes} more bytes of this file are left out]`,
+    leftOut: (what, bytes) => `[${what}, whose ${bytes} bytes are left out for lack of room]`,
     unreadable: (what, type, size) => `[${what}, type ${type}, size ${size}, which cannot be read]`,
     unseen: what => `[${what}, which this model cannot look at]`,
     lost: (what, reason) => `[${what}, which did not arrive: ${reason}]`,

@@ -51,9 +51,8 @@ export interface Media {
 export type MediaFetcher = (request: MediaRequest, signal: AbortSignal) => Promise<Media>
 
 /**
- * Fetches and decrypts files of users. A fetch holds one copy of the file while it is downloaded (up to one and a half when it
- * outgrows its buffer) and two while it is decrypted: at most twice `maxBytes` at its peak, and the file alone when it is done. How
- * many run at once is the caller's to bound.
+ * Fetches and decrypts files of users. A fetch holds one copy of the file, and up to one and a half while it outgrows its buffer;
+ * it is decrypted where it lies. How many run at once is the caller's to bound.
  */
 export function createMediaFetcher ({ maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...options }: MediaFetcherOptions = {}): MediaFetcher {
   const outbound = createOutbound(options, { allowedHosts: DEFAULT_MEDIA_HOSTS, timeoutMs: DEFAULT_MEDIA_TIMEOUT_MS })
@@ -84,7 +83,7 @@ export function createMediaFetcher ({ maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...opt
 
     const limit = Math.min(granted, maxBytes)
     const { headers, body: encrypted } = await get(target, limit + MAX_PADDING_BYTES, signal)
-    const data = decryptWith(readable, encrypted)
+    const data = await decryptWith(readable, encrypted)
     if (data.length > limit) throw tooLarge()
     const name = fileNameOf(headers['content-disposition'])
     return { data, type: typeOf(data), ...(name !== undefined && { name }) }
@@ -94,9 +93,9 @@ export function createMediaFetcher ({ maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...opt
 
 const asMediaError = (error: unknown): unknown => error instanceof OutboundError ? new MediaError(error.reason, error.message) : error
 
-function decryptWith (keys: readonly Buffer[], encrypted: Buffer): Buffer {
+async function decryptWith (keys: readonly Buffer[], encrypted: Buffer): Promise<Buffer> {
   for (const key of keys) {
-    const data = decryptMedia(encrypted, key)
+    const data = await decryptMedia(encrypted, key)
     if (data !== undefined) return data
   }
   throw new MediaError('UNDECRYPTABLE', 'no key fits it')

@@ -179,8 +179,8 @@ t.test('a name stays in its line and in its quotation marks', async t => {
 t.test('the text of all files has one limit, and what is missing is counted', async t => {
   const file = (text: string): Attachment => attach(text, { name: 'x.txt' })
   const shown = (text: string, missing?: number): string =>
-    `用户发来的文件 "x.txt"的内容：\n\`\`\`\n${text}\n\`\`\`${missing === undefined ? '' : `\n（文件还有 ${missing} 字节的文字没有附上）`}`
-  const leftOut = (bytes: number): string => `（用户发来的文件 "x.txt"有 ${bytes} 字节的文字，因篇幅所限没有附上）`
+    `用户发来的文件 "x.txt"的内容：\n\`\`\`\n${text}\n\`\`\`${missing === undefined ? '' : `\n（文件还有 ${missing} 字节没有附上）`}`
+  const leftOut = (bytes: number): string => `（用户发来的文件 "x.txt"有 ${bytes} 字节，因篇幅所限没有附上）`
   for (const [texts, limit, expected, why] of [
     [['abcd'], 4, [shown('abcd')], 'exactly'],
     [['abcde'], 4, [shown('abcd', 1)], 'one byte over'],
@@ -195,11 +195,21 @@ t.test('the text of all files has one limit, and what is missing is counted', as
     t.equal(contentOf({ attachments: texts.map(file) }, { maxFileTextBytes: limit }), [...expected, 'q'].join('\n\n'), why)
   }
   t.equal(contentOf({ attachments: [file('中')], quote: { attachments: [file('a')] } }, { maxFileTextBytes: 3 }),
-    `（用户引用的消息中的文件 "x.txt"有 1 字节的文字，因篇幅所限没有附上）\n\n${shown('中')}\n\nq`, "the user's own come first")
+    `（用户引用的消息中的文件 "x.txt"有 1 字节，因篇幅所限没有附上）\n\n${shown('中')}\n\nq`, "the user's own come first")
   t.equal(contentOf({ attachments: [file('a'.repeat(102_400))] }), `${shown('a'.repeat(102_400))}\n\nq`, 'the default limit')
   t.equal(contentOf({ attachments: [file('a'.repeat(102_401))] }), `${shown('a'.repeat(102_400), 1)}\n\nq`, 'and one byte more')
   t.equal(contentOf({ attachments: [file('ab'), file('c')] }, { maxFileTextBytes: 1, language: 'en' }),
-    '[from the user: file "x.txt"]\n```\na\n```\n[1 more bytes of text in this file are left out]\n\n[from the user: file "x.txt", whose 1 bytes of text are left out for lack of room]\n\nq')
+    '[from the user: file "x.txt"]\n```\na\n```\n[1 more bytes of this file are left out]\n\n[from the user: file "x.txt", whose 1 bytes are left out for lack of room]\n\nq')
+})
+
+t.test('what is missing is counted in bytes of the file, whatever its encoding', async t => {
+  const shown = (text: string, missing: number): string => `用户发来的文件 "x.txt"的内容：\n\`\`\`\n${text}\n\`\`\`\n（文件还有 ${missing} 字节没有附上）\n\nq`
+  for (const [hex, missing, why] of [
+    ['fffe2d4e87656700', 4, 'UTF-16'],
+    ['d6d0cec467', 3, 'GB18030'],
+    ['efbbbfe4b8ade69687', 3, 'UTF-8 with its mark']
+  ] as const) t.equal(contentOf({ attachments: [attach(Buffer.from(hex, 'hex'), { name: 'x.txt' })] }, { maxFileTextBytes: 5 }), shown('中', missing), why)
+  t.equal(contentOf({ attachments: [attach(Buffer.from('efbbbf', 'hex'), { name: 'x.txt' })] }), '（用户发来的文件 "x.txt"是空的）\n\nq', 'a mark alone')
 })
 
 t.test('of anything else the model is told name, type and size', async t => {

@@ -29,33 +29,56 @@ t.test('any other text is no key', async t => {
 })
 
 t.test('files of every length come back byte for byte', async t => {
-  for (let size = 0; size <= 130; size++) t.strictSame(decryptMedia(encryptMedia(file(size), KEY), KEY), file(size), `${size} bytes`)
+  for (let size = 0; size <= 130; size++) t.strictSame(await decryptMedia(encryptMedia(file(size), KEY), KEY), file(size), `${size} bytes`)
   const large = file(1_000_003)
-  const back = decryptMedia(encryptMedia(large, KEY), KEY) as Buffer
+  const back = await decryptMedia(encryptMedia(large, KEY), KEY) as Buffer
   t.equal(back.length, large.length)
   t.equal(createHash('sha256').update(back).digest('hex'), createHash('sha256').update(large).digest('hex'))
+})
+
+t.test('a file of several pieces is decrypted piece by piece, and others have their turn in between', async t => {
+  const large = file(3 * 512 * 1024 - 16)
+  const encrypted = encryptMedia(large, KEY)
+  let turns = 0
+  const count = (): void => {
+    turns++
+    counting = setImmediate(count)
+  }
+  let counting = setImmediate(count)
+  const back = await decryptMedia(encrypted, KEY) as Buffer
+  clearImmediate(counting)
+  t.ok(back.equals(large))
+  t.equal(back.buffer, encrypted.buffer, 'where it lies')
+  t.ok(turns >= 2, `${turns} turns`)
+  t.ok((await decryptMedia(encryptMedia(file(512 * 1024 - 32), KEY), KEY) as Buffer).equals(file(512 * 1024 - 32)), 'one whole piece')
+})
+
+t.test('another key leaves the bytes as they are', async t => {
+  const encrypted = encryptMedia(file(100), KEY)
+  t.equal(await decryptMedia(encrypted, Buffer.alloc(32, 1)), undefined)
+  t.strictSame(await decryptMedia(encrypted, KEY), file(100))
 })
 
 t.test('padding of 1 to 32 is taken, to whole blocks of 16 as well as of 32', async t => {
   for (let length = 1; length <= 32; length++) {
     for (const blocks of [2, 3, 4, 5]) {
       const size = blocks * 16 - length
-      t.strictSame(decryptMedia(encryptMedia(file(size), KEY, padding(length)), KEY), file(size), `${size} bytes and ${length}`)
+      t.strictSame(await decryptMedia(encryptMedia(file(size), KEY, padding(length)), KEY), file(size), `${size} bytes and ${length}`)
     }
   }
-  t.strictSame(decryptMedia(encryptMedia(file(0), KEY, padding(16)), KEY), file(0))
+  t.strictSame(await decryptMedia(encryptMedia(file(0), KEY, padding(16)), KEY), file(0))
 })
 
 t.test('padding of 0 or beyond 32 is refused', async t => {
   for (const length of [0, 33, 34, 48, 64, 128, 255]) {
     const tail = new Uint8Array(64).fill(length)
-    t.equal(decryptMedia(encryptMedia(file(32), KEY, tail), KEY), undefined, `${length}`)
-    t.equal(decryptMedia(encryptMedia(file(512), KEY, tail), KEY), undefined, `${length}`)
+    t.equal(await decryptMedia(encryptMedia(file(32), KEY, tail), KEY), undefined, `${length}`)
+    t.equal(await decryptMedia(encryptMedia(file(512), KEY, tail), KEY), undefined, `${length}`)
   }
 })
 
 t.test('padding longer than the file is refused', async t => {
-  for (let length = 17; length <= 32; length++) t.equal(decryptMedia(encryptMedia(file(0), KEY, new Uint8Array(16).fill(length)), KEY), undefined, `${length}`)
+  for (let length = 17; length <= 32; length++) t.equal(await decryptMedia(encryptMedia(file(0), KEY, new Uint8Array(16).fill(length)), KEY), undefined, `${length}`)
 })
 
 t.test('one wrong byte anywhere in the padding is refused', async t => {
@@ -63,17 +86,13 @@ t.test('one wrong byte anywhere in the padding is refused', async t => {
     for (let at = 0; at < length - 1; at++) {
       const wrong = padding(length)
       wrong[at] = length - 1
-      t.equal(decryptMedia(encryptMedia(file(64 - length), KEY, wrong), KEY), undefined, `${length} at ${at}`)
-      t.equal(decryptMedia(encryptMedia(file(32 - length), KEY, wrong), KEY), undefined, `${length} at ${at}, alone`)
+      t.equal(await decryptMedia(encryptMedia(file(64 - length), KEY, wrong), KEY), undefined, `${length} at ${at}`)
+      t.equal(await decryptMedia(encryptMedia(file(32 - length), KEY, wrong), KEY), undefined, `${length} at ${at}, alone`)
     }
   }
 })
 
 t.test('no bytes, and no whole blocks, are refused before anything is decrypted', async t => {
   const encrypted = encryptMedia(file(100), KEY)
-  for (const length of [0, 1, 15, 17, 31, 33, 127]) t.equal(decryptMedia(encrypted.subarray(0, length), KEY), undefined, `${length}`)
-})
-
-t.test('another key is refused', async t => {
-  t.equal(decryptMedia(encryptMedia(file(100), KEY), Buffer.alloc(32, 1)), undefined)
+  for (const length of [0, 1, 15, 17, 31, 33, 127]) t.equal(await decryptMedia(encrypted.subarray(0, length), KEY), undefined, `${length}`)
 })
