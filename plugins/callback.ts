@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync, LogLevel } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifySchema, LogLevel, RouteShorthandOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccessDecision } from '../lib/bot/access.ts'
 import type { AnswerHooks } from '../lib/bot/answer-hooks.ts'
@@ -12,6 +12,7 @@ import { configOf, readConfig } from '../lib/config/config.ts'
 import type { ConfigReading } from '../lib/config/config.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions } from '../lib/config/extra-options.ts'
+import { routeOptionFaults } from '../lib/config/route-options.ts'
 import { callbackSettings } from '../lib/config/settings.ts'
 import type { CallbackConfig } from '../lib/config/settings.ts'
 import { windowFaults } from '../lib/config/window.ts'
@@ -64,6 +65,14 @@ export interface CallbackAccessOptions {
   decide?: AccessDecision
 }
 
+/** What the routes of a callback take besides what makes them one. */
+export interface CallbackRouteOptions extends Pick<RouteShorthandOptions, 'constraints' | 'onRequest' | 'onSend' | 'onResponse' | 'onTimeout'> {
+  /** For hooks and plugins that look for it, beside `wecom: true`. */
+  config?: FastifyContextConfig & Record<string, unknown>
+  /** For documentation; default `{ hide: true }`. */
+  schema?: Omit<FastifySchema, 'body' | 'querystring' | 'response'>
+}
+
 export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   /** `Token` of the bot. `WECOM_TOKEN`. */
   token?: string
@@ -105,6 +114,8 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   bodyLimitBytes?: number
   /** Sentences of yours in place of ours. */
   texts?: TextOverrides
+  /** More options of the routes, GET and POST. */
+  routeOptions?: CallbackRouteOptions
   /** Goes before the path, as with any plugin. */
   prefix?: string
   /** Of the requests of this route; WeCom sends about one a second for every open reply. */
@@ -121,7 +132,7 @@ const MAX_DOWNLOADS = 8
 /** The settings of this half with all their faults, among them that it does not suit the deadline of the streams. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env, deadlineMs: unknown): ConfigReading<CallbackConfig> =>
   readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, input =>
-    [...commandFaults(options.commands), ...textFaults(options.texts), ...windowFaults(deadlineMs, input['WECOM_WINDOW_MS'])])
+    [...commandFaults(options.commands), ...routeOptionFaults(options.routeOptions), ...textFaults(options.texts), ...windowFaults(deadlineMs, input['WECOM_WINDOW_MS'])])
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)
@@ -131,6 +142,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   const config = configOf(readCallbackConfig(options, options.env ?? {}, streams.deadlineMs))
   const clock = options.clock ?? wallClock
   const path = config.WECOM_CALLBACK_PATH
+  const { config: routeConfig, schema = hidden(), constraints = {}, ...hooks } = options.routeOptions ?? {}
   const envelope = createEnvelope({
     token: config.WECOM_TOKEN,
     encodingAESKey: config.WECOM_ENCODING_AES_KEY,
@@ -143,7 +155,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     texts: loadTexts(options.texts, config.WECOM_LANGUAGE),
     clock,
     log,
-    scope: fastify.prefix + path,
+    scope: fastify.prefix + path + asText(constraints),
     botName: config.WECOM_BOT_NAME,
     source: await sourceOf(options, streams),
     reasoning: config.STREAM_REASONING,
@@ -188,7 +200,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     return await reply.code(refusal.statusCode).type('application/json').send(refusal.body)
   })
 
-  const shared = { config: { wecom: true }, bodyLimit: config.WECOM_BODY_LIMIT_BYTES }
+  const shared = { ...hooks, schema, constraints, config: { ...routeConfig, wecom: true }, bodyLimit: config.WECOM_BODY_LIMIT_BYTES }
 
   // URL verification: the bare text within 1 s, nothing around it (document 101033).
   fastify.get(path, { ...shared, exposeHeadRoute: false }, async (request, reply) => {
@@ -207,6 +219,14 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
       .send(JSON.stringify({ encrypt, msgsignature: signature, timestamp: Number(timestamp), nonce }))
   })
 }
+
+/** What generators of API documentation go by. */
+const hidden = (): FastifySchema & { hide: boolean } => ({ hide: true })
+
+/** Two bots may share a path if something else tells their requests apart. */
+const asText = (constraints: object): string => Object.keys(constraints).length === 0
+  ? ''
+  : JSON.stringify(constraints, (_key, value: unknown) => value instanceof RegExp ? String(value) : value)
 
 async function sourceOf ({ source: chosen }: CallbackPluginOptions, streams: Streams): Promise<Source | undefined> {
   if (chosen === undefined) return undefined

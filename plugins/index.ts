@@ -34,7 +34,7 @@ import { updateTemplateCard } from '../lib/wecom/cards/update-card.ts'
 import type { CardUpdate } from '../lib/wecom/cards/update-card.ts'
 import type { EventOrigin } from '../lib/wecom/message.ts'
 import callback, { readCallbackConfig } from './callback.ts'
-import type { CallbackAccessOptions, CallbackPluginOptions } from './callback.ts'
+import type { CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions } from './callback.ts'
 import streams, { kStreams, readStreamsConfig } from './streams.ts'
 import type { StreamsPluginOptions } from './streams.ts'
 
@@ -99,7 +99,7 @@ export {
   streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
-  AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, AccessDecision,
+  AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, AccessDecision,
   EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent, HistoryTurn, HostCommand, Language, Logger,
   LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source, SourceContext, SourceErrorOptions,
   SourceOptions,

@@ -467,6 +467,63 @@ t.test('an environment is read where it is given', async t => {
   t.equal((await verify(app, '123', { path: '/from-env' })).body, '123')
 })
 
+t.test('the host adds config, documentation, constraints and hooks to the routes', async t => {
+  const { app } = createApp(t)
+  const routes: Array<Record<string, unknown>> = []
+  app.addHook('onRoute', ({ method, config, schema }) => { routes.push({ method, config, schema }) })
+  const called: string[] = []
+  await app.register(streams, { source: yielding('x'), shutdownGraceMs: 0 })
+  await app.register(callback, {
+    ...keys,
+    routeOptions: {
+      config: { rateLimit: false, wecom: false },
+      schema: { tags: ['wecom'] } as object,
+      onRequest: [async () => { called.push('first') }, async ({ routeOptions }) => { called.push(`second ${routeOptions.config.wecom}`) }],
+      onSend: async (_request, reply, payload) => { reply.header('x-own', '1'); return payload },
+      onResponse: async () => { called.push('response') },
+      onTimeout: async () => {}
+    }
+  })
+  const expected = { config: { rateLimit: false, wecom: true }, schema: { tags: ['wecom'] } }
+  t.match(routes, [{ method: 'GET', ...expected }, { method: 'POST', ...expected }])
+  t.match(await post(app, textMessage('hi')), { statusCode: 200, headers: { 'x-own': '1' } })
+  t.match(await verify(app, '123'), { statusCode: 200, headers: { 'x-own': '1' } })
+  t.match(await post(app, 'x'), { statusCode: 422, headers: { 'x-own': '1' } }, 'refusals, too')
+  t.strictSame(called, Array.from({ length: 3 }, () => ['first', 'second true', 'response']).flat())
+})
+
+t.test('without a schema of the host, the routes are hidden from API documentation', async t => {
+  const { app } = createApp(t)
+  const schemas: unknown[] = []
+  app.addHook('onRoute', ({ schema }) => { schemas.push(schema) })
+  await app.register(streams)
+  await app.register(callback, { ...keys, routeOptions: { schema: undefined, config: undefined, onRequest: undefined } } as object)
+  t.match(schemas, [{ hide: true }, { hide: true }])
+  t.equal((await verify(app, '123')).statusCode, 200)
+})
+
+t.test('two bots on one path are told apart by a constraint, and do not mix', async t => {
+  const { app } = createApp(t)
+  await app.register(streams, { shutdownGraceMs: 0 })
+  const bots = { 'a.example': yielding('from a'), 'b.example': yielding('from b') }
+  for (const [host, source] of Object.entries(bots)) {
+    await app.register(callback, { ...keys, source, firstReplyGraceMs: 1000, routeOptions: { constraints: { host: new RegExp(`^${host}$`) } } })
+  }
+  const message = textMessage('hi')
+  const [a, b] = [await post(app, message, { headers: { host: 'a.example' } }), await post(app, message, { headers: { host: 'b.example' } })]
+  t.match([a.stream, b.stream], [{ content: 'from a' }, { content: 'from b' }])
+  t.match((await post(app, refreshMessage(a.stream.id), { headers: { host: 'b.example' } })).stream, { content: texts.expired })
+  t.equal((await post(app, message, { headers: { host: 'c.example' } })).statusCode, 404)
+})
+
+t.test('other options of the routes are refused by name', async t => {
+  const { app } = createApp(t)
+  await app.register(streams)
+  const faultsOf = async (routeOptions: unknown): Promise<unknown> =>
+    await app.register(callback, { ...keys, routeOptions } as object).then(() => [], ({ faults }: { faults: Array<{ name: string, problem: string }> }) => faults.map(({ name, problem }) => `${name} ${problem}`))
+  t.match(await faultsOf('x'), ['option routeOptions is of type string, expected an object'])
+})
+
 t.test('errors of hooks of the host reach the host', async t => {
   const { app } = createApp(t)
   app.setErrorHandler(async (error: Error, _request, reply) => await reply.code(418).send({ host: error.message }))

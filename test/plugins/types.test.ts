@@ -43,6 +43,12 @@ export async function options (app: FastifyInstance): Promise<void> {
 
   await app.register(callback, { access: { allowUsers: ['a', 'b'], denyUsers: 'c, d', maxRunning: 2, decide: async ({ sender, chat }, { signal }) => sender !== undefined && chat?.type === 'single' && !signal.aborted } })
 
+  await app.register(wecomStream, { routeOptions: { config: { rateLimit: false }, constraints: { host: 'a' }, onRequest: async request => { request.log.info('x') }, schema: { headers: {} } } })
+  // @ts-expect-error the body of a callback has no schema
+  await app.register(callback, { routeOptions: { schema: { body: {} } } })
+  // @ts-expect-error the handler is ours
+  await app.register(callback, { routeOptions: { handler: async () => '' } })
+
   // @ts-expect-error a decision is true, false or a sentence
   await app.register(callback, { access: { decide: () => undefined } })
   // @ts-expect-error ids are text
