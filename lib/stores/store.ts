@@ -72,8 +72,6 @@ export interface StreamMetadata {
   /** For the last frame. */
   readonly images?: readonly ImageItem[]
   readonly card?: TemplateCard
-  /** None of the history could be used for the answer, or it was the history that was refused. */
-  readonly history?: 'left-out' | 'refused'
   /** Images or a card have come since the bubble was over. */
   readonly tooLate?: true
 }
@@ -100,6 +98,8 @@ export interface StreamReading {
   record: StreamRecord
   /** It has not ended, and nobody owns it any more: it may be adopted. Of the moment, so it is no part of the record. */
   isOrphan: boolean
+  /** In how many milliseconds it may be, if its owner gives no sign of life and somebody looks at it each second until then. */
+  orphanInMs?: number
 }
 
 /** A stream has two growing texts. */
@@ -132,7 +132,7 @@ export interface StreamStore {
    * store that has lost some of it gives false, too.
    */
   end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Channel, number>): Promise<boolean>
-  /** Undefined if the stream is unknown, evicted or expired. */
+  /** Undefined if the stream is unknown, evicted or expired. A look that finds its owner silent for 1.5 s leaves a mark. */
   read (id: string): Promise<StreamReading | undefined>
   /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
   lastRead? (id: string): LastRead | undefined
@@ -140,10 +140,12 @@ export interface StreamStore {
   isRecovering? (): boolean
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
-  /** The owner's sign of life, due each second. Where it stays out for five, the stream may be adopted. */
+  /** The owner's sign of life, due each second. It takes away the mark of those who have missed it. */
   renew (id: string, epoch: number): Promise<Ownership>
   /**
-   * Takes over a stream that has not ended and that nobody owns any more: of all who try, one is given the next epoch.
+   * Takes over a stream that has not ended and that nobody owns any more: of all who try, one is given the next epoch. Nobody
+   * owns it if it was given up, if its owner was silent for four seconds of looks (a store that was away is no owner's
+   * silence), or if it was asked to stop two seconds ago. To try is to look.
    * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks is
    * forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
    */

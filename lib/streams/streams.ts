@@ -10,6 +10,8 @@ import type { OnOwnerLost, AdoptMessage, StoredWork } from './adoption.ts'
 import type { StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
+import { OrphanWatch } from './orphan-watch.ts'
+import type { Look } from './orphan-watch.ts'
 import { RunningStream } from './running-stream.ts'
 import type { OpenStream, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
@@ -180,8 +182,11 @@ export function createStreams (options: StreamsOptions) {
 
     /** Reads a stream for a user. If nobody owns it any more, it is adopted meanwhile. Undefined if it is unknown or expired. */
     async read (id: string): Promise<StreamRecord | undefined> {
-      const reading = await store.read(id)
-      if (reading?.isOrphan === true && store.shared !== undefined) adoptions.adopt(id)
+      const reading = await store.read(id).catch((error: unknown) => {
+        seen(id, 'away')
+        throw error
+      })
+      seen(id, reading)
       return reading?.record
     },
 
@@ -233,6 +238,7 @@ export function createStreams (options: StreamsOptions) {
       draining ??= Promise.resolve()
       await endAll()
       stopHeartbeat()
+      orphans.close()
       lastFrames.close()
       await store.close()
     },
@@ -267,6 +273,13 @@ export function createStreams (options: StreamsOptions) {
     open: (stream, tenure) => openRunningStream(stream, Promise.resolve(stream.id), tenure),
     run: (stream, input) => streams.run(stream, input)
   })
+
+  const orphans = new OrphanWatch({ clock, read: id => store.read(id), onOrphan: id => { void adoptions.adopt(id) } })
+
+  /** What is open here has an owner, and what one process has alone, too. */
+  function seen (id: string, look: Look): void {
+    if (store.shared !== undefined && !runs.has(id)) orphans.see(id, look)
+  }
 
   if (store.shared !== undefined) {
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {

@@ -62,6 +62,7 @@ if (redis !== undefined) {
 
   const survivors = Promise.all(['x', 'y', 'z'].map(name => start(name)))
   const dying = start('dies')
+  const stopping = start('stopping')
   const finishing = start('finishing', { onOwnerLost: 'finish' })
 
   t.test(`${ROUNDS * KILLS} owners are killed while ${STREAMS} streams run`, { timeout: LONG ? 600_000 : 90_000 }, async t => {
@@ -120,11 +121,29 @@ if (redis !== undefined) {
     t.equal(callsFor(prompt).length, 1)
   })
 
+  t.test('a stop after the death of an owner ends its stream within four seconds', { timeout: 60_000 }, async t => {
+    const [owner, ...others] = [await stopping, ...await survivors]
+    const { callback } = await startBalancer(t, () => others)
+    const prompt = '1000 words every 50 ms, and then its owner dies and its user says /stop'
+    const asked = wecomAt(owner.callback, { timeoutMs: 1000 }).send(prompt, { user: 'stops', signal: AbortSignal.timeout(2000) })
+    await asked
+    owner.kill('SIGKILL')
+    const { id, content: before } = await asked
+    const stoppedAt = Date.now()
+    await wecomAt(callback).send('/stop', { user: 'stops' })
+    const seen = await refreshUntilEnd(callback, id, 'stops')
+    t.ok(Date.now() - stoppedAt < 4000, `ended after ${Date.now() - stoppedAt} ms`)
+    t.ok(seen.startsWith(before) && seen.includes('w1 '), seen.slice(-100))
+    t.equal(callsFor(prompt).length, 1)
+    const next = await wecomAt(callback).send('hello', { user: 'stops' })
+    t.ok(next.content.endsWith('messages'), `its place is free: ${next.content}`)
+  })
+
   /** The last frame of a stream. */
-  async function refreshUntilEnd (callback: string, id: string): Promise<string> {
+  async function refreshUntilEnd (callback: string, id: string, user = 'simulated-user'): Promise<string> {
     const wecom = wecomAt(callback)
     for (;;) {
-      const { reply } = await wecom.post({ msgid: String(randomInt(1e12)), aibotid: 'simulated-bot', chattype: 'single', from: { userid: 'simulated-user' }, msgtype: 'stream', stream: { id } })
+      const { reply } = await wecom.post({ msgid: String(randomInt(1e12)), aibotid: 'simulated-bot', chattype: 'single', from: { userid: user }, msgtype: 'stream', stream: { id } })
       const stream = reply?.['stream'] as { finish: boolean, content: string } | undefined
       if (stream?.finish === true) return stream.content
       await pause(500)

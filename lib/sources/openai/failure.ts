@@ -130,7 +130,6 @@ export function toSourceError (failure: Failure, facts: AttemptFacts, identifier
   const hint = Object.keys(failure.fault).length > 0 && failure.reason === 'NOT_SSE' ? undefined : HINTS[failure.reason ?? failure.status ?? '']
   return new SourceError({
     class: failure.class,
-    historyRefused: failure.refusal === 'history' && facts.chunks === 0,
     details: { ...logFields(failure, facts, identifier), ...(hint !== undefined && { hint }) }
   })
 }

@@ -1,13 +1,13 @@
+import { LEASE_MS, ORPHAN } from './orphan.ts'
 import { defineScript, NOW } from './script.ts'
 
 /*
  * A stream is a hash, the strings of its two tracks, a hash of its notes (each note as JSON), and the work for another
  * process. Fields of the hash: b birth, v version, n version of the notes, e epoch, t epoch of the owner that wrote the
- * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim.
+ * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim;
+ * k and p, which may be missing, are what orphan.ts says.
  * All keys but the work share one time to live, and one hash slot.
  */
-
-export const LEASE_MS = 5000
 
 const pexpireAll = (ttl: string): string => [1, 2, 3, 4].map(key => `redis.call('PEXPIRE', KEYS[${key}], ${ttl})`).join('\n')
 
@@ -134,6 +134,7 @@ return { redis.call('HGET', KEYS[1], 'm') }
 
 export const RENEW = defineScript('streams.renew', `${OWNED}${NOW}
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+redis.call('HDEL', KEYS[1], 'k')
 return status
 `)
 
@@ -143,33 +144,35 @@ return 1
 `)
 
 export const ADOPT = defineScript('streams.adopt', `
-local status, lease = unpack(redis.call('HMGET', KEYS[1], 's', 'l'))
-${NOW}
-if (status ~= 'running' and status ~= 'stopping') or tonumber(lease) > now then return {} end
+local status, lease, mark, stopped = unpack(redis.call('HMGET', KEYS[1], 's', 'l', 'k', 'p'))
+${NOW}${ORPHAN}
+if orphanIn ~= 0 then return {} end
 local epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+redis.call('HDEL', KEYS[1], 'k')
+if status == 'stopping' then redis.call('HSET', KEYS[1], 'p', now) end
 redis.call('HDEL', KEYS[4], 'waiting', 'thinking')
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000) }
 `)
 
-// Gives nothing for an unknown stream, whether it may be adopted where it is as it was when it was last read, and else what has
-// changed, too.
+// Returns nothing for an unknown stream, in how many milliseconds it may be adopted if it is as it was when it was last read, and
+// else what has changed, too.
 const CHANGES = `
-local birth, version, notes, text, status, chat, outcome, lease = unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o', 'l'))
+local birth, version, notes, text, status, chat, outcome, lease, mark, stopped =
+  unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o', 'l', 'k', 'p'))
 if not birth then return {} end
-${NOW}
-local orphan = (status == 'running' or status == 'stopping') and tonumber(lease) <= now and 1 or 0
+${NOW}${ORPHAN}
 local same = birth == ARGV[1]
-if same and version == ARGV[2] then return { birth, orphan } end
+if same and version == ARGV[2] then return { birth, orphanIn } end
 local grown = same and text == ARGV[4]
   and redis.call('STRLEN', KEYS[2]) >= tonumber(ARGV[5]) and redis.call('STRLEN', KEYS[3]) >= tonumber(ARGV[6])
 local noted = not same or notes ~= ARGV[3]
 return {
   birth, version, notes, text, status, chat, outcome, grown and 1 or 0,
   redis.call('GETRANGE', KEYS[2], grown and ARGV[5] or 0, -1), redis.call('GETRANGE', KEYS[3], grown and ARGV[6] or 0, -1),
-  noted and redis.call('HGETALL', KEYS[4]) or 0, orphan
+  noted and redis.call('HGETALL', KEYS[4]) or 0, orphanIn
 }
 `
 

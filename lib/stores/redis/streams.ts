@@ -90,7 +90,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
     const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
     recent.set(id, newest)
-    return { record: newest.record, isOrphan: Number(reply.at(-1)) === 1 }
+    const orphanInMs = Number(reply.at(-1))
+    return { record: newest.record, isOrphan: orphanInMs === 0, ...(orphanInMs > 0 && { orphanInMs }) }
   }
 
   /** A stream that had not ended lives longer than this: the server has lost it, and its owner may not know yet. */

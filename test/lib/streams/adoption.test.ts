@@ -113,6 +113,55 @@ t.test('a process asks for a stream once at a time', async t => {
   t.equal(adoptions, 1)
 })
 
+t.test('a stream whose owner is silent is looked at again until it may be adopted, without another refresh', async t => {
+  const { memory, clock, join } = share()
+  const one = join()
+  const at = clock.now() + 2500
+  const two = join({
+    wrap: store => ({
+      async read (id) {
+        const reading = await store.read(id)
+        return reading && !reading.isOrphan ? { ...reading, orphanInMs: at - clock.now() } : reading
+      }
+    })
+  })
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await two.streams.read(id)
+  await memory.release(id, 1)
+  one.replica.isAway = true
+  t.strictSame(two.taken, [])
+  await clock.advance(1000)
+  await settle()
+  t.strictSame(two.taken, [[id, message]])
+})
+
+t.test('a store that comes back is looked at again for who asked in vain', async t => {
+  const { memory, clock, join } = share()
+  const [one, two] = [join(), join()]
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  await memory.release(id, 1)
+  one.replica.isAway = two.replica.isAway = true
+  await t.rejects(two.streams.read(id), { message: 'away' })
+  await clock.advance(2000)
+  two.replica.isAway = false
+  await clock.advance(250)
+  await settle()
+  t.strictSame(two.taken, [[id, message]])
+})
+
+t.test('who owns a stream, or is alone, watches nobody', async t => {
+  const { clock, join } = share()
+  const one = join()
+  const alone = join({ wrap: () => ({ shared: undefined as never }) })
+  const { id } = await one.streams.open(opening)
+  one.replica.isAway = alone.replica.isAway = true
+  const before = clock.pending
+  for (const { streams } of [one, alone]) await t.rejects(streams.read(id), { message: 'away' })
+  t.equal(clock.pending, before)
+})
+
 t.test('what an owner itself finds without one is its own', async t => {
   const { memory, join } = share()
   const one = join()

@@ -1,11 +1,15 @@
 import t from 'tap'
+import { connectRedis } from '../../../../lib/stores/redis/client.ts'
 import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
 import { hashTag } from '../../../../lib/stores/redis/script.ts'
 import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
 import type { RedisStreamsOptions } from '../../../../lib/stores/redis/streams.ts'
-import type { SharedTiming } from '../../../../lib/stores/store.ts'
+import type { SharedTiming, StreamReading, StreamStore } from '../../../../lib/stores/store.ts'
 import { SharedStreamWriter } from '../../../../lib/streams/shared-stream-writer.ts'
+import { systemClock } from '../../../../lib/util/clock.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
+import { createLog } from '../../../fixtures/log.ts'
+import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
 import { openRedis } from '../../../fixtures/redis.ts'
 import { storeContract } from '../../../fixtures/store-contract.ts'
 
@@ -44,6 +48,15 @@ if (redis !== undefined) {
     }
   }
 
+  const keyOf = (prefix: string, id = 's'): string => `${prefix}s:${hashTag(id)}`
+  const field = async (prefix: string, name: string): Promise<unknown> => await connection.command(['HGET', keyOf(prefix), name], keyOf(prefix))
+
+  /** What one look at the stream `s` tells of its owner. */
+  async function look (store: StreamStore): Promise<Omit<StreamReading, 'record'>> {
+    const { record, ...found } = await store.read('s') ?? { record: undefined, isOrphan: false }
+    return found
+  }
+
   const ttl = async (key: string): Promise<number> => Number(await connection.command(['PTTL', key], key))
   const near = (value: number, expected: number): boolean => value <= expected && value > expected - 5000
 
@@ -73,7 +86,7 @@ if (redis !== undefined) {
     await two.requestStop('s')
     t.equal(await one.renew('s', 1), 'stopping')
     t.equal(await two.create({ id: 'other', claim: 'c' }), 's')
-    await passTime(prefix, 5000)
+    await one.release('s', 1)
     t.match(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work', ageMs: Number })
     t.equal(await one.append('s', 1, 'content', 5, 'late'), false)
     t.match((await one.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' })
@@ -324,17 +337,84 @@ if (redis !== undefined) {
     t.ok(ageMs >= 7000 && ageMs < 12_000, String(ageMs))
   })
 
-  t.test('any replica that reads a stream whose owner has gone learns of it', async t => {
+  t.test('looks at a silent owner count together, whichever replicas they are of', async t => {
     const { prefix, store: owner } = create()
-    const { store } = create({ prefix })
-    const isOrphan = async (): Promise<boolean | undefined> => (await store.read('s'))?.isOrphan
+    const replica = () => create({ prefix }).store
     await owner.create({ id: 's' })
-    t.equal(await isOrphan(), false)
-    await passTime(prefix, 5000)
-    t.equal(await isOrphan(), true)
-    t.equal(await isOrphan(), true, 'also if nothing else has changed')
+    t.strictSame(await look(replica()), { isOrphan: false })
+    await passTime(prefix, 1500)
+    for (let looks = 0; looks < 4; looks++) {
+      const { isOrphan, orphanInMs = 0 } = await look(replica())
+      t.equal(isOrphan, false)
+      t.ok(orphanInMs > 0 && orphanInMs <= 4000 - looks * 1000, `${orphanInMs} after ${looks}`)
+      await passTime(prefix, 1000)
+    }
+    const last = replica()
+    t.strictSame(await look(last), { isOrphan: true })
+    t.strictSame(await look(last), { isOrphan: true }, 'also if nothing else has changed')
     await owner.renew('s', 1)
-    t.equal(await isOrphan(), false, 'it has come back')
+    t.strictSame(await look(last), { isOrphan: false }, 'it has come back')
+    t.equal(await last.adopt('s'), undefined)
+    t.equal(await field(prefix, 'k'), null, 'and has taken the mark away')
+  })
+
+  t.test('a sign of life of the version before, which knows no marks, counts too', async t => {
+    const { prefix, store } = create()
+    await store.create({ id: 's' })
+    await passTime(prefix, 1500)
+    for (let looks = 0; looks < 4; looks++) {
+      await look(store)
+      await passTime(prefix, 1000)
+    }
+    const key = keyOf(prefix)
+    await connection.command(['HINCRBY', key, 'l', '5000'], key)
+    t.strictSame(await look(store), { isOrphan: false })
+    await passTime(prefix, 1500)
+    t.ok(Number((await look(store)).orphanInMs) > 3000, 'the old mark is of another lease')
+  })
+
+  t.test('a stream that the version before has stopped counts as stopping from the first look', async t => {
+    const { prefix, store } = create()
+    await store.create({ id: 's' })
+    const key = keyOf(prefix)
+    await connection.command(['HSET', key, 's', 'stopping'], key)
+    t.ok(Number((await look(store)).orphanInMs) > 1000)
+    await passTime(prefix, 1000)
+    t.ok(Number((await look(store)).orphanInMs) <= 1000)
+    await passTime(prefix, 1000)
+    t.match(await store.adopt('s'), { epoch: 2 })
+  })
+
+  t.test('a lease by the clock of another server, and a mark that cannot be, hold nobody up', async t => {
+    for (const [name, change] of [['l', '60000'], ['k', '']] as const) {
+      const { prefix, store } = create()
+      await store.create({ id: 's' })
+      await passTime(prefix, 1500)
+      await look(store)
+      const key = keyOf(prefix)
+      if (name === 'l') await connection.command(['HINCRBY', key, name, change], key)
+      else await connection.command(['HSET', key, name, change], key)
+      for (let looks = 0; looks < 4; looks++) {
+        t.ok(Number((await look(store)).orphanInMs) > 3000 - looks * 1000)
+        await passTime(prefix, 1000)
+      }
+      t.match(await store.adopt('s'), { epoch: 2 })
+      await store.renew('s', 2)
+      t.strictSame(await look(store), { isOrphan: false })
+    }
+  })
+
+  t.test('a server that takes no writes can be looked at', { skip: !hasRedisServer() }, async t => {
+    const server = await startRedisServer()
+    t.teardown(() => server.stop())
+    const alone = await connectRedis({ url: server.url, clock: systemClock, log: createLog(), timeoutMs: 5000 })
+    t.teardown(() => alone.close())
+    const { prefix, store } = create({ connection: alone })
+    await store.create({ id: 's', content: 'text' })
+    await alone.command(['HINCRBY', keyOf(prefix), 'l', '-1500'])
+    await alone.command(['CONFIG', 'SET', 'maxmemory', '1'])
+    await t.rejects(store.renew('s', 1), { message: /OOM/ })
+    t.match(await store.read('s'), { record: { content: 'text' }, isOrphan: false, orphanInMs: 4000 })
   })
 
   t.test('a text that the server has lost is not taken for one that can be written on', async t => {

@@ -1,0 +1,111 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import type { Transcript } from '../../plugins/testing.ts'
+import { model, promptOf, words } from '../fixtures/model.ts'
+import { createProvider } from '../fixtures/provider.ts'
+import { startRedisProxy } from '../fixtures/redis-proxy.ts'
+import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+import { replicaOf, startBalancer, startReplica, wecomAt } from '../fixtures/replicas.ts'
+import type { Replica } from '../fixtures/replicas.ts'
+
+const LONG = process.env['FAULTS'] === 'long'
+const STREAMS = LONG ? 20 : 8
+const WORDS = 300
+/** Of a server that is away and comes back with all that it had. The time between two is less than an owner may need. */
+const OUTAGES = LONG ? [[3], [7], [12], [7, 7]] : [[7, 7]]
+const BETWEEN_MS = 1000
+const OWNERLESS_MS = 20_000
+
+t.setTimeout(LONG ? 600_000 : 180_000)
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+if (hasRedisServer()) {
+  const provider = await createProvider()
+  provider.respondWith(model)
+  t.teardown(() => provider.close())
+  const server = await startRedisServer()
+  t.teardown(() => server.stop())
+  const proxy = await startRedisProxy(server.url)
+  t.teardown(() => proxy.close())
+  const options = { redis: { url: proxy.url, prefix: 'away:', commandTimeoutMs: 2000 }, providerUrl: provider.url }
+  const start = async (name: string): Promise<Replica> => {
+    const replica = await startReplica(t, name, options)
+    // What runs for the first time is slow.
+    await wecomAt(replica.callback, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
+    return replica
+  }
+  const callsFor = (prompt: string) => provider.requests.filter(request => promptOf(request) === prompt)
+  const named = (name: string, count: number): string[] =>
+    Array.from({ length: STREAMS }, (_, index) => `${count} words every 50 ms, ${name} ${index}`)
+
+  async function ask (t: Test, prompts: readonly string[], replicas: () => readonly Replica[]): Promise<() => Promise<Transcript[]>> {
+    const balancer = await startBalancer(t, replicas)
+    const wecom = wecomAt(balancer.callback)
+    const asked = prompts.map((prompt, index) => wecom.send(prompt, { user: `${prompt} ${index}`, late: 1 }))
+    while (prompts.some(prompt => callsFor(prompt).length === 0)) await pause(10)
+    return async () => {
+      const transcripts = await Promise.all(asked)
+      t.strictSame(balancer.failures, [])
+      return transcripts
+    }
+  }
+
+  async function outage (seconds: number, meanwhile = async (): Promise<void> => {}): Promise<void> {
+    proxy.refuse()
+    await Promise.all([pause(seconds * 1000), meanwhile()])
+    proxy.accept()
+  }
+
+  // One after the other: a machine that is busy starts none in time otherwise.
+  const replicas: Replica[] = []
+  for (const name of ['a', 'b', 'c']) replicas.push(await start(name))
+
+  for (const isJoined of LONG ? [false, true] : [true]) {
+    for (const outages of OUTAGES) {
+      const title = `${outages.join(' and ')} s without Redis${isJoined ? ', and a replica that starts as it comes back' : ''}`
+      t.test(`${title}, run no source twice`, { timeout: 90_000 }, async t => {
+        const all = [...replicas]
+        const prompts = named(title, WORDS)
+        const finished = await ask(t, prompts, () => all)
+        await pause(500)
+        for (const [index, seconds] of outages.entries()) {
+          if (index > 0) await pause(BETWEEN_MS)
+          await outage(seconds, async () => {
+            if (isJoined && index === outages.length - 1) all.push(await startReplica(t, 'joined', options))
+          })
+        }
+        for (const { content } of await finished()) t.ok(content === words(WORDS), `whole: ${content.slice(-60)}`)
+        t.strictSame(prompts.map(prompt => callsFor(prompt).length), prompts.map(() => 1), 'no model is asked twice')
+      })
+    }
+  }
+
+  t.test('answers whose owner dies while Redis is away are whole soon after', { timeout: 90_000 }, async t => {
+    const dying = await start('dying')
+    let all = [dying]
+    const prompts = named('owner dies', 100)
+    const finished = await ask(t, prompts, () => all)
+    all = [dying, ...replicas]
+    await pause(500)
+    await outage(7, async () => {
+      await pause(3000)
+      dying.kill('SIGKILL')
+    })
+    const backAt = Date.now()
+    for (const { content } of await finished()) t.ok(content === words(100), `whole: ${content.slice(-60)}`)
+    const tookMs = Date.now() - backAt
+    t.comment(`whole ${tookMs} ms after Redis was back`)
+    t.ok(tookMs < OWNERLESS_MS, `whole after ${tookMs} ms`)
+    for (const prompt of prompts) {
+      const [first, second, ...more] = callsFor(prompt).map(replicaOf)
+      t.equal(first, 'dying')
+      t.ok(second !== undefined && more.length === 0, `begun anew once: ${prompt}`)
+    }
+  })
+} else {
+  t.test('there is no redis-server', { skip: process.env['CI'] !== 'true' }, t => {
+    t.fail('CI needs a redis-server')
+    t.end()
+  })
+}
