@@ -1,4 +1,5 @@
 import type { Texts } from '../texts/texts.ts'
+import { isMentions } from '../wecom/mention.ts'
 import { DEFAULT_WORDS, normal } from './command-options.ts'
 import type { CommandOptions } from './command-options.ts'
 import type { Conversation } from './conversations.ts'
@@ -29,11 +30,29 @@ export function createCommands (options: CommandOptions, texts: Texts): (text: s
     .filter(({ words }) => words.length > 0)
     .map(({ words, description }) => `- ${words.join(' ')} — ${description}`)
     .join('\n')
-  return text => byWord.get(normal(text)) ?? byWord.get(normal(text.replace(LEADING_MENTION, '')))
+  return text => {
+    const said = normal(text)
+    return byWord.get(said) ?? [...byWord].find(([word]) => isAmongMentions(word, said))?.[1]
+  }
 }
 
-// Where the name of the bot is not configured, its mention is still there.
-const LEADING_MENTION = /^\s*[@＠]\S+\s+/
+/** No command has more mentions around it. */
+const MAX_CHARS = 1000
+
+/** Whether a text is a word and mentions: that of the bot, if its name is not configured, and of others. */
+function isAmongMentions (word: string, text: string): boolean {
+  if (!text.includes('@') || text.length > MAX_CHARS) return false
+  const hasSlash = word.startsWith('/')
+  // Without a slash it could be a word of a question, too.
+  const words = hasSlash ? undefined : 1
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
+    const [before, after] = [text.slice(0, at), text.slice(at + word.length)]
+    const begins = before === '' || /\s$/.test(before) || (hasSlash && /(?:^|\s)@[^\s/]+$/.test(before))
+    const ends = after === '' || /^\s/.test(after) || (after.startsWith('@') && (hasSlash || /\W$/.test(word)))
+    if (begins && ends && isMentions(before, words) && isMentions(after, words)) return true
+  }
+  return false
+}
 
 async function stopAll ({ conversation, stop, id }: CommandContext, texts: Texts): Promise<string> {
   const others = (await conversation.streams()).filter(other => other !== id)

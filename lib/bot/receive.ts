@@ -19,6 +19,7 @@ import type { Conversation } from './conversations.ts'
 import type { Events } from './events.ts'
 import { canBeRated } from './feedback.ts'
 import type { FeedbackLinks } from './feedback.ts'
+import { hintAtName } from './name-hint.ts'
 import type { Answering } from './questions.ts'
 
 export interface ReceiveOptions {
@@ -60,6 +61,8 @@ export function createReceive (options: ReceiveOptions): Receive {
     void answering({ stream, message, inbound, conversation: conversationFor(message), adopted: true })
   })
 
+  const hint = hintAtName(botName, log)
+
   return async message => {
     switch (message.msgtype) {
       case 'event': return access.admitsEvent(message) ? await events(message) : undefined
@@ -100,6 +103,7 @@ export function createReceive (options: ReceiveOptions): Receive {
     try {
       const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.msgtype) }, 'a message is of a kind that cannot be read')
+      if (inbound !== undefined) hint(message, inbound)
       const command = inbound && commandOf(inbound.text)
       const { id, stream, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
       if (stream !== undefined && runnable) start(stream, message, inbound as UserMessage, command)

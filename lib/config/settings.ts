@@ -25,7 +25,7 @@ const bot = {
     check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
     printable: true
   }),
-  WECOM_BOT_NAME: text('botName', 'Display name of the bot; its mention is taken off what is said in groups', { default: '' }),
+  WECOM_BOT_NAME: text('botName', 'Display name of the bot, in any letter case; its mention is taken off what is said in groups', { default: '' }),
   WECOM_TIMESTAMP_WINDOW_MS: ms('timestampWindowMs', 'How old or early the timestamp of a callback may be', { min: 1000, default: 300_000 }),
   WECOM_WINDOW_MS: ms('windowMs', 'How long WeCom asks for an answer, from the message', { default: 360_000 }),
   WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 'Largest callback body', { min: 1024, default: 256 * 1024 })

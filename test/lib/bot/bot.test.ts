@@ -3,6 +3,7 @@ import { loadTexts } from '../../../lib/texts/texts.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { ReceiveSettings } from '../../fixtures/bot.ts'
+import { settle } from '../../fixtures/sources.ts'
 
 const texts = loadTexts()
 
@@ -44,4 +45,18 @@ t.test('limits count across questions, and hooks see them', async t => {
   t.match(await send(question), { stream: { content: 'An answer.' } })
   t.match(await send(question), { stream: { content: texts.limited } })
   t.same(asked, ['a question'])
+})
+
+t.test('without a name, an answer in a group is stopped among mentions, and the log says once how to set the name', async t => {
+  const { receiver, log, close } = createBot({ source: async function * () { await new Promise(() => {}) } })
+  t.teardown(close)
+  const receive = receiver({ botName: '' })
+  const say = async (content: string): Promise<any> => JSON.parse(await receive({
+    msgid: content, chattype: 'group', chatid: 'g', from: { userid: 'user' }, msgtype: 'text', text: { content }
+  } as Message) as string).stream
+  t.match(await say('@Claude Code a long story'), { finish: false })
+  const stopping = say('@Claude Code /stop')
+  await settle()
+  t.match(await stopping, { content: texts.stopDone })
+  t.strictSame(log.lines.filter(({ message }) => message.includes('WECOM_BOT_NAME')).map(({ fields }) => fields), [{ mention: 'Claude' }])
 })

@@ -38,10 +38,18 @@ t.test('a command is the whole of a message, in any case and width', async t => 
   for (const text of ['/help', '帮助', '/Help']) t.match(await say(text), '/help 帮助', text)
 })
 
-t.test('a mention in front of it does not count, where the name of the bot is not configured', async t => {
-  const { say, commandOf } = setUp()
-  for (const text of ['@Robot /stop', '＠小助手 停止', ' @Robot\u2005/STOP ']) t.equal(await say(text), texts.stopNothing, text)
-  for (const text of ['@Robot', '@Robot please /stop', 'mail @Robot /stop', '@/stop']) t.equal(commandOf(text), undefined, text)
+t.test('mentions around it do not count', async t => {
+  const { say, commandOf } = setUp({ more: [{ words: ['enough', 'start over'], description: '', run: () => 'own' }] })
+  for (const text of [
+    '@Robot /stop', '＠小助手 停止', ' @Robot\u2005/STOP ', '@Claude Code /stop', '@My Little Bot /stop', '@A @B /stop', '@A /stop @B', '/stop @B', '/stop @Claude Code', '/stop@B', '@B/stop', '@A @B/stop', '@B／ｓｔｏｐ',
+    '@Robot\n/stop', '停止 @B', '停止@小助手', '@A @B 停止', `@${'x'.repeat(40)} /stop`, '@小助手@张三 /stop', `${'@A '.repeat(300)}/stop`
+  ]) t.equal(await say(text), texts.stopNothing, JSON.stringify(text))
+  for (const text of ['@A enough', 'start over @A']) t.equal(await say(text), 'own', text)
+  for (const text of [
+    '@Robot', 'mail @Robot /stop', '@/stop', '@ /stop', '@Bot 请问怎么用 /help', '@Bot 如何开始 新对话', '@Claude Code 停止', '停止 @Claude Code', '停止 @B 的回答', '@Bot停止', '@Bot how do I use /help',
+    '@Bot, /help', '@Bot，/help', '@Bot 你好。/help', '@Bot what? /help', '@Bot: /help', '@Bot what about\n/help', '/help @Bot how does this work', '/help me @Bot', '@Bot docs/help', '@Bot https://x/help', '@Bot/docs/help',
+    '@Claude Code/stop', `@${'x'.repeat(41)} /stop`, 'enough@example.com', '@Bot /help /stop', '@Bot /stopp', '@Bot x/stop', `${'@A '.repeat(400)}/stop`
+  ]) t.equal(commandOf(text), undefined, JSON.stringify(text))
 })
 
 t.test('what is no command is none', async t => {
