@@ -22,7 +22,9 @@ export default {
   forbidden: [
     ...upward,
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-file-outside-a-room', severity: 'error', from: { path: '^(lib|plugins)/' }, to: { path: `^lib/(?!(${rooms.join('|')})/)` } },
+    {
+      name: 'no-file-outside-a-room', severity: 'error', from: { path: '^(lib|plugins)/' }, to: { path: `^lib/(?!(${rooms.join('|')})/)` }
+    },
     { name: 'no-upward-to-tests', severity: 'error', from: { path: '^(lib|plugins)/' }, to: { path: '^test/' } }
   ],
   options: {

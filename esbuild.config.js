@@ -5,7 +5,15 @@ import { build } from 'esbuild'
 
 /** Few large files: importing them takes a third of what importing each source file takes. */
 const bundle = (outdir, ...entryPoints) => build({
-  entryPoints, outdir, bundle: true, splitting: true, packages: 'external', format: 'esm', platform: 'node', target: 'node20.19', chunkNames: 'shared-[hash]'
+  entryPoints,
+  outdir,
+  bundle: true,
+  splitting: true,
+  packages: 'external',
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  chunkNames: 'shared-[hash]'
 })
 
 await bundle('dist/plugins', 'plugins/index.ts', 'plugins/testing.ts')

@@ -8,7 +8,8 @@ export default [
       // A constant and the type of its values may share a name; the compiler refuses a real redeclaration.
       '@typescript-eslint/no-redeclare': 'off',
       // Says that a promise is left alone on purpose.
-      'no-void': ['error', { allowAsStatement: true }]
+      'no-void': ['error', { allowAsStatement: true }],
+      '@stylistic/max-len': ['error', { code: 140, ignoreUrls: true, ignoreRegExpLiterals: true }]
     }
   },
   {

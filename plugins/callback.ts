@@ -66,7 +66,8 @@ export interface CallbackAccessOptions {
 }
 
 /** What the routes of a callback take besides what makes them one. */
-export interface CallbackRouteOptions extends Pick<RouteShorthandOptions, 'constraints' | 'onRequest' | 'onSend' | 'onResponse' | 'onTimeout'> {
+export interface CallbackRouteOptions extends Pick<RouteShorthandOptions,
+'constraints' | 'onRequest' | 'onSend' | 'onResponse' | 'onTimeout'> {
   /** For hooks and plugins that look for it, beside `wecom: true`. */
   config?: FastifyContextConfig & Record<string, unknown>
   /** For documentation; default `{ hide: true }`. */
@@ -132,7 +133,9 @@ const MAX_DOWNLOADS = 8
 /** The settings of this half with all their faults, among them that it does not suit the deadline of the streams. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env, deadlineMs: unknown): ConfigReading<CallbackConfig> =>
   readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, input =>
-    [...commandFaults(options.commands), ...routeOptionFaults(options.routeOptions), ...textFaults(options.texts), ...windowFaults(deadlineMs, input['WECOM_WINDOW_MS'])])
+    [...commandFaults(options.commands), ...routeOptionFaults(options.routeOptions), ...textFaults(options.texts), ...windowFaults(
+      deadlineMs, input['WECOM_WINDOW_MS']
+    )])
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)
@@ -247,8 +250,12 @@ function resolveSource (source: string | Source, streams: Streams): Source {
 function asRefusal (error: unknown): RefusalError {
   if (error instanceof RefusalError) return error
   const { code, message } = error as { code?: unknown, message?: string }
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RefusalError('WECOM_ERR_BODY_TOO_LARGE', 'the body is larger than WECOM_BODY_LIMIT_BYTES')
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new RefusalError('WECOM_ERR_BODY_TOO_LARGE', 'the body is larger than WECOM_BODY_LIMIT_BYTES')
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
+  }
   throw error
 }
 

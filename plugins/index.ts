@@ -4,7 +4,9 @@ import type { Requester, AccessDecision } from '../lib/bot/access.ts'
 import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../lib/bot/answer-hooks.ts'
 import type { CommandOptions, HostCommand } from '../lib/bot/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
-import type { CardEvent, EnterChatEvent, EventContext, EventHooks, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions } from '../lib/bot/event-hooks.ts'
+import type {
+  CardEvent, EnterChatEvent, EventContext, EventHooks, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions
+} from '../lib/bot/event-hooks.ts'
 import { readEnvironment } from '../lib/config/environment.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions, fastifyOptions, streamsExtraOptions } from '../lib/config/extra-options.ts'
@@ -17,7 +19,9 @@ import { createMockSource } from '../lib/sources/mock.ts'
 import type { MockOptions } from '../lib/sources/mock.ts'
 import { createOpenAISource } from '../lib/sources/openai/openai.ts'
 import type { OpenAIOptions } from '../lib/sources/openai/openai.ts'
-import type { Attachment, HistoryTurn, LostAttachment, Quote, ReplyPart, Source, SourceContext, Turn, Usage } from '../lib/sources/source.ts'
+import type {
+  Attachment, HistoryTurn, LostAttachment, Quote, ReplyPart, Source, SourceContext, Turn, Usage
+} from '../lib/sources/source.ts'
 import { StreamStatus } from '../lib/stores/status.ts'
 import type { StreamInput } from '../lib/streams/contract.ts'
 import type { ReasoningMode } from '../lib/streams/running-stream.ts'
@@ -57,7 +61,11 @@ const withoutRepeats = (faults: readonly ConfigFault[]): ConfigFault[] =>
   [...new Map(faults.map(fault => [`${fault.name}: ${fault.problem}`, fault])).values()]
 
 async function wecomStream (fastify: FastifyInstance, options: WecomStreamOptions): Promise<void> {
-  if (fastify.hasDecorator(kStreams)) throw new ConfigError([{ name: 'register', problem: 'has been called with this plugin before: register its `callback` for a further bot' }])
+  if (fastify.hasDecorator(kStreams)) {
+    throw new ConfigError(
+      [{ name: 'register', problem: 'has been called with this plugin before: register its `callback` for a further bot' }]
+    )
+  }
   const env = options.env ?? readEnvironment()
   warnOfSuspects(env, fastify.log)
   const callbackOptions = pick(options, isCallbackOption)
@@ -99,9 +107,12 @@ export {
   streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
 }
 export type {
-  AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock, CommandOptions, ConfigFault, ConversationScope, AccessDecision,
-  EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent, HistoryTurn, HostCommand, Language, Logger,
-  LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source, SourceContext, SourceErrorOptions,
+  AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock,
+  CommandOptions, ConfigFault, ConversationScope, AccessDecision,
+  EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent,
+  HistoryTurn, HostCommand, Language, Logger,
+  LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source,
+  SourceContext, SourceErrorOptions,
   SourceOptions,
   StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage
 }

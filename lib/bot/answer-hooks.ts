@@ -54,7 +54,9 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, run: Ru
       return decision?.value
     },
     async onFinish (finish) {
-      if (onFinish !== undefined) await run({ hook: 'onFinish', about: finish, streamId: finish.streamId, call: async () => { await onFinish(finish) } })
+      if (onFinish !== undefined) {
+        await run({ hook: 'onFinish', about: finish, streamId: finish.streamId, call: async () => { await onFinish(finish) } })
+      }
     }
   }
 }

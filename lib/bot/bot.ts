@@ -101,7 +101,9 @@ export function assembleBot (options: BotOptions): Receive {
       ...stores,
       scope: options.conversationScope,
       parallel: options.parallel,
-      ...(streams.shared && { watchLine: (key: string) => watchQueue({ clock, lines: stores.lines, isOver: async id => hasEnded(await streams.read(id)) }, key) })
+      ...(streams.shared && {
+        watchLine: (key: string) => watchQueue({ clock, lines: stores.lines, isOver: async id => hasEnded(await streams.read(id)) }, key)
+      })
     }),
     commandOf: createCommands(options.commands, texts),
     firstReplyGraceMs: options.firstReplyGraceMs,

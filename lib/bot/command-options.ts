@@ -32,8 +32,12 @@ export function commandFaults (options: unknown): ConfigFault[] {
   // What is no object at all is left to the check of the option.
   if (!isObject(options)) return []
   const { stop, new: fresh, help, more = [], ...unknown } = options
-  const faults = Object.keys(unknown).map(name => ({ name: `option commands.${name}`, problem: 'is unknown, expected stop, new, help or more' }))
-  if (!Array.isArray(more)) return [...faults, { name: 'option commands.more', problem: `is of type ${typeOf(more)}, expected a list of commands` }]
+  const faults = Object.keys(unknown).map(
+    name => ({ name: `option commands.${name}`, problem: 'is unknown, expected stop, new, help or more' })
+  )
+  if (!Array.isArray(more)) {
+    return [...faults, { name: 'option commands.more', problem: `is of type ${typeOf(more)}, expected a list of commands` }]
+  }
   const taken = new Set<string>()
   return [
     ...faults,
@@ -48,7 +52,11 @@ function hostCommandFaults (name: string, command: unknown, taken: Set<string>):
   const { words, description, run } = command
   return [
     ...wordFaults(`${name}.words`, words, taken),
-    ...(typeof description === 'string' ? [] : [{ name: `${name}.description`, problem: `is of type ${typeOf(description)}, expected text` }]),
+    ...(typeof description === 'string'
+      ? []
+      : [
+          { name: `${name}.description`, problem: `is of type ${typeOf(description)}, expected text` }
+        ]),
     ...(typeof run === 'function' ? [] : [{ name: `${name}.run`, problem: `is of type ${typeOf(run)}, expected a function` }])
   ]
 }

@@ -23,7 +23,9 @@ export function createCommands (options: CommandOptions, texts: Texts): (text: s
     { words: stop, description: texts.helpStop, run: context => stopAll(context, texts) },
     { words: fresh, description: texts.helpNew, run: context => startAnew(context, texts) },
     { words: help, description: texts.helpHelp, run: async () => texts.help.replace('{commands}', () => list) },
-    ...more.map(({ words, description, run }) => ({ words, description, run: async (context: CommandContext) => String(await run(context)) }))
+    ...more.map(
+      ({ words, description, run }) => ({ words, description, run: async (context: CommandContext) => String(await run(context)) })
+    )
   ]
   const byWord = new Map(commands.flatMap(({ words, run }) => words.map(word => [normal(word), run] as const)))
   const list = commands

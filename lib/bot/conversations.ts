@@ -31,7 +31,9 @@ export interface Conversation {
 }
 
 /** Conversations: what was said in them, and whose turn it is. */
-export function createConversations ({ history, lines, scope, parallel, watchLine = () => () => {} }: ConversationsOptions): (chat: Chat, sender: string | undefined) => Conversation {
+export function createConversations (
+  { history, lines, scope, parallel, watchLine = () => () => {} }: ConversationsOptions
+): (chat: Chat, sender: string | undefined) => Conversation {
   const holding = { lines, history, parallel, watchLine }
   return (chat, sender) => {
     const owner = ownerOf(chat, sender, scope)

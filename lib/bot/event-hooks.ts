@@ -52,7 +52,9 @@ export interface EventHooks {
   /** Welcomes a user, by text or a card; nothing stands for `welcomeText`, and the empty text for no welcome. */
   onEnterChat?: (event: EnterChatEvent, context: EventContext) => string | TemplateCard | Nothing | Promise<string | TemplateCard | Nothing>
   /** May put another card in place of the one that was used. */
-  onCardEvent?: (event: CardEvent, context: EventContext) => TemplateCard | CardUpdate | Nothing | Promise<TemplateCard | CardUpdate | Nothing>
+  onCardEvent?: (
+    event: CardEvent, context: EventContext
+  ) => TemplateCard | CardUpdate | Nothing | Promise<TemplateCard | CardUpdate | Nothing>
   /** Is told how users rate answers. */
   onFeedback?: (event: FeedbackEvent, context: EventContext) => unknown
 }

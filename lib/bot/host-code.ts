@@ -25,7 +25,10 @@ export interface HostCall<T> {
   call: (context: HostContext) => T | Promise<T>
 }
 
-/** Runs code of the host. Undefined if it failed or took too long, which costs one line in the log, or if the signal was aborted. Never rejects. */
+/**
+ * Runs code of the host. Undefined if it failed or took too long, which costs one line in the log, or if the signal was aborted. Never
+ * rejects.
+ */
 export type RunHostCode = <T>(call: HostCall<T>) => Promise<{ value: T } | undefined>
 
 // One for all, as it says nothing of the call.

@@ -17,7 +17,8 @@ export function hintAtName (botName: string, log: Logger): (message: Message, in
     const word = firstMention(text)
     log.info(
       { ...(word !== undefined && { mention: [...word].slice(0, MAX_CHARS).join('') }) },
-      'the mention of the bot stays in what groups ask: set WECOM_BOT_NAME to its display name, which may have more words than the mention here'
+      'the mention of the bot stays in what groups ask: set WECOM_BOT_NAME to its display name, which may have more words ' +
+        'than the mention here'
     )
   }
 }

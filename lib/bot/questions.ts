@@ -55,7 +55,9 @@ export function createAnswering (options: QuestionsOptions): Answering {
       if (exit.how !== 'ended') return
       ended = await readEnded(question, generation, exit.measures)
     } catch (error) {
-      log.error({ streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound])) }, 'a question could not be seen through')
+      log.error({
+        streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound]))
+      }, 'a question could not be seen through')
     } finally {
       if ((await left).how === 'ended') {
         await Promise.all([conversation.leave(id), access.leave(question)])
@@ -74,10 +76,14 @@ export function createAnswering (options: QuestionsOptions): Answering {
     return { measures, record, arrived }
   }
 
-  async function seeOff ({ stream: { id }, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion): Promise<void> {
+  async function seeOff (
+    { stream: { id }, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion
+  ): Promise<void> {
     const late = record && await lateReplies.deliver(message, record)
     arrived()
-    await hooks.onFinish({ streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) })
+    await hooks.onFinish(
+      { streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) }
+    )
   }
 
   /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
@@ -133,7 +139,9 @@ export function createAnswering (options: QuestionsOptions): Answering {
     return { turn, generation, decision }
   }
 
-  async function fetchAll (inbound: UserMessage, signal: AbortSignal): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
+  async function fetchAll (
+    inbound: UserMessage, signal: AbortSignal
+  ): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
     const [attachments, quote] = await Promise.all([options.attachments(inbound.media, signal), quoteOf(inbound.quote, signal)])
     return { attachments, quote }
   }

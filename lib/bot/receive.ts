@@ -53,7 +53,10 @@ const CARD_MS = 60 * 60_000
 export type Receive = (message: Message) => Promise<string | undefined>
 
 export function createReceive (options: ReceiveOptions): Receive {
-  const { streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable, facts } = options
+  const {
+    streams, frames, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs, isDeliverable,
+    facts
+  } = options
 
   streams.adoptFor(scope, (stream, given) => {
     const message = given as Message
@@ -142,7 +145,9 @@ export function createReceive (options: ReceiveOptions): Receive {
     }
   }
 
-  function openingFor (message: Message, inbound: UserMessage | undefined, command: Command | undefined, why: ListName | undefined): Opening {
+  function openingFor (
+    message: Message, inbound: UserMessage | undefined, command: Command | undefined, why: ListName | undefined
+  ): Opening {
     const msgid = stringAt(message, 'msgid') ?? ''
     const notice = why === undefined ? noticeFor(inbound) : 'DENIED'
     return {

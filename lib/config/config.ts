@@ -47,7 +47,9 @@ export function readConfig<S extends Settings> (
   const data = Object.fromEntries(inputs
     .filter(({ value }) => value !== undefined)
     .map(({ variable, setting, value }) => [variable, setting.parse?.(value) ?? value]))
-  const wrong = new Set(inputs.filter(({ typeFits, setting, value }) => !typeFits || (value !== undefined && setting.check?.(value) === false)))
+  const wrong = new Set(
+    inputs.filter(({ typeFits, setting, value }) => !typeFits || (value !== undefined && setting.check?.(value) === false))
+  )
   let config = {}
   try {
     config = envSchema({ schema: schemaOf(settings), data, env: false })
@@ -114,7 +116,9 @@ function faultOf (input: Input): ConfigFault {
 }
 
 function describe ({ variable, name, setting, value, typeFits }: Input): string {
-  if (value === undefined) return name === variable ? `is not set, nor is option ${setting.option}` : `is undefined or blank, and ${variable} is not set`
+  if (value === undefined) {
+    return name === variable ? `is not set, nor is option ${setting.option}` : `is undefined or blank, and ${variable} is not set`
+  }
   if (!typeFits) return `is of type ${typeOf(value)}`
   if (setting.printable) return `is ${JSON.stringify(String(value).slice(0, 80))}`
   if (Array.isArray(value)) return 'has items that do not fit'

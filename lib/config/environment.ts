@@ -12,7 +12,9 @@ export function readEnvironment (path = '.env'): Env {
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT') throw new ConfigError([{ name: path, problem: `cannot be read (${code}), expected a file of variables, or none` }])
+    if (code !== 'ENOENT') {
+      throw new ConfigError([{ name: path, problem: `cannot be read (${code}), expected a file of variables, or none` }])
+    }
   }
   return { ...withoutBlanks(file), ...withoutBlanks(process.env) }
 }

@@ -68,7 +68,11 @@ export const callbackExtraOptions: readonly ExtraOption[] = [
   },
   bool('activeReply.allowPrivateAddresses', 'Lets the allowed hosts have addresses that are not public'),
   object('commands', 'Words of the [commands](../bot/README.md#commands) in the chat, and commands of yours'),
-  object('routeOptions', 'More [options of the routes](../../plugins/README.md#hooks-of-your-own): `config`, `schema`, `constraints`, `onRequest`, `onSend`, `onResponse`, `onTimeout`'),
+  object(
+    'routeOptions',
+    'More [options of the routes](../../plugins/README.md#hooks-of-your-own): `config`, `schema`, `constraints`, `onRequest`, ' +
+      '`onSend`, `onResponse`, `onTimeout`'
+  ),
   callable('access.decide', 'Your own function that [decides who may talk](../bot/README.md#access-control-and-rate-limits)'),
   callable('onMessage', 'A [hook](../bot/README.md#hooks) before a question is asked: answers, refuses or changes it'),
   callable('onFinish', 'A [hook](../bot/README.md#hooks) that is told how each answer ended'),

@@ -22,7 +22,9 @@ export const topNames = (options: Iterable<{ option: string }>): Set<string> =>
   new Set([...options].map(({ option }) => option.split('.')[0] as string))
 
 /** What is wrong with options that no setting reads: some that nobody knows, some of another type. */
-export const optionFaults = (options: object, settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[]): ConfigFault[] => [
+export const optionFaults = (
+  options: object, settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[]
+): ConfigFault[] => [
   ...unknownOptions(options, [...Object.entries(settings).map(([variable, { option }]) => ({ option, variable })), ...extraOptions]),
   ...unfitOptions(options, extraOptions)
 ]

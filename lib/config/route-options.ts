@@ -22,9 +22,14 @@ export function routeOptionFaults (options: unknown): ConfigFault[] {
     ...Object.keys(options).filter(name => !known.has(name))
       .map(name => ({ name: `option routeOptions.${name}`, problem: `is none of those that a callback takes, expected ${NAMES}` })),
     ...OBJECTS.filter(name => options[name] !== undefined && !isObject(options[name])).map(name => unfit(name, 'an object')),
-    ...HOOKS.filter(name => options[name] !== undefined && !isHook(options[name])).map(name => unfit(name, 'a function, or a list of functions')),
+    ...HOOKS.filter(name => options[name] !== undefined && !isHook(options[name])).map(
+      name => unfit(name, 'a function, or a list of functions')
+    ),
     ...NO_SCHEMA.filter(name => isObject(schema) && schema[name] !== undefined)
-      .map(name => ({ name: `option routeOptions.schema.${name}`, problem: 'is set, expected a schema without it: the callback reads and writes what WeCom documents' }))
+      .map(name => ({
+        name: `option routeOptions.schema.${name}`,
+        problem: 'is set, expected a schema without it: the callback reads and writes what WeCom documents'
+      }))
   ]
 }
 

@@ -5,7 +5,9 @@ export interface Setting<T = unknown> {
   /** What it is for, in a sentence for the reference and for `.env.example`. */
   meaning: string
   /** JSON schema of the value. */
-  schema: Readonly<{ type: 'string' | 'integer' | 'number' | 'boolean' | 'array', minimum?: number, maximum?: number, enum?: readonly string[] }>
+  schema: Readonly<{
+    type: 'string' | 'integer' | 'number' | 'boolean' | 'array', minimum?: number, maximum?: number, enum?: readonly string[]
+  }>
   /** What is read if neither the option nor the variable is set. */
   default: T
   /** Completes the sentence "expected …". */
@@ -36,7 +38,9 @@ interface Bounds<D> {
 
 type Optional = number | undefined
 
-export function number<D extends Optional = undefined> (option: string, meaning: string, bounds: Bounds<D>, unit = ''): Setting<number | D> {
+export function number<D extends Optional = undefined> (
+  option: string, meaning: string, bounds: Bounds<D>, unit = ''
+): Setting<number | D> {
   const { min = 1, max = 1_000_000 } = bounds
   return {
     option,
@@ -78,11 +82,15 @@ interface TextWords<D> {
 /** What comes along when a secret is copied. */
 export const SPACE_OR_QUOTE = /[\s"'`“”‘’]/
 
-export const text = <D extends string | undefined = undefined>(option: string, meaning: string, words: TextWords<D> = {}): Setting<string | D> =>
-  ({ option, meaning, schema: { type: 'string' }, expected: 'text', ...words, default: words.default as D })
+export const text = <D extends string | undefined = undefined>(
+  option: string, meaning: string, words: TextWords<D> = {}
+): Setting<string | D> =>
+    ({ option, meaning, schema: { type: 'string' }, expected: 'text', ...words, default: words.default as D })
 
 /** Without it nothing works. */
-export const requiredText = (option: string, meaning: string, words: TextWords<undefined>): Setting<string | undefined> & { required: true } =>
+export const requiredText = (option: string, meaning: string, words: TextWords<undefined>): Setting<string | undefined> & {
+  required: true
+} =>
   ({ ...text(option, meaning, words), required: true })
 
 /** One of these; the first by default. */

@@ -25,8 +25,12 @@ const bot = {
     check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
     printable: true
   }),
-  WECOM_BOT_NAME: text('botName', 'Display name of the bot, in any letter case; its mention is taken off what is said in groups', { default: '' }),
-  WECOM_TIMESTAMP_WINDOW_MS: ms('timestampWindowMs', 'How old or early the timestamp of a callback may be', { min: 1000, default: 300_000 }),
+  WECOM_BOT_NAME: text(
+    'botName', 'Display name of the bot, in any letter case; its mention is taken off what is said in groups', { default: '' }
+  ),
+  WECOM_TIMESTAMP_WINDOW_MS: ms(
+    'timestampWindowMs', 'How old or early the timestamp of a callback may be', { min: 1000, default: 300_000 }
+  ),
   WECOM_WINDOW_MS: ms('windowMs', 'How long WeCom asks for an answer, from the message', { default: 360_000 }),
   WECOM_BODY_LIMIT_BYTES: bytes('bodyLimitBytes', 'Largest callback body', { min: 1024, default: 256 * 1024 })
 } satisfies Record<string, Setting>
@@ -60,14 +64,18 @@ const sources = {
   OPENAI_REASONING_AS_ANSWER: flag(
     'openai.reasoningAsAnswer', 'Shows an answer that came as thinking alone; else it ends as broken', false
   ),
-  OPENAI_MAX_RETRIES: number('openai.maxRetries', 'Retries before the first chunk; never after it. A question costs at most four requests', OPENAI_NUMBERS.maxRetries),
+  OPENAI_MAX_RETRIES: number(
+    'openai.maxRetries', 'Retries before the first chunk; never after it. A question costs at most four requests', OPENAI_NUMBERS.maxRetries
+  ),
   OPENAI_REQUEST_TIMEOUT_MS: ms('openai.requestTimeoutMs', 'Until the response headers of one attempt', OPENAI_NUMBERS.requestTimeoutMs),
   OPENAI_MAX_CONCURRENCY: number(
-    'openai.maxConcurrency', 'Requests at once; more wait, and their first-token clock stands still. Unset: no limit', OPENAI_NUMBERS.maxConcurrency
+    'openai.maxConcurrency', 'Requests at once; more wait, and their first-token clock stands still. Unset: no limit',
+    OPENAI_NUMBERS.maxConcurrency
   ),
   OPENAI_PDF_AS_FILE: flag('openai.pdfAsFile', 'Sends PDF files as they are, for servers that read them', false),
   OPENAI_MAX_FILE_TEXT_BYTES: bytes(
-    'openai.maxFileTextBytes', 'Text of the files of one question; with `0` a model is told of files, and reads nothing of them', OPENAI_NUMBERS.maxFileTextBytes
+    'openai.maxFileTextBytes', 'Text of the files of one question; with `0` a model is told of files, and reads nothing of them',
+    OPENAI_NUMBERS.maxFileTextBytes
   ),
   OPENAI_MAX_RESPONSE_BYTES: bytes('openai.maxResponseBytes', 'Largest response, in bytes on the wire', OPENAI_NUMBERS.maxResponseBytes)
 } satisfies Record<string, Setting>
@@ -81,10 +89,14 @@ const streams = {
   ),
   // A response_url is valid for an hour (document 101138).
   STREAM_LATE_DEADLINE_MS: ms(
-    'lateDeadlineMs', 'From the message to the forced end of an answer that outlives its bubble; a value not above `STREAM_DEADLINE_MS` ends every answer with its bubble',
+    'lateDeadlineMs',
+    'From the message to the forced end of an answer that outlives its bubble; a value not above `STREAM_DEADLINE_MS` ends ' +
+      'every answer with its bubble',
     { min: 0, max: 59 * 60_000, default: 30 * 60_000 }
   ),
-  STREAM_FIRST_TOKEN_TIMEOUT_MS: ms('firstTokenTimeoutMs', 'How long a source may take to its first piece; thinking counts', { default: 60_000 }),
+  STREAM_FIRST_TOKEN_TIMEOUT_MS: ms(
+    'firstTokenTimeoutMs', 'How long a source may take to its first piece; thinking counts', { default: 60_000 }
+  ),
   STREAM_IDLE_TIMEOUT_MS: ms('idleTimeoutMs', 'How long a source may be silent after that', { default: 45_000 }),
   STREAM_SHUTDOWN_GRACE_MS: ms('shutdownGraceMs', 'How long running answers are waited for at shutdown', { min: 0, default: 10_000 }),
   STREAM_RETENTION_MS: ms('retentionMs', 'How long a finished answer stays readable', { default: 15 * 60_000 }),
@@ -120,14 +132,23 @@ const replies = {
   STREAM_FIRST_REPLY_GRACE_MS: ms('firstReplyGraceMs', 'How long the first answer waits for the stream to end; `0` answers at once', {
     min: 0, max: 3000, default: 200
   }),
-  STREAM_REASONING: choice('reasoning', 'What becomes of the [reasoning](../replies/README.md#reasoning) of a model', ['hide', 'show', 'placeholder']),
-  WECOM_CONVERSATION_SCOPE: choice('conversationScope', 'Whose [conversation](../bot/README.md#conversations) a message of a group belongs to', ['member', 'chat', 'none']),
+  STREAM_REASONING: choice(
+    'reasoning', 'What becomes of the [reasoning](../replies/README.md#reasoning) of a model', ['hide', 'show', 'placeholder']
+  ),
+  WECOM_CONVERSATION_SCOPE: choice(
+    'conversationScope', 'Whose [conversation](../bot/README.md#conversations) a message of a group belongs to', ['member', 'chat', 'none']
+  ),
   WECOM_PARALLEL_TURNS: flag('parallelTurns', 'Answers the messages of a conversation side by side', false),
-  WECOM_WELCOME_TEXT: text('welcomeText', 'Said to whoever opens the chat, if no [hook](../bot/README.md#events) says something else', { default: '' })
+  WECOM_WELCOME_TEXT: text(
+    'welcomeText', 'Said to whoever opens the chat, if no [hook](../bot/README.md#events) says something else', { default: '' }
+  )
 } satisfies Record<string, Setting>
 
 const language = {
-  WECOM_LANGUAGE: choice('language', 'Language of the [sentences of the bot](../texts/README.md#sentences), and of what a model is told about files', ['zh-CN', 'en'])
+  WECOM_LANGUAGE: choice(
+    'language', 'Language of the [sentences of the bot](../texts/README.md#sentences), and of what a model is told about files',
+    ['zh-CN', 'en']
+  )
 } satisfies Record<string, Setting>
 
 const history = {
@@ -145,14 +166,20 @@ const access = {
   WECOM_DENY_CHATS: list('access.denyChats', 'Not in these groups'),
   WECOM_ALLOW_BOTS: list('access.allowBots', 'Only messages to these bots (`aibotid`)'),
   WECOM_DENY_BOTS: list('access.denyBots', 'No messages to these bots'),
-  WECOM_USER_MESSAGES_PER_MINUTE: number('access.messagesPerMinute', 'Questions of each user in a minute; `0` is no limit', { min: 0, default: 0 }),
+  WECOM_USER_MESSAGES_PER_MINUTE: number(
+    'access.messagesPerMinute', 'Questions of each user in a minute; `0` is no limit', { min: 0, default: 0 }
+  ),
   WECOM_USER_MAX_RUNNING: number(
-    'access.maxRunning', 'Questions of each user that may be open at once, the waiting ones included; `0` is no limit', { min: 0, default: 0 }
+    'access.maxRunning', 'Questions of each user that may be open at once, the waiting ones included; `0` is no limit', {
+      min: 0, default: 0
+    }
   )
 } satisfies Record<string, Setting>
 
 const media = {
-  WECOM_MEDIA_MAX_BYTES: bytes('media.maxBytes', 'Largest [file](../bot/README.md#images-and-files) of a user that is fetched', { default: DEFAULT_MEDIA_MAX_BYTES }),
+  WECOM_MEDIA_MAX_BYTES: bytes(
+    'media.maxBytes', 'Largest [file](../bot/README.md#images-and-files) of a user that is fetched', { default: DEFAULT_MEDIA_MAX_BYTES }
+  ),
   WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 'How long a download may take', { default: DEFAULT_MEDIA_TIMEOUT_MS }),
   WECOM_MEDIA_ALLOW_PRIVATE: flag(
     'media.allowPrivateAddresses',
@@ -163,7 +190,12 @@ const media = {
 /** What only the server of `npm start` reads; the plugin knows none of it, and there is no such option. */
 export const serverSettings = {
   HOST: text('host', 'Address to listen on', { default: '127.0.0.1', expected: 'an address to listen on', printable: true }),
-  PORT: { ...number('port', 'Port to listen on; `0` is any free one', { min: 0, max: 65535, default: 3000 }), expected: 'a whole number from 0 (any free port) to 65535' },
+  PORT: {
+    ...number(
+      'port', 'Port to listen on; `0` is any free one', { min: 0, max: 65535, default: 3000 }
+    ),
+    expected: 'a whole number from 0 (any free port) to 65535'
+  },
   LOG_LEVEL: choice('logLevel', 'Least level that is logged', ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent'])
 } satisfies Record<string, Setting>
 

@@ -32,12 +32,16 @@ export function sourceFaults ({ source, sources }: SourceOptions, input: Input):
   const own = new Map(Object.entries(sources ?? {}))
   const faults = [...own]
     .filter(([, candidate]) => typeof candidate !== 'function')
-    .map(([name, candidate]) => ({ name: `option sources.${name}`, problem: `is of type ${typeOf(candidate)}, expected a source, which is a function` }))
+    .map(([name, candidate]) => ({
+      name: `option sources.${name}`, problem: `is of type ${typeOf(candidate)}, expected a source, which is a function`
+    }))
   if (typeof source === 'function') return faults
   const setting = source === undefined ? 'STREAM_SOURCE' : 'option source'
   const name = chosenName(input)
   const known = new Set(['mock', 'openai', ...own.keys()])
-  if (!known.has(name)) faults.push({ name: setting, problem: `is ${JSON.stringify(name.slice(0, 80))}, expected one of ${[...known].join(', ')}` })
+  if (!known.has(name)) {
+    faults.push({ name: setting, problem: `is ${JSON.stringify(name.slice(0, 80))}, expected one of ${[...known].join(', ')}` })
+  }
   if (name === 'openai' && !own.has('openai') && input['OPENAI_API_KEY'] === undefined) {
     faults.push({ name: 'OPENAI_API_KEY', problem: 'is not set, expected a key, because the source is openai' })
   }

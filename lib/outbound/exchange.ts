@@ -35,7 +35,9 @@ export interface OutboundAnswer {
  * One request, and never a second, without redirects, cookies, compression, proxies or a kept connection. Rejects with an `OutboundError`,
  * or with the signal's reason when it is aborted; either way the socket is closed by then.
  */
-export function exchange (target: Target, request: OutboundRequest, options: ExchangeOptions, signal: AbortSignal): Promise<OutboundAnswer> {
+export function exchange (
+  target: Target, request: OutboundRequest, options: ExchangeOptions, signal: AbortSignal
+): Promise<OutboundAnswer> {
   const { clock, timeoutMs } = options
   const end = new AbortController()
   let sent = false
@@ -55,7 +57,9 @@ export function exchange (target: Target, request: OutboundRequest, options: Exc
     })
 }
 
-async function receive (target: Target, request: OutboundRequest, agent: Agent, { lookup, ca }: ExchangeOptions, onSent: () => void): Promise<OutboundAnswer> {
+async function receive (
+  target: Target, request: OutboundRequest, agent: Agent, { lookup, ca }: ExchangeOptions, onSent: () => void
+): Promise<OutboundAnswer> {
   const { method, headers, body, limit } = request
   const asked = ask({
     ...target,
@@ -86,7 +90,9 @@ function answerTo (request: ClientRequest, body: Buffer | undefined): Promise<In
 
 function checkHead ({ statusCode = 0, headers }: IncomingMessage, limit: number): void {
   if (statusCode >= 300 && statusCode < 400) throw new OutboundError('REFUSED', 'its host leads elsewhere')
-  if (statusCode !== 200) throw new OutboundError('BROKEN', `its host answered with status ${statusCode}`, { transient: statusCode === 429 || statusCode >= 500 })
+  if (statusCode !== 200) {
+    throw new OutboundError('BROKEN', `its host answered with status ${statusCode}`, { transient: statusCode === 429 || statusCode >= 500 })
+  }
   // A few bytes could become gigabytes.
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new OutboundError('REFUSED', 'it is compressed')
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge()

@@ -2,7 +2,9 @@ import { isIP } from 'node:net'
 
 const PATTERN = /^(?:\[[\da-f:.]+\]|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?)(?::\d{1,5})?$/i
 
-/** Whether a text can stand among the allowed hosts: `name`, `*.suffix`, an IP address (IPv6 in brackets), each with an optional `:port`. */
+/**
+ * Whether a text can stand among the allowed hosts: `name`, `*.suffix`, an IP address (IPv6 in brackets), each with an optional `:port`.
+ */
 export const isHostPattern = (text: string): boolean => PATTERN.test(text)
 
 /**

@@ -22,4 +22,5 @@ export function guardLookup (lookup: LookupFunction, isAllowed: (address: string
 }
 
 export const refusedAddress = (): OutboundError => new OutboundError('REFUSED',
-  'its host has an address that is not public (inside Tencent Cloud, and in private deployments of WeCom, that is as it should be: allow private addresses there)')
+  'its host has an address that is not public (inside Tencent Cloud, and in private deployments of WeCom, that is as it ' +
+    'should be: allow private addresses there)')

@@ -42,7 +42,9 @@ export function createOutbound (options: OutboundOptions, defaults: { allowedHos
   const { allowedHosts = defaults.allowedHosts, timeoutMs = defaults.timeoutMs, allowPrivateAddresses = false } = options
   const { clock = systemClock, lookup = systemLookup as LookupFunction, ca } = options
   for (const pattern of allowedHosts) {
-    if (!isHostPattern(pattern)) throw new InputError(`allowedHosts: '${pattern}' must be a host name, '*.' and a suffix, or an IP address, with an optional port`)
+    if (!isHostPattern(pattern)) {
+      throw new InputError(`allowedHosts: '${pattern}' must be a host name, '*.' and a suffix, or an IP address, with an optional port`)
+    }
   }
   checkCount('timeoutMs', timeoutMs)
   const isAllowedAddress = allowPrivateAddresses ? (address: string) => isIP(address) !== 0 : isPublicAddress

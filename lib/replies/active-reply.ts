@@ -110,7 +110,9 @@ export function createActiveReply (options: ActiveReplyOptions = {}): ActiveRepl
       signal.throwIfAborted()
       const errcode = errcodeIn(await post(url, body, signal))
       if (errcode === undefined) throw unusable('BROKEN', 'it is no JSON object with an errcode')
-      if (errcode === USED_ERRCODE) throw new ActiveReplyError('USED', 'WeCom rejected the active reply: its response_url has been called before', { errcode })
+      if (errcode === USED_ERRCODE) {
+        throw new ActiveReplyError('USED', 'WeCom rejected the active reply: its response_url has been called before', { errcode })
+      }
       if (errcode !== 0) throw new ActiveReplyError('REJECTED', `WeCom rejected the active reply with errcode ${errcode}`, { errcode })
     }
   }
@@ -119,8 +121,12 @@ export function createActiveReply (options: ActiveReplyOptions = {}): ActiveRepl
 function bodyOf (message: ActiveReplyMessage): Buffer {
   if (message.card !== undefined) return Buffer.from(JSON.stringify({ msgtype: 'template_card', template_card: message.card }))
   const { content, feedbackId } = message
-  if (Buffer.byteLength(content) > MAX_ACTIVE_REPLY_BYTES) throw new InputError(`the content of an active reply has at most ${MAX_ACTIVE_REPLY_BYTES} bytes`)
-  if (feedbackId !== undefined && Buffer.byteLength(feedbackId) > MAX_FEEDBACK_ID_BYTES) throw new InputError(`feedbackId has at most ${MAX_FEEDBACK_ID_BYTES} bytes`)
+  if (Buffer.byteLength(content) > MAX_ACTIVE_REPLY_BYTES) {
+    throw new InputError(`the content of an active reply has at most ${MAX_ACTIVE_REPLY_BYTES} bytes`)
+  }
+  if (feedbackId !== undefined && Buffer.byteLength(feedbackId) > MAX_FEEDBACK_ID_BYTES) {
+    throw new InputError(`feedbackId has at most ${MAX_FEEDBACK_ID_BYTES} bytes`)
+  }
   const markdown = { content, ...(feedbackId !== undefined && { feedback: { id: feedbackId } }) }
   return Buffer.from(JSON.stringify({ msgtype: 'markdown', markdown }))
 }

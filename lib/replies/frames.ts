@@ -95,7 +95,9 @@ export function createFrames (texts: Texts): Frames {
     reply (id, record, once = {}) {
       if (record === undefined) return streamReply(id, true, texts.expired)
       // It is none of what refreshes share.
-      if (once.card === true || once.feedbackId !== undefined) return streamReply(id, isBubbleOver(record), contentOf(record), record.metadata, once)
+      if (once.card === true || once.feedbackId !== undefined) {
+        return streamReply(id, isBubbleOver(record), contentOf(record), record.metadata, once)
+      }
       let reply = built.get(record)
       if (reply === undefined) {
         reply = streamReply(id, isBubbleOver(record), contentOf(record), record.metadata)

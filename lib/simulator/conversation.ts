@@ -72,7 +72,9 @@ export interface Wecom {
 /** Why a conversation ends that nobody waits for any more; not a failure. */
 const LEFT = new Error('the conversation was left')
 
-export async function converse (wecom: Wecom, message: SimulatedMessage, options: SendOptions & { refreshMs: number }): Promise<Transcript> {
+export async function converse (
+  wecom: Wecom, message: SimulatedMessage, options: SendOptions & { refreshMs: number }
+): Promise<Transcript> {
   const { clock, giveUpMs } = wecom
   const { msgid = freshMsgid(), responseUrl = freshResponseUrl(), repeat = 1, late = 0 } = options
   const common = commonFields(wecom.bot, options)
@@ -150,7 +152,9 @@ export async function converse (wecom: Wecom, message: SimulatedMessage, options
     finished: isFinished(frames),
     gaveUp,
     content: frames.findLast(isSeen)?.content ?? '',
-    problems: [...problems.list(), ...checkFrames(frames.map(frame => frame.reply), wecom.texts === undefined ? {} : { texts: wecom.texts })]
+    problems: [
+      ...problems.list(), ...checkFrames(frames.map(frame => frame.reply), wecom.texts === undefined ? {} : { texts: wecom.texts })
+    ]
   }
 }
 

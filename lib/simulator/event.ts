@@ -20,7 +20,9 @@ export interface EventOptions extends SimulatedSender {
 }
 
 /** Tells a bot of an event. What it may not reply is added to the problems. */
-export async function tell ({ post, clock, bot }: Pick<Wecom, 'post' | 'clock' | 'bot'>, event: SimulatedEvent, options: EventOptions): Promise<PostResult> {
+export async function tell (
+  { post, clock, bot }: Pick<Wecom, 'post' | 'clock' | 'bot'>, event: SimulatedEvent, options: EventOptions
+): Promise<PostResult> {
   const { msgid = freshMsgid(), responseUrl = freshResponseUrl(), signal } = options
   const result = await post({
     msgid,
@@ -39,12 +41,16 @@ function problemOf (event: SimulatedEvent, reply: Record<string, unknown>): stri
   const { msgtype, response_type: responseType, template_card: card } = reply
   switch (event.eventtype) {
     case 'enter_chat': {
-      const said = msgtype === 'text' ? stringAt(reply, 'text', 'content') : msgtype === 'template_card' && isObject(card) ? 'a card' : undefined
+      const said = msgtype === 'text'
+        ? stringAt(reply, 'text', 'content')
+        : msgtype === 'template_card' && isObject(card) ? 'a card' : undefined
       return said ? undefined : 'the reply to enter_chat is neither a text nor a template_card'
     }
     case 'template_card_event':
       if (responseType !== 'update_template_card') return 'the reply to template_card_event is no update_template_card'
-      return stringAt(card, 'task_id') === stringAt(event, 'template_card_event', 'task_id') ? undefined : 'the task_id of the new card is not that of the event'
+      return stringAt(card, 'task_id') === stringAt(event, 'template_card_event', 'task_id')
+        ? undefined
+        : 'the task_id of the new card is not that of the event'
     default:
       return 'the reply to this event is not the empty one'
   }

@@ -19,4 +19,5 @@ export const commonFields = (bot: string, { user = 'simulated-user', chat }: Sim
 export const freshMsgid = (): string => randomBytes(24).toString('base64')
 
 /** Under a top-level domain that never resolves (RFC 2606): a bot that posts there reaches nobody. */
-export const freshResponseUrl = (): string => `https://wecom.invalid/cgi-bin/aibot/response?response_code=${randomBytes(16).toString('hex')}`
+export const freshResponseUrl = (): string =>
+  `https://wecom.invalid/cgi-bin/aibot/response?response_code=${randomBytes(16).toString('hex')}`

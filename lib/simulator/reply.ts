@@ -34,7 +34,9 @@ export function createReplyReader (envelope: Envelope): (answer: Answer, expecte
 
     const { encrypt, msgsignature: signature, nonce: returned, timestamp } = sealed as Record<string, unknown>
     if (!Number.isSafeInteger(timestamp)) problems.push('the timestamp is not a whole JSON number of seconds')
-    if (!(Math.abs(now - Number(timestamp) * 1000) <= REPLY_WINDOW_MS)) problems.push(`the timestamp is more than ${REPLY_WINDOW_MS / 1000} s away from now`)
+    if (!(Math.abs(now - Number(timestamp) * 1000) <= REPLY_WINDOW_MS)) {
+      problems.push(`the timestamp is more than ${REPLY_WINDOW_MS / 1000} s away from now`)
+    }
     if (returned !== nonce) problems.push('the nonce is not the one of the request')
     if (typeof encrypt !== 'string' || typeof signature !== 'string') return unread('encrypt and msgsignature are not both strings')
 

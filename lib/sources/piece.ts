@@ -14,7 +14,9 @@ export function readPiece (yielded: unknown): Piece | undefined {
     case 'card': return part as ReplyPart
     case 'end': {
       const { reason, usage, historyUsed } = part
-      return reason === 'stop' || reason === 'length' ? { type: 'end', reason, ...usageOf(usage), ...(isCount(historyUsed) && { historyUsed }) } : undefined
+      return reason === 'stop' || reason === 'length'
+        ? { type: 'end', reason, ...usageOf(usage), ...(isCount(historyUsed) && { historyUsed }) }
+        : undefined
     }
     default: return undefined
   }

@@ -11,8 +11,11 @@ export async function * splitThinking (
   const splitter = createThinkSplitter(options)
   const harmony = createHarmonySplitter()
   const parts = (split: Part[]): Array<string | ReplyPart> =>
-    split.flatMap(({ type, text }) => type === 'text' ? splitter.push(text) : [{ type, text }]).map(({ type, text }) => type === 'text' ? text : { type, text })
-  const rest = (): Array<string | ReplyPart> => [...parts(harmony.flush()), ...splitter.flush().map(({ type, text }) => type === 'text' ? text : { type, text })]
+    split.flatMap(({ type, text }) => type === 'text' ? splitter.push(text) : [{ type, text }]).map(
+      ({ type, text }) => type === 'text' ? text : { type, text }
+    )
+  const rest = (): Array<string | ReplyPart> =>
+    [...parts(harmony.flush()), ...splitter.flush().map(({ type, text }) => type === 'text' ? text : { type, text })]
   try {
     for await (const piece of pieces) {
       // An empty one is a sign of life.

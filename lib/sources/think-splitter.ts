@@ -3,7 +3,8 @@ import { fenceCloser } from '../util/code-fence.ts'
 export interface Part { type: 'text' | 'reasoning', text: string }
 
 /**
- * Tells the thinking that a model writes into its text, as `<think>…</think>` or with the marks of other makers, from the answer. It is for one answer.
+ * Tells the thinking that a model writes into its text, as `<think>…</think>` or with the marks of other makers, from the answer. It is for
+ * one answer.
  *
  * The text comes out unchanged, without the blocks and the white space around their content. An opening tag counts at
  * the start of a line, outside code, or directly behind another tag: elsewhere the answer is about such tags. Any

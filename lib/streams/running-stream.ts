@@ -166,7 +166,8 @@ export class RunningStream implements OpenStream {
     this.deadline = deadline
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = deps.clock.now()
-    this.#shared = store.shared && new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
+    this.#shared = store.shared &&
+      new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
     this.#watchdog = new Watchdog(deps.clock, deps.limits, bubble, reason => this.#late(reason))
   }
@@ -306,9 +307,15 @@ export class RunningStream implements OpenStream {
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
     if (this.#exit) return this.#exit
-    const fields = { streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown' }
+    const fields = {
+      streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown'
+    }
     if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
-    else this.#deps.log[FAILURE_LEVELS[failure.code]]({ ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed')
+    else {
+      this.#deps.log[FAILURE_LEVELS[failure.code]](
+        { ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed'
+      )
+    }
     return { how: 'ended', measures }
   }
 

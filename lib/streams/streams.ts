@@ -125,7 +125,9 @@ export function createStreams (options: StreamsOptions) {
      * Creates a stream for a message, or finds the one that an earlier delivery of it created. Where there is no room
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
-    async open ({ always = false, deliverable = false, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening): Promise<Opened> {
+    async open (
+      { always = false, deliverable = false, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening
+    ): Promise<Opened> {
       const id = createId()
       const stream: NewStream = {
         id,
@@ -141,7 +143,9 @@ export function createStreams (options: StreamsOptions) {
         throw error
       })
       if (kept !== id) run?.discard()
-      if (kept === id && outcome?.failure) log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
+      if (kept === id && outcome?.failure) {
+        log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
+      }
       if (kept === id && why !== undefined) log.info({ streamId: id, why }, 'message refused')
       const open = runs.get(kept)
       return { id: kept, ...(open && { stream: open }), runnable: kept === id && run !== undefined }
@@ -165,7 +169,9 @@ export function createStreams (options: StreamsOptions) {
     /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
     async start (input: string | StreamInput): Promise<string> {
       const given = typeof input === 'string' ? { prompt: input } : input
-      if (typeof given?.prompt !== 'string') throw new InputError('startStream takes a prompt, or an object with a prompt, that is a string')
+      if (typeof given?.prompt !== 'string') {
+        throw new InputError('startStream takes a prompt, or an object with a prompt, that is a string')
+      }
       const source = resolveSource(given.source)
       if (draining !== undefined) throw new ClosedError()
       if (isFull()) throw new BusyError(runs.size)
@@ -216,7 +222,8 @@ export function createStreams (options: StreamsOptions) {
       return await requested
     },
 
-    follow: (id: string, signal?: AbortSignal) => followRecord({ read: streams.read, watch: (of, listener) => store.watch(of, listener) }, id, signal),
+    follow: (id: string, signal?: AbortSignal) =>
+      followRecord({ read: streams.read, watch: (of, listener) => store.watch(of, listener) }, id, signal),
 
     /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
     drain (graceMs = limits.shutdownGraceMs): Promise<void> {
@@ -283,7 +290,11 @@ export function createStreams (options: StreamsOptions) {
 
   if (store.shared !== undefined) {
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {
-      for (const run of runs.values()) run.renew().catch((error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given'))
+      for (const run of runs.values()) {
+        run.renew().catch(
+          (error: unknown) => log.debug({ streamId: run.id, cause: describeError(error) }, 'a sign of life could not be given')
+        )
+      }
     })
   }
 
@@ -294,7 +305,11 @@ export function createStreams (options: StreamsOptions) {
     const left = [...runs.values()]
     for (const run of left) {
       if (store.shared === undefined) run.finish('SHUTDOWN')
-      else run.handOver().catch((error: unknown) => log.error({ streamId: run.id, cause: describeError(error) }, 'a stream could not be handed over'))
+      else {
+        run.handOver().catch(
+          (error: unknown) => log.error({ streamId: run.id, cause: describeError(error) }, 'a stream could not be handed over')
+        )
+      }
     }
     await allEnded()
   }

@@ -62,7 +62,9 @@ export interface Texts {
   failures: Record<FailureClass, string>
 }
 
-export type TextOverrides = Partial<Omit<Texts, 'failures' | 'lost'>> & { failures?: Partial<Texts['failures']>, lost?: Partial<Texts['lost']> }
+export type TextOverrides = Partial<Omit<Texts, 'failures' | 'lost'>> & {
+  failures?: Partial<Texts['failures']>, lost?: Partial<Texts['lost']>
+}
 
 export type Language = 'zh-CN' | 'en'
 
@@ -188,7 +190,9 @@ export function textFaults (overrides: TextOverrides = {}): ConfigFault[] {
     .filter(([name, sentence]) => !NAMES.has(name) || !isSentence(sentence))
     .map(([name]) => ({
       name: `option texts.${name}`,
-      problem: NAMES.has(name) ? `expected text that can be seen, of at most ${MAX_SENTENCE_BYTES} bytes` : 'is none of the sentences that the README lists'
+      problem: NAMES.has(name)
+        ? `expected text that can be seen, of at most ${MAX_SENTENCE_BYTES} bytes`
+        : 'is none of the sentences that the README lists'
     }))
 }
 

@@ -19,7 +19,9 @@ export function fenceCloser (text: string): string {
   return open === undefined ? '' : `\n${open.mark}`
 }
 
-/** What opens, for a text that goes on elsewhere, the code fence that it leaves open: the fence with its language and a newline, or `''`. */
+/**
+ * What opens, for a text that goes on elsewhere, the code fence that it leaves open: the fence with its language and a newline, or `''`.
+ */
 export function fenceOpener (text: string): string {
   const open = openFence(text)
   if (open === undefined) return ''

@@ -1,7 +1,9 @@
 import { attempt } from './attempt.ts'
 
 /** Where turns, messages, events and states hold what users and bots say, who says it, and addresses that are secrets. */
-const PRIVATE_FIELDS = new Set(['prompt', 'reply', 'text', 'content', 'comment', 'data', 'url', 'response_url', 'aeskey', 'userid', 'sender'])
+const PRIVATE_FIELDS = new Set(
+  ['prompt', 'reply', 'text', 'content', 'comment', 'data', 'url', 'response_url', 'aeskey', 'userid', 'sender']
+)
 
 /** What an error may quote of a value, at any depth, and nobody may read in a log. */
 export function privateTextsIn (value: unknown): string[] {

@@ -41,4 +41,6 @@ function readEncrypt (body: Buffer | undefined): string {
 }
 
 const noEnvelope = (): RefusalError =>
-  new RefusalError('WECOM_ERR_BODY', 'the body is no JSON object with a string encrypt: XML means that WeCom is set up for an app, not an AI bot')
+  new RefusalError(
+    'WECOM_ERR_BODY', 'the body is no JSON object with a string encrypt: XML means that WeCom is set up for an app, not an AI bot'
+  )

@@ -13,7 +13,9 @@ export function welcomeReply (given: unknown): string | undefined {
 
 /** The plaintext that puts a card, or what an update says, in place of the card of that task (document 101031). */
 export function cardReply (given: unknown, taskId: string): string {
-  const { card, userids } = isUpdate(given) ? { card: given['template_card'], userids: given['userids'] } : { card: given, userids: undefined }
+  const { card, userids } = isUpdate(given)
+    ? { card: given['template_card'], userids: given['userids'] }
+    : { card: given, userids: undefined }
   // Some kinds of cards do not pass without one.
   const whole = checkCard(isObject(card) ? { ...card, task_id: card['task_id'] ?? taskId } : card)
   if (whole.task_id !== taskId) throw new InputError('the task_id of a card that takes the place of another is that of the event')

@@ -25,7 +25,10 @@ const REFUSALS: Record<RefusalCode, RefusalReply> = {
 
 const LOG_EVERY_MS = 60_000
 
-/** Counts refusals, and logs the first of each kind and then one a minute, so that a probe cannot flood the log. The log is that of the request. */
+/**
+ * Counts refusals, and logs the first of each kind and then one a minute, so that a probe cannot flood the log. The log is that of the
+ * request.
+ */
 export function createRefusals (clock: Clock): (error: RefusalError, log: Logger) => RefusalReply {
   const counted = new Map<RefusalCode, { count: number, logAfter: number }>()
 

@@ -62,7 +62,9 @@ export interface ImageItems {
 }
 
 /** Takes what `readImage` gave, in order, as far as it fits into one answer. A smaller image may fit after a larger one did not. */
-export function imageItems (images: ReadonlyArray<ReplyImage | RefusedImage>, { maxTotalBytes = MAX_IMAGES_BASE64_BYTES }: ImageItemsOptions = {}): ImageItems {
+export function imageItems (
+  images: ReadonlyArray<ReplyImage | RefusedImage>, { maxTotalBytes = MAX_IMAGES_BASE64_BYTES }: ImageItemsOptions = {}
+): ImageItems {
   const items: ImageItem[] = []
   const refused: ImageItems['refused'] = []
   let total = 0

@@ -26,11 +26,18 @@ const bench = (...args: string[]): Promise<Ran> => new Promise(resolve => {
 
 /** A checkout whose package takes so long to import, and does not register. */
 const otherBuild = (t: Test, importMs: number): string => t.testdir({
-  dist: { plugins: { 'index.js': `await new Promise(resolve => setTimeout(resolve, ${importMs}))\nexport default async () => { throw new Error('older options') }\n` } }
+  dist: {
+    plugins: {
+      'index.js': `await new Promise(resolve => setTimeout(resolve, ${importMs}))\n` +
+        'export default async () => { throw new Error(\'older options\') }\n'
+    }
+  }
 })
 
 t.test('what the bench does not know is refused by name', async t => {
-  for (const [args, named] of [[['--agianst', '.'], '--agianst'], [['--against'], '--against'], [['imprts'], 'imprts'], [['--against', t.testdir()], t.testdirName]] as const) {
+  for (const [args, named] of [
+    [['--agianst', '.'], '--agianst'], [['--against'], '--against'], [['imprts'], 'imprts'], [['--against', t.testdir()], t.testdirName]
+  ] as const) {
     const { code, output } = await bench(...args)
     t.equal(code, 1, args.join(' '))
     t.ok(output.includes(named), `${named} is in ${output}`)

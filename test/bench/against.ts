@@ -64,7 +64,8 @@ type Both = (first: Child, second: Child) => Promise<[Figures, Figures]>
 const each = (measure: (server: Child) => Promise<Figures>): Both => async (first, second) => [await measure(first), await measure(second)]
 
 const speeds = (name: string, bothInTurn: (first: Child, second: Child) => Promise<[Speed, Speed]>): Both => async (first, second) => {
-  const figures = ({ perSecond, cpuMicros }: Speed): Figures => ({ [`${name}, per second`]: more(perSecond), [`${name}, CPU µs`]: less(cpuMicros) })
+  const figures = ({ perSecond, cpuMicros }: Speed): Figures =>
+    ({ [`${name}, per second`]: more(perSecond), [`${name}, CPU µs`]: less(cpuMicros) })
   const [one, two] = await bothInTurn(first, second)
   return [figures(one), figures(two)]
 }
@@ -95,7 +96,10 @@ const operations = (client: RedisClient): Both => each(async server => {
 
 const heap = each(async server => ({ 'heap of a running stream, bytes': less(await heapOf(server)) }))
 
-/** Parts of the bench, which measure the build of another checkout, too, and tell each line as soon as it is known. False if one was skipped. */
+/**
+ * Parts of the bench, which measure the build of another checkout, too, and tell each line as soon as it is known. False if one was
+ * skipped.
+ */
 function createParts (checkout: string, tell: (line: Line) => void): Record<string, () => Promise<boolean>> {
   const { connections, sizes, redisBytes } = settings
   const other = (kind: Kind) => ({ kind, checkout })
@@ -107,7 +111,9 @@ function createParts (checkout: string, tell: (line: Line) => void): Record<stri
 
   /** Servers that stay for all pairs, or fresh ones for each. */
   const together = async (kind: Kind, both: Both, open = connections): Promise<true> =>
-    tellAll(await withServers([kind, other(kind)], open, (own, against) => inPairs(isOwnFirst => isOwnFirst ? both(own, against) : both(against, own))))
+    tellAll(await withServers(
+      [kind, other(kind)], open, (own, against) => inPairs(isOwnFirst => isOwnFirst ? both(own, against) : both(against, own))
+    ))
   const afresh = async (kind: Kind, both: Both): Promise<true> =>
     tellAll(await inPairs(isOwnFirst => withServers(isOwnFirst ? [kind, other(kind)] : [other(kind), kind], connections, both)))
 
@@ -141,7 +147,9 @@ function createParts (checkout: string, tell: (line: Line) => void): Record<stri
 
 const WIDTHS = [46, 10, 10, 7, 16, 6]
 const printRow = (cells: readonly string[]): void => {
-  console.log('  ' + cells.map((cell, column) => column === 0 ? cell.padEnd(WIDTHS[column] ?? 0) : cell.padStart(WIDTHS[column] ?? 0)).join('  '))
+  console.log(
+    '  ' + cells.map((cell, column) => column === 0 ? cell.padEnd(WIDTHS[column] ?? 0) : cell.padStart(WIDTHS[column] ?? 0)).join('  ')
+  )
 }
 
 const digits = (value: number): string => value < 100 ? fraction(value) : whole(value)

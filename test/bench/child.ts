@@ -6,7 +6,9 @@ import type { Connection } from './connection.ts'
 import { openConnections } from './load.ts'
 import type { Action, Actions, Kind } from './server.ts'
 
-type Asynchronous<T> = { [Name in keyof T]: T[Name] extends (...given: infer Given) => infer Result ? (...given: Given) => Promise<Awaited<Result>> : never }
+type Asynchronous<T> = { [Name in keyof T]: T[Name] extends (...given: infer Given) => infer Result ? (
+  ...given: Given
+) => Promise<Awaited<Result>> : never }
 
 /** A server of this checkout's build, if no other is named. */
 export type Wanted = Kind | { kind: Kind, checkout: string }
@@ -44,7 +46,9 @@ function nextAnswer (process: ChildProcess): Promise<unknown> {
 
 async function startServer (wanted: Wanted, connections: number): Promise<Child> {
   const { kind, checkout } = typeof wanted === 'string' ? { kind: wanted, checkout: OWN } : wanted
-  const forked = fork(fileURLToPath(new URL('server.ts', import.meta.url)), [kind, checkout], { execArgv: [...process.execArgv, '--expose-gc'] })
+  const forked = fork(
+    fileURLToPath(new URL('server.ts', import.meta.url)), [kind, checkout], { execArgv: [...process.execArgv, '--expose-gc'] }
+  )
   const ask = (action: Action, given?: unknown): Promise<never> => {
     forked.send({ action, given })
     return nextAnswer(forked) as Promise<never>

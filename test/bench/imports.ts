@@ -25,7 +25,9 @@ export const packageTimeOf = (checkout: string): number => timeOf([entryOf(check
 
 /** The built package and its other dependencies in turn, so that what else the machine does hits both alike. */
 export function benchImports (): Imports {
-  const { dependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { dependencies: Record<string, string> }
+  const { dependencies } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  ) as { dependencies: Record<string, string> }
   // That of its source alone: an app that does not use it does not load it.
   const others = Object.keys(dependencies).filter(name => name !== 'openai')
   const rounds = Array.from({ length: 3 * settings.rounds }, () => ({ whole: packageTimeOf(OWN), part: timeOf(others, OWN) }))

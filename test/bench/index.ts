@@ -1,4 +1,5 @@
-// npm run bench -- [--quick] [--json FILE] [--against DIR] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis] [imports]
+// npm run bench -- [--quick] [--json FILE] [--against DIR] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis]
+// [imports]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
@@ -30,7 +31,9 @@ async function benchAllRefreshes (): Promise<Refreshes[]> {
     for (const text of ['still', 'changing'] as const) all.push(await benchRefreshes(bytes, text))
   }
   printTable(`Refreshes per second, ${settings.refreshedStreams} running streams`, ['content', ...COMPARISON_HEAD],
-    all.map(({ bytes, text, shownBytes, ...comparison }) => [`${whole(bytes)} B, ${text}${shownBytes < bytes * 0.95 ? `, cut to ${whole(shownBytes)} B` : ''}`, ...comparisonCells(comparison)]))
+    all.map(({ bytes, text, shownBytes, ...comparison }) => [
+      `${whole(bytes)} B, ${text}${shownBytes < bytes * 0.95 ? `, cut to ${whole(shownBytes)} B` : ''}`, ...comparisonCells(comparison)
+    ]))
   return all
 }
 
@@ -50,22 +53,28 @@ async function benchAllConversations (): Promise<Comparison> {
 async function benchAllLatency (): Promise<Latencies> {
   const { streams, refreshesPerSecond, messagesPerSecond, chunkEveryMs } = settings.latency
   const latency = await benchLatency()
-  printTable(`Latency in ms: ${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes and ${messagesPerSecond} messages per second`,
-    ['', 'p50', 'p90', 'p99', 'max'],
-    [['refreshes', ...percentileCells(latency.refreshes)], ['first answers', ...percentileCells(latency.firstAnswers)]])
+  printTable(`Latency in ms: ${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(
+    refreshesPerSecond
+  )} refreshes and ${messagesPerSecond} messages per second`,
+  ['', 'p50', 'p90', 'p99', 'max'],
+  [['refreshes', ...percentileCells(latency.refreshes)], ['first answers', ...percentileCells(latency.firstAnswers)]])
   return latency
 }
 
 async function benchAllHeap (): Promise<Heap> {
   const heap = await benchHeap()
-  printTable(`Heap of a running stream without text, ${whole(heap.streams)} streams waiting for the mock`, ['', 'bytes'], [['per stream', whole(heap.bytesPerStream)]])
+  printTable(`Heap of a running stream without text, ${whole(heap.streams)} streams waiting for the mock`, ['', 'bytes'], [
+    ['per stream', whole(heap.bytesPerStream)]
+  ])
   return heap
 }
 
 async function benchAllIntake (): Promise<IntakeSpeed> {
   const intake = await benchIntake()
   printTable(`Chunks per second from a source that never waits, up to ${whole(settings.intakeBytes)} B`, ['', 'chunks/s'],
-    [['with a follower', whole(intake.followed)], ['read at the end', whole(intake.unread)], ['a bare loop', whole(intake.bare)], ['ratio', fraction(intake.ratio)]])
+    [[
+      'with a follower', whole(intake.followed)
+    ], ['read at the end', whole(intake.unread)], ['a bare loop', whole(intake.bare)], ['ratio', fraction(intake.ratio)]])
   return intake
 }
 
@@ -90,8 +99,10 @@ async function benchAllRedis (): Promise<WithRedis | undefined> {
 
 async function benchAllImports (): Promise<Imports> {
   const imports = benchImports()
-  printTable('Milliseconds to import the package, and its dependencies but openai, each in a fresh process', ['package', 'dependencies', 'ratio'],
-    [[imports.packageMs, imports.dependenciesMs, imports.ratio].map(fraction)])
+  printTable('Milliseconds to import the package, and its dependencies but openai, each in a fresh process', [
+    'package', 'dependencies', 'ratio'
+  ],
+  [[imports.packageMs, imports.dependenciesMs, imports.ratio].map(fraction)])
   if (imports.ratio > MAX_IMPORT_RATIO) {
     console.log(`  The ratio is above ${MAX_IMPORT_RATIO}.`)
     process.exitCode = 1

@@ -39,7 +39,9 @@ export async function postFor (connections: readonly Connection[], requests: Ite
  * Requests at a fixed rate, whether the server keeps up or not. Gives the milliseconds from the moment at which each
  * one was due to its reply, the wait for a free connection included, in ascending order.
  */
-export async function postAtRate (connections: readonly Connection[], requests: readonly Buffer[], perSecond: number, ms: number): Promise<number[]> {
+export async function postAtRate (
+  connections: readonly Connection[], requests: readonly Buffer[], perSecond: number, ms: number
+): Promise<number[]> {
   const idle = [...connections]
   const waiting: Array<(connection: Connection) => void> = []
   const latencies: number[] = []

@@ -71,7 +71,9 @@ export async function refreshesInTurn (first: Child, second: Child, bytes: numbe
     await postAll(server.connections, refreshes)
   }
   const next = new Map([...requests].map(([server, refreshes]) => [server, endlessly(refreshes)]))
-  const speeds = await inTurn(first, second, server => () => postFor(server.connections, next.get(server) as Iterator<Buffer>, settings.sliceMs))
+  const speeds = await inTurn(
+    first, second, server => () => postFor(server.connections, next.get(server) as Iterator<Buffer>, settings.sliceMs)
+  )
   for (const [server, [request]] of requests) {
     const { finish, content } = await answerOf(server, request as Buffer)
     if (finish || Buffer.byteLength(content) < bytes * 0.8) throw new Error(`a running stream shows …${content.slice(-100)}`)

@@ -57,7 +57,9 @@ async function build (kind: Kind, checkout: string): Promise<{ app: FastifyInsta
     // All messages of a part but one are of one user, who would have them answered one after the other.
     parallelTurns: kind !== 'conversing',
     ...((kind === 'plugin' || kind === 'redis') && { history: { turns: 0 } }),
-    ...(kind === 'redis' && { redis: { url: process.env['REDIS_URL'] as string, prefix: `wecombench:${randomUUID()}:`, commandTimeoutMs: 5000 } }),
+    ...(kind === 'redis' && {
+      redis: { url: process.env['REDIS_URL'] as string, prefix: `wecombench:${randomUUID()}:`, commandTimeoutMs: 5000 }
+    }),
     // What has ended long ago shall not weigh on what is measured now.
     maxFinished: 1000,
     ...(kind === 'mock' ? { source: 'mock', mock: { echo: false, chunkDelayMs: 300_000 } } : { source })

@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util'
 function readCommandLine () {
   try {
     return parseArgs({
-      options: { quick: { type: 'boolean', default: process.env['BENCH_QUICK'] === '1' }, json: { type: 'string' }, against: { type: 'string' } },
+      options: {
+        quick: { type: 'boolean', default: process.env['BENCH_QUICK'] === '1' }, json: { type: 'string' }, against: { type: 'string' }
+      },
       allowPositionals: true
     })
   } catch (error) {
@@ -56,7 +58,9 @@ export const settings = {
   limitMs: (inPairs ? 45 : 15) * 60_000
 }
 
-export const machine = { node: process.version, platform: `${process.platform}-${process.arch}`, cores: cpus().length, cpu: cpus()[0]?.model.trim() ?? 'unknown' }
+export const machine = {
+  node: process.version, platform: `${process.platform}-${process.arch}`, cores: cpus().length, cpu: cpus()[0]?.model.trim() ?? 'unknown'
+}
 
 /** Made up for the bench. */
 export const credentials = {

@@ -27,7 +27,9 @@ function createTools (random: () => number) {
   const pick = <T>(choices: readonly T[]): T => choices[below(choices.length)] as T
   const bytes = (size: number): Buffer => Buffer.from(Array.from({ length: size }, () => below(256)))
   const text = (): string => {
-    const points = Array.from({ length: below(60) }, () => pick([below(0x80), 0x4e00 + below(0x5200), 0x1f300 + below(0x300), 0xe000 + below(0x2000)]))
+    const points = Array.from(
+      { length: below(60) }, () => pick([below(0x80), 0x4e00 + below(0x5200), 0x1f300 + below(0x300), 0xe000 + below(0x2000)])
+    )
     return String.fromCodePoint(...points)
   }
   const flip = (value: string): string => {
@@ -72,7 +74,8 @@ const MUTATIONS: Record<string, (tools: Tools, made: Case) => Sealed> = {
     const middle = below(digits.length)
     return { ...sealed, timestamp: digits.slice(0, middle), nonce: digits.slice(middle) }
   },
-  'a ciphertext of random blocks': ({ bytes, below }, made) => resigned(made, bytes(below(5) * 16 + below(2) * below(16)).toString('base64')),
+  'a ciphertext of random blocks': ({ bytes, below }, made) =>
+    resigned(made, bytes(below(5) * 16 + below(2) * below(16)).toString('base64')),
   'an edited ciphertext, signed again': ({ edit }, made) => resigned(made, edit(made.sealed.encrypt)),
   'a bit of the ciphertext flipped, signed again' ({ below }, made) {
     const cipher = Buffer.from(made.sealed.encrypt, 'base64')
@@ -94,23 +97,33 @@ const MUTATIONS: Record<string, (tools: Tools, made: Case) => Sealed> = {
   },
   'a wrong length' ({ below, pick, bytes }, made) {
     const length = pick([below(100), below(2 ** 32), Buffer.byteLength(made.text) + 1, Buffer.byteLength(made.text) - 1 >>> 0])
-    return resigned(made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: made.keys.receiveId, length }))
+    return resigned(
+      made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: made.keys.receiveId, length })
+    )
   },
   'a wrong padding' ({ below, bytes, pick }, made) {
     const size = 20 + Buffer.byteLength(made.text) + Buffer.byteLength(made.keys.receiveId)
     const count = 32 - size % 32 + pick([0, 0, 0, 32])
     const padding = Buffer.alloc(count, pick([count, count - 1, count + 1, 0, below(256)]))
     padding[below(count)] = below(40)
-    return resigned(made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: made.keys.receiveId, padding }))
+    return resigned(
+      made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: made.keys.receiveId, padding })
+    )
   },
   'another receiver id' ({ edit, bytes }, made) {
-    return resigned(made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: edit(made.keys.receiveId) }))
+    return resigned(
+      made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: made.text, receiveId: edit(made.keys.receiveId) })
+    )
   },
   'bytes that may not be UTF-8' ({ bytes, below }, made) {
-    return resigned(made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: bytes(below(4)), receiveId: made.keys.receiveId }))
+    return resigned(
+      made, encryptLayout(made.keys.encodingAESKey, { random: bytes(16), text: bytes(below(4)), receiveId: made.keys.receiveId })
+    )
   },
   'another key' ({ bytes }, made) {
-    return resigned(made, encryptLayout(bytes(33).toString('base64').slice(0, 43), { random: bytes(16), text: made.text, receiveId: made.keys.receiveId }))
+    return resigned(
+      made, encryptLayout(bytes(33).toString('base64').slice(0, 43), { random: bytes(16), text: made.text, receiveId: made.keys.receiveId })
+    )
   }
 }
 
@@ -136,7 +149,13 @@ t.test(`${runs} mutated envelopes (FUZZ_SEED=${seed})`, { timeout: 600_000 }, as
 
   for (let run = 0; run < runs; run++) {
     const tools = createTools(createRandom(seed + run))
-    const keys = { token: tools.pick(['token', '', '9']), encodingAESKey: tools.bytes(33).toString('base64').slice(0, 43), receiveId: tools.pick(['', '', 'corp', '企业']) }
+    const keys = {
+      token: tools.pick(['token', '', '9']),
+      encodingAESKey: tools.bytes(33).toString('base64').slice(
+        0, 43
+      ),
+      receiveId: tools.pick(['', '', 'corp', '企业'])
+    }
     const text = tools.text()
     const encrypt = encryptLayout(keys.encodingAESKey, { random: tools.bytes(16), text, receiveId: keys.receiveId })
     const made = { keys, text, sealed: signed(keys.token, encrypt, at, nonce) }
@@ -154,12 +173,16 @@ t.test(`${runs} mutated envelopes (FUZZ_SEED=${seed})`, { timeout: 600_000 }, as
       if (same(mutated, made.sealed)) fail(run, name, `the untouched envelope was refused (${result.refused})`)
       const stale = mutated.timestamp !== at
       if (!stale && open(keys, mutated) !== undefined) fail(run, name, `${result.refused}, but another implementation opens it`)
-      if (result.refused === 'WECOM_ERR_RECEIVER' && decrypt(keys.encodingAESKey, mutated.encrypt)?.receiveId === keys.receiveId) fail(run, name, 'the receiver id is right')
+      if (result.refused === 'WECOM_ERR_RECEIVER' && decrypt(keys.encodingAESKey, mutated.encrypt)?.receiveId === keys.receiveId) {
+        fail(run, name, 'the receiver id is right')
+      }
     }
   }
 
   t.comment(JSON.stringify(seen))
-  for (const kind of ['opened', 'WECOM_ERR_SIGNATURE', 'WECOM_ERR_TIMESTAMP', 'WECOM_ERR_DECRYPT', 'WECOM_ERR_RECEIVER', 'WECOM_ERR_MESSAGE']) {
+  for (const kind of [
+    'opened', 'WECOM_ERR_SIGNATURE', 'WECOM_ERR_TIMESTAMP', 'WECOM_ERR_DECRYPT', 'WECOM_ERR_RECEIVER', 'WECOM_ERR_MESSAGE'
+  ]) {
     if (runs >= 10_000) t.ok(seen[kind], `${kind} happened`)
   }
   t.pass(`${runs} runs`)

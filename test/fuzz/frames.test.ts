@@ -28,8 +28,10 @@ function createRandom (seed: number): () => number {
 }
 
 const TEXT = [
-  'word ', 'Hello', ', ', '.\n\n', '你好，', '世界。', '\r\n', ' ', '\n', '```js\n', '\n```\n', '~~~\n', '- item\n', '> ', '`x`', '**bold**', '|a|b|\n',
-  '😀', '👨‍👩‍👧‍👦', '🇩🇪', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'e\u0301', 'Z̸̨̛̛͓̗', 'क्षि', 'กำ', '각', '\u200b', '\u2800', '\u0000', '\u2028', '<b>', '&amp;', '"\\', '{bytes}', '$&'
+  'word ', 'Hello', ', ', '.\n\n', '你好，', '世界。', '\r\n', ' ', '\n', '```js\n', '\n```\n', '~~~\n', '- item\n', '> ', '`x`', '**bold**',
+  '|a|b|\n',
+  '😀', '👨‍👩‍👧‍👦', '🇩🇪', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'e\u0301', 'Z̸̨̛̛͓̗', 'क्षि', 'กำ', '각', '\u200b', '\u2800', '\u0000', '\u2028', '<b>',
+  '&amp;', '"\\', '{bytes}', '$&'
 ]
 
 interface Step {
@@ -69,7 +71,9 @@ function createScript (random: () => number): Script {
   const pieces: unknown[] = random() < 0.2 ? [...text, ...thinking] : [...thinking, ...text]
   return {
     steps: pieces.map(piece => ({ delayMs: pick([0, 0, 0, 10, 300, 1000]), piece })),
-    end: pick(['returns', 'returns', 'returns', 'stop', 'length', 'fails', 'fails by class', 'yields nonsense', 'never ends', 'ignores its signal']),
+    end: pick(
+      ['returns', 'returns', 'returns', 'stop', 'length', 'fails', 'fails by class', 'yields nonsense', 'never ends', 'ignores its signal']
+    ),
     grace: pick([0, 0, 200, 1000]),
     reasoning: pick(['show', 'show', 'hide', 'placeholder']),
     waits: Array.from({ length: 40 }, () => pick([0, 1, 100, 500, 1000, 2500, 7000])),
@@ -121,7 +125,9 @@ async function play (random: () => number): Promise<Run> {
       asked++
       return sourceOf(script, clock, random)(turn, context)
     },
-    limits: { deadlineMs: DEADLINE_MS, firstTokenTimeoutMs: 5000, idleTimeoutMs: 4000, maxContentBytes: 30_000, maxRunning: 5, maxQueued: 5 }
+    limits: {
+      deadlineMs: DEADLINE_MS, firstTokenTimeoutMs: 5000, idleTimeoutMs: 4000, maxContentBytes: 30_000, maxRunning: 5, maxQueued: 5
+    }
   })
   const receive = receiver({ botName: '', reasoning: script.reasoning, firstReplyGraceMs: script.grace })
 
@@ -162,7 +168,9 @@ async function play (random: () => number): Promise<Run> {
     }
     // At once, several at a time, or the message once more.
     const refresh = { msgtype: 'stream', msgid: `r${passed}`, stream: { id } }
-    const asks = Array.from({ length: 1 + (random() < 0.2 ? below(3) : 0) }, () => ask(random() < 0.05 && script.grace === 0 ? message : refresh))
+    const asks = Array.from(
+      { length: 1 + (random() < 0.2 ? below(3) : 0) }, () => ask(random() < 0.05 && script.grace === 0 ? message : refresh)
+    )
     await Promise.all(asks)
     if (frames.at(-1)?.stream.finish === true && random() < 0.4) break
     if (passed > WINDOW_MS) break
@@ -186,11 +194,19 @@ async function play (random: () => number): Promise<Run> {
     const content = record?.content ?? ''
     // What looks like a closer may be of the source.
     const heads = [shown, shown.replace(/\n[`~]{3,}$/, '')].filter(head => content.startsWith(head))
-    if (!heads.some(head => Buffer.byteLength(head) + Number(cut[1]) === Buffer.byteLength(content))) problems.push('the notice of the cut is wrong')
+    if (!heads.some(head => Buffer.byteLength(head) + Number(cut[1]) === Buffer.byteLength(content))) {
+      problems.push('the notice of the cut is wrong')
+    }
   }
   await close()
   if (script.end !== 'ignores its signal' && clock.pending > 0) problems.push(`${clock.pending} timers are left`)
-  return { problems, ending: [record?.status, record?.notice ?? record?.failure?.code, cut && 'cut'].filter(Boolean).join(' '), frames: frames.length }
+  return {
+    problems,
+    ending: [record?.status, record?.notice ?? record?.failure?.code, cut && 'cut'].filter(Boolean).join(
+      ' '
+    ),
+    frames: frames.length
+  }
 }
 
 t.test(`${runs} conversations (FUZZ_SEED=${seed})`, { timeout: 600_000 }, async t => {
@@ -205,7 +221,10 @@ t.test(`${runs} conversations (FUZZ_SEED=${seed})`, { timeout: 600_000 }, async 
     if (result.problems.length > 0) t.fail(`FUZZ_SEED=${seed + run}: ${result.problems.join('; ')}`)
   }
   t.comment(`${frames} frames`, JSON.stringify(endings))
-  for (const ending of ['done', 'done LENGTH', 'done STOPPED', 'done TOO_LARGE cut', 'error TIMEOUT', 'error INTERNAL', 'error FILTERED', 'done cut', 'error INTERNAL cut']) {
+  for (const ending of [
+    'done', 'done LENGTH', 'done STOPPED', 'done TOO_LARGE cut', 'error TIMEOUT', 'error INTERNAL', 'error FILTERED', 'done cut',
+    'error INTERNAL cut'
+  ]) {
     if (runs >= 1000) t.ok(endings[ending], `${ending} happened`)
   }
   t.pass(`${runs} conversations`)

@@ -39,7 +39,9 @@ t.test('lists hold in single chats and groups, and refuse with the very first re
   provider.respondWith(echo)
   for (const [options, content] of [
     [{ user: 'zhang' }, '[hi]'], [{ user: 'li', chat: 'open' }, '[hi]'],
-    [{ user: 'Zhang' }, texts.denied], [{ user: 'guest' }, texts.denied], [{ user: 'guest', chat: 'open' }, texts.denied], [{ user: 'li', chat: 'secret' }, texts.denied]
+    [{ user: 'Zhang' }, texts.denied], [{ user: 'guest' }, texts.denied], [
+      { user: 'guest', chat: 'open' }, texts.denied
+    ], [{ user: 'li', chat: 'secret' }, texts.denied]
   ] as const) {
     const { content: shown, frames, problems } = await wecom.send('hi', { ...options, late: 1 })
     t.equal(shown, content, JSON.stringify(options))
@@ -47,7 +49,9 @@ t.test('lists hold in single chats and groups, and refuse with the very first re
     if (content === texts.denied) t.ok(frames[0]?.finish, 'with the first frame, without a grace')
   }
   t.equal(provider.requests.length, 2)
-  t.strictSame(refusals(log()).map(({ why, level }) => [why, level]), [['user list', 30], ['user list', 30], ['user list', 30], ['chat list', 30]])
+  t.strictSame(
+    refusals(log()).map(({ why, level }) => [why, level]), [['user list', 30], ['user list', 30], ['user list', 30], ['chat list', 30]]
+  )
   t.ok(refusals(log()).every(line => /^[0-9a-f]{32}$/.test(String(line['streamId']))))
   t.notMatch(log(), /Zhang|guest|secret/, 'nobody is named')
 })
@@ -80,7 +84,9 @@ t.test('two bots of one app have lists and limits of their own', async t => {
 t.test('a message that says neither who nor where passes no allow list', async t => {
   const source: Source = async function * () { yield 'yes' }
   for (const [access, message] of [
-    [{ allowUsers: ['u'] }, { from: undefined }], [{ allowBots: ['b'] }, { aibotid: undefined }], [{ allowChats: ['g'] }, { chattype: 'group', chatid: undefined }]
+    [{ allowUsers: ['u'] }, { from: undefined }], [{ allowBots: ['b'] }, { aibotid: undefined }], [
+      { allowChats: ['g'] }, { chattype: 'group', chatid: undefined }
+    ]
   ] as Array<[CallbackAccessOptions, object]>) {
     const { wecom } = await serveBot(t, { source, access })
     const common = { aibotid: 'b', chattype: 'single', from: { userid: 'u' }, msgtype: 'text', text: { content: 'hi' } }
@@ -149,7 +155,9 @@ t.test('the host decides, and what it refuses is not remembered', async t => {
   })
   provider.respondWith(echo)
   for (const [content, expected] of [
-    ['yes', '[yes]'], ['no', texts.denied], ['why', 'Only on Mondays.'], ['throw', texts.denied], ['odd', texts.denied], ['yes again', '[yes again]'], ['/help', /^可用命令/]
+    ['yes', '[yes]'], ['no', texts.denied], ['why', 'Only on Mondays.'], ['throw', texts.denied], ['odd', texts.denied], [
+      'yes again', '[yes again]'
+    ], ['/help', /^可用命令/]
   ] as const) {
     const { content: shown, problems } = await wecom.send(content, { user: 'zhang-san', repeat: 2 })
     t.match(shown, expected, content)
@@ -168,6 +176,9 @@ t.test('lists, limits and the function of the host are checked when the app boot
     access: { allowUsers: ',', denyChats: [''], messagesPerMinute: -1, decide: true, nonsense: 1 } as unknown as CallbackAccessOptions
   }), {
     code: 'WECOM_ERR_CONFIG',
-    faults: ['option access.allowUsers', 'option access.denyChats', 'option access.messagesPerMinute', 'option access.nonsense', 'option access.decide'].map(name => ({ name }))
+    faults: [
+      'option access.allowUsers', 'option access.denyChats', 'option access.messagesPerMinute', 'option access.nonsense',
+      'option access.decide'
+    ].map(name => ({ name }))
   })
 })

@@ -25,14 +25,17 @@ async function serve (t: Test, options: WecomStreamOptions = {}) {
   const isDiscreet = (t: Test): void => {
     const log = bot.log()
     t.match(log, 'stream ended')
-    for (const secret of [URL_SECRET, files.host, CREDENTIALS.encodingAESKey, FILE_KEY.toString('base64').slice(0, 43), FILE_KEY.toString('hex')]) t.notMatch(log, secret)
+    for (const secret of [
+      URL_SECRET, files.host, CREDENTIALS.encodingAESKey, FILE_KEY.toString('base64').slice(0, 43), FILE_KEY.toString('hex')
+    ]) t.notMatch(log, secret)
   }
   return { files, isDiscreet, ...bot }
 }
 
 const questionIn = (messages: Asked[]): any => messages.at(-1)?.content
 
-const imageMessage = ({ url }: MediaServer, aeskey?: string) => ({ msgtype: 'image', image: { url, ...(aeskey !== undefined && { aeskey }) } })
+const imageMessage = ({ url }: MediaServer, aeskey?: string) =>
+  ({ msgtype: 'image', image: { url, ...(aeskey !== undefined && { aeskey }) } })
 
 const base64 = FILE_KEY.toString('base64')
 const KEYS: Array<[name: string, aeskey: string | undefined, key: Buffer]> = [
@@ -60,16 +63,25 @@ t.test('words and images of one message go to the model together', async t => {
   const { files, wecom, asked } = await serve(t, { botName: 'Robot' })
   files.respondWith(media(encryptMedia(PNG, FILE_KEY)))
   const image = imageMessage(files, base64)
-  await wecom.send({ msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: '@Robot what are these?' } }, image, image] } }, { chat: 'group' })
+  await wecom.send({
+    msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: '@Robot what are these?' } }, image, image] }
+  }, { chat: 'group' })
   t.strictSame(await asked(0), [{
-    role: 'user', content: [{ type: 'text', text: 'what are these?' }, ...[1, 2].map(() => ({ type: 'image_url', image_url: { url: DATA_URL } }))]
+    role: 'user',
+    content: [
+      { type: 'text', text: 'what are these?' }, ...[1, 2].map(() => ({ type: 'image_url', image_url: { url: DATA_URL } }))
+    ]
   }])
 })
 
 t.test('a text file is read to the model, whatever its encoding, under its name', async t => {
   const { files, wecom, asked } = await serve(t)
-  for (const [index, [name, bytes]] of ([['说明.txt', Buffer.from('你好')], ['metadata.md', Buffer.from('c4e3bac3', 'hex')]] as const).entries()) {
-    files.respondWith(media(encryptMedia(bytes, FILE_KEY), { 'content-disposition': `attachment; filename*=utf-8''${encodeURIComponent(name)}` }))
+  for (const [index, [name, bytes]] of ([
+    ['说明.txt', Buffer.from('你好')], ['metadata.md', Buffer.from('c4e3bac3', 'hex')]
+  ] as const).entries()) {
+    files.respondWith(
+      media(encryptMedia(bytes, FILE_KEY), { 'content-disposition': `attachment; filename*=utf-8''${encodeURIComponent(name)}` })
+    )
     await wecom.send({ msgtype: 'file', file: { url: files.url, aeskey: base64 } }, { user: name })
     const content = questionIn(await asked(index))
     t.match(content, name)
@@ -80,7 +92,9 @@ t.test('a text file is read to the model, whatever its encoding, under its name'
 t.test('a quoted file is read, too, beside what is said of it', async t => {
   const { files, wecom, asked, isDiscreet } = await serve(t)
   files.respondWith(media(encryptMedia(Buffer.from('a,b\n1,2\n'), FILE_KEY), { 'content-disposition': 'attachment; filename="sums.csv"' }))
-  const { problems } = await wecom.send({ msgtype: 'text', text: { content: 'add them up' }, quote: { msgtype: 'file', file: { url: files.url, aeskey: base64 } } })
+  const { problems } = await wecom.send(
+    { msgtype: 'text', text: { content: 'add them up' }, quote: { msgtype: 'file', file: { url: files.url, aeskey: base64 } } }
+  )
   t.strictSame(problems, [])
   const content = questionIn(await asked(0))
   t.match(content, /sums\.csv[^]*```\na,b\n1,2\n```\n\nadd them up$/)
@@ -92,7 +106,9 @@ const LOST: Array<[name: string, script: MediaScript, options: WecomStreamOption
   ['that its host refuses', refuse, {}, 'BROKEN', /图片没有收到：下载失败/],
   ['that no key opens', media(encryptMedia(PNG, Buffer.alloc(32, 7))), {}, 'UNDECRYPTABLE', /图片没有收到：无法解密/],
   ['that is too large', media(encryptMedia(PNG, FILE_KEY)), { media: { maxBytes: 60_000 } }, 'TOO_LARGE', /图片没有收到：文件太大/],
-  ['that comes from anywhere', media(encryptMedia(PNG, FILE_KEY)), { media: { allowedHosts: ['*.myqcloud.com'] } }, 'REFUSED', /图片没有收到：不允许从它的地址下载/]
+  ['that comes from anywhere', media(encryptMedia(PNG, FILE_KEY)), {
+    media: { allowedHosts: ['*.myqcloud.com'] }
+  }, 'REFUSED', /图片没有收到：不允许从它的地址下载/]
 ]
 for (const [name, script, options, reason, words] of LOST) {
   t.test(`a file ${name} is told to the model and the user, and the turn goes on`, async t => {
@@ -100,7 +116,9 @@ for (const [name, script, options, reason, words] of LOST) {
     t.teardown(() => files.close())
     const { wecom, asked, log } = await serveBot(t, { ...options, media: { ...files.trust, ...options.media } })
     files.respondWith(script)
-    const { content, problems } = await wecom.send({ msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: 'what is it?' } }, imageMessage(files, base64)] } })
+    const { content, problems } = await wecom.send(
+      { msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: 'what is it?' } }, imageMessage(files, base64)] } }
+    )
     t.equal(content, `hello\n\n（附件未能读取：${texts.lost[reason]}）`)
     t.strictSame(problems, [])
     const question = questionIn(await asked(0))
@@ -115,7 +133,9 @@ t.test('of two files one may be lost', async t => {
   const { files, wecom, asked } = await serve(t)
   let served = 0
   files.respondWith(response => (served++ === 0 ? media(encryptMedia(PNG, FILE_KEY)) : refuse)(response))
-  const { content } = await wecom.send({ msgtype: 'mixed', mixed: { msg_item: [imageMessage(files, base64), imageMessage(files, base64)] } })
+  const { content } = await wecom.send(
+    { msgtype: 'mixed', mixed: { msg_item: [imageMessage(files, base64), imageMessage(files, base64)] } }
+  )
   t.equal(content, `hello\n\n（附件未能读取：${texts.lost.BROKEN}）`)
   t.match(questionIn(await asked(0)), [{ type: 'text', text: /图片没有收到/ }, { type: 'image_url', image_url: { url: DATA_URL } }])
 })

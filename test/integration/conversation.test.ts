@@ -119,11 +119,15 @@ t.test('a stopped stream keeps the text it had, and its source is told', async t
 t.test('a deadline fires without any refresh', async t => {
   const silent = createSilentSource()
   const { app, wecom } = await serve(t, { source: silent.source, deadlineMs: 100, firstReplyGraceMs: 0 })
-  const { reply } = await wecom().post({ msgid: '1', aibotid: 'b', chattype: 'single', from: { userid: 'u' }, msgtype: 'text', text: { content: 'x' } })
+  const { reply } = await wecom().post(
+    { msgid: '1', aibotid: 'b', chattype: 'single', from: { userid: 'u' }, msgtype: 'text', text: { content: 'x' } }
+  )
   const { id } = reply?.['stream'] as { id: string }
   await silent.aborted
   for await (const state of app.followStream(id)) {
-    if (state.status === 'error') t.match(state, { content: 'thinking about x', error: { code: 'TIMEOUT', text: '响应超时，请重试', reference: /^[0-9a-f]{8}$/ } })
+    if (state.status === 'error') {
+      t.match(state, { content: 'thinking about x', error: { code: 'TIMEOUT', text: '响应超时，请重试', reference: /^[0-9a-f]{8}$/ } })
+    }
   }
   const { content } = await wecom().send({ msgtype: 'stream', stream: { id }, from: { userid: 'u' } })
   t.match(content, /^会话已过期/, 'a refresh of another bot does not see it')

@@ -24,9 +24,13 @@ interface Asking {
 }
 
 /** Sends a message, and gives what comes of it as soon as a frame is as it should be. */
-async function sendUntil (wecom: Simulator, content: string, options: object, isReached: (frame: TranscriptFrame) => boolean): Promise<Asking> {
+async function sendUntil (
+  wecom: Simulator, content: string, options: object, isReached: (frame: TranscriptFrame) => boolean
+): Promise<Asking> {
   return await new Promise((resolve, reject) => {
-    const transcript = wecom.send(content, { ...options, onFrame: frame => { if (isReached(frame)) resolve({ id: (frame.reply['stream'] as Asking).id, transcript }) } })
+    const transcript = wecom.send(
+      content, { ...options, onFrame: frame => { if (isReached(frame)) resolve({ id: (frame.reply['stream'] as Asking).id, transcript }) } }
+    )
     transcript.catch(reject)
   })
 }
@@ -211,13 +215,17 @@ t.test('commands are answered when all places are taken', async t => {
 })
 
 t.test('commands have the words of the host, and there are those of the host', async t => {
-  const more = [{ words: ['/whoami'], description: 'tells who you are', run: ({ sender }: { sender: string | undefined }) => `You are ${sender}.` }]
+  const more = [
+    { words: ['/whoami'], description: 'tells who you are', run: ({ sender }: { sender: string | undefined }) => `You are ${sender}.` }
+  ]
   const { wecom, provider } = await serveBot(t, { commands: { stop: ['halt'], new: [], more }, language: 'en' })
   provider.respondWith(echo)
   t.equal((await wecom.send('/whoami', { user: 'u' })).content, 'You are u.')
   t.equal((await wecom.send('Halt')).content, loadTexts({}, 'en').stopNothing)
   for (const text of ['/stop', '/new']) t.equal((await wecom.send(text)).content, `[${text}]`, 'what is no command is a question')
-  t.equal((await wecom.send('/help')).content, 'Commands:\n- halt — stops the answer under way\n- /help 帮助 — shows this help\n- /whoami — tells who you are')
+  t.equal((await wecom.send(
+    '/help'
+  )).content, 'Commands:\n- halt — stops the answer under way\n- /help 帮助 — shows this help\n- /whoami — tells who you are')
 })
 
 t.test('parallel turns do not wait for one another, and a stop ends them all', async t => {

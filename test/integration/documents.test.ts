@@ -14,11 +14,15 @@ import { anchorsOf, CHINESE, documents, fences, fencesOf, read, ROOT, samples, t
 
 const variables = Object.keys({ ...callbackSettings, ...streamsSettings })
 const texts = loadTexts()
-const { default: rules } = await import(new URL('.dependency-cruiser.js', ROOT).href) as { default: { forbidden: Array<{ name: string, to: { path?: string } }> } }
+const { default: rules } = await import(
+  new URL('.dependency-cruiser.js', ROOT).href
+) as { default: { forbidden: Array<{ name: string, to: { path?: string } }> } }
 const textOf = (path: string): string => documents.get(path) ?? ''
 
 t.test('a fence says what language it holds', async t => {
-  t.strictSame([...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'dockerfile', 'js', 'mermaid', 'nginx', 'sh', 'text', 'yaml'])
+  t.strictSame(
+    [...new Set(fences.map(({ language }) => language))].sort(), ['caddy', 'dockerfile', 'js', 'mermaid', 'nginx', 'sh', 'text', 'yaml']
+  )
 })
 
 t.test('a sample that is a program says how it is run, with the variables of .env', async t => {
@@ -61,7 +65,9 @@ t.test('the classes of failure are those of the code, with their sentences and l
 })
 
 t.test('every sentence of the bot is named', async t => {
-  const named = tableOf(textOf('lib/texts/README.md'), 'Name').flatMap(([cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  const named = tableOf(textOf('lib/texts/README.md'), 'Name').flatMap(
+    ([cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name)
+  )
   t.strictSame(named.sort(), Object.keys(texts).sort())
 })
 
@@ -108,8 +114,12 @@ t.test('the Chinese README says the same: its sections, tables, links and sample
       tables: [...prose.matchAll(/^\|.*\|$/gm)].map(([row]) => row.split('|').length),
       lists: [...prose.matchAll(/^(?:\d\.|-) /gm)].length,
       names: [...new Set(prose.match(/\b(?:WECOM|STREAM|OPENAI|REDIS)_[A-Z_]+\b/g))].sort(),
-      links: [...prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target).filter(target => target !== 'README.md' && target !== CHINESE).sort(),
-      samples: fencesOf(document).map(({ language, code }) => [language, language === 'mermaid' ? code.split('\n').length : code.replace(/ *(?:\/\/|#) .*$/gm, '')])
+      links: [...prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target).filter(
+        target => target !== 'README.md' && target !== CHINESE
+      ).sort(),
+      samples: fencesOf(document).map(
+        ({ language, code }) => [language, language === 'mermaid' ? code.split('\n').length : code.replace(/ *(?:\/\/|#) .*$/gm, '')]
+      )
     }
   }
   t.strictSame(outline(CHINESE), outline('README.md'))
@@ -124,7 +134,9 @@ t.test('each room has a page that says what it may import and which files are pu
     const forbidden = rules.forbidden.find(({ name }) => name.startsWith(`${room}-imports`))?.to
     const allowed = ROOMS.filter(other => other !== room && !new RegExp(forbidden?.path ?? '^').test(`lib/${other}/`))
     const said = /^- \*\*May import:\*\* (.*)$/m.exec(page)?.[1] ?? ''
-    const named = said.startsWith('every other room') ? ROOMS.filter(other => other !== room) : [...said.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)
+    const named = said.startsWith('every other room')
+      ? ROOMS.filter(other => other !== room)
+      : [...said.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)
     t.strictSame(named.sort(), allowed.sort(), `lib/${room} may import what its page says`)
     for (const part of ['**Public files:**', '**The decision that explains the rest:**']) t.ok(page.includes(part), `lib/${room}: ${part}`)
   }

@@ -48,7 +48,18 @@ t.test('an answer that takes longer than the window of WeCom arrives all the sam
   let started = (): void => {}
   let tell = (_finish: FinishEvent): void => {}
   const finished = new Promise<FinishEvent>(resolve => { tell = resolve })
-  const { wecom } = await serveBot(t, { source: (...given) => { started(); return hand.source(...given) }, clock, activeReply: server.trust, timestampWindowMs: 3_600_000, idleTimeoutMs: 900_000, onFinish: finish => tell(finish) })
+  const { wecom } = await serveBot(t, {
+    source: (...given) => {
+      started(); return hand.source(
+        ...given
+      )
+    },
+    clock,
+    activeReply: server.trust,
+    timestampWindowMs: 3_600_000,
+    idleTimeoutMs: 900_000,
+    onFinish: finish => tell(finish)
+  })
   const responseUrl = server.url()
   const transcript = wecom.send('slow', { responseUrl, late: 2 })
   await new Promise<void>(resolve => { started = resolve })
@@ -62,7 +73,9 @@ t.test('an answer that takes longer than the window of WeCom arrives all the sam
   t.equal(hand.call().context.signal.aborted, false)
   await clock.advance(400_000)
   await hand.call().push('let b = 2\n```')
-  await hand.call().push({ type: 'card', card: cards.textNotice({ main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } }) })
+  await hand.call().push(
+    { type: 'card', card: cards.textNotice({ main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } }) }
+  )
   await hand.call().end()
   const { body, url } = await server.call(0)
   t.equal(url, responseUrl)

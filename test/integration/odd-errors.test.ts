@@ -10,7 +10,8 @@ const ODD: Record<string, () => unknown> = {
   'a code getter that throws': () => Object.defineProperty(new Error('x'), 'code', { get () { throw new Error('no code') } }),
   'a stack getter that throws': () => Object.defineProperty(new Error('x'), 'stack', { get () { throw new Error('no stack') } }),
   'a stack that is no string': () => Object.defineProperty(new Error('x'), 'stack', { value: [{ file: 'a' }] }),
-  'a message that is no string': () => Object.defineProperty(new Error('x'), 'message', { value: { toString () { throw new Error('no text') } } }),
+  'a message that is no string': () =>
+    Object.defineProperty(new Error('x'), 'message', { value: { toString () { throw new Error('no text') } } }),
   'no constructor': () => Object.defineProperty(new Error('x'), 'constructor', { value: undefined }),
   'an error without a prototype': () => Object.setPrototypeOf(new Error('x'), null),
   'an object without a prototype': () => Object.create(null),
@@ -27,8 +28,10 @@ const ODD: Record<string, () => unknown> = {
   },
   'a class that is none': () => Object.assign(new SourceError({ class: 'BUSY' }), { class: 'NONSENSE' }),
   'a class that is inherited by every object': () => Object.assign(new SourceError({ class: 'BUSY' }), { class: 'constructor' }),
-  'a class getter that throws': () => Object.defineProperty(new SourceError({ class: 'BUSY' }), 'class', { get () { throw new Error('no class') } }),
-  'details that throw': () => Object.defineProperty(new SourceError({ class: 'BUSY' }), 'details', { get () { throw new Error('no details') } }),
+  'a class getter that throws': () =>
+    Object.defineProperty(new SourceError({ class: 'BUSY' }), 'class', { get () { throw new Error('no class') } }),
+  'details that throw': () =>
+    Object.defineProperty(new SourceError({ class: 'BUSY' }), 'details', { get () { throw new Error('no details') } }),
   undefined: () => undefined,
   null: () => null,
   'a symbol': () => Symbol('x')
@@ -112,7 +115,13 @@ t.test('a hook may throw anything, too', async t => {
     },
     onCardEvent: {
       options: make => ({ onCardEvent () { throw make() } }),
-      message: { ...MESSAGE, msgtype: 'event', event: { eventtype: 'template_card_event', template_card_event: { card_type: 'vote_interaction', event_key: 'k', task_id: 't' } } },
+      message: {
+        ...MESSAGE,
+        msgtype: 'event',
+        event: {
+          eventtype: 'template_card_event', template_card_event: { card_type: 'vote_interaction', event_key: 'k', task_id: 't' }
+        }
+      },
       line: 'a hook failed'
     },
     onFeedback: {

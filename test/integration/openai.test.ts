@@ -55,7 +55,9 @@ t.test('a whole answer comes from a mock of OpenAI, token by token', async t => 
 
 t.test('the text grows as the provider writes it', async t => {
   const reply = heldReply()
-  const { provider, wecom } = await serveProvider(t, reply.script, { openai: { model: 'some-model', systemPrompt: 'Be kind.' }, firstReplyGraceMs: 0 })
+  const { provider, wecom } = await serveProvider(
+    t, reply.script, { openai: { model: 'some-model', systemPrompt: 'Be kind.' }, firstReplyGraceMs: 0 }
+  )
   const words = ['你', '好', '，', '世界']
   const seen: string[] = []
   const { content, problems } = await wecom.send(PROMPT, {
@@ -117,7 +119,9 @@ t.test('thinking is hidden, or shown in the thinking area', async t => {
   t.strictSame(shown.problems, [])
 })
 
-for (const [name, script] of [['never answers', silent], ['sent bare headers', stalled()], ['fell silent', stalled(chunk('word'))]] as const) {
+for (const [name, script] of [
+  ['never answers', silent], ['sent bare headers', stalled()], ['fell silent', stalled(chunk('word'))]
+] as const) {
   t.test(`stop closes the socket of a provider that ${name} within a second`, async t => {
     const { app, provider } = await serveProvider(t, script)
     const id = await app.startStream(PROMPT)

@@ -93,7 +93,9 @@ if (redis !== undefined) {
         const calls = callsFor(prompt)
         const told = `${prompt}: ${calls.map(replicaOf)}`
         if (transcript.content !== words(80)) t.fail(`${told} has no whole answer`, { transcript: transcript.content })
-        if (blanks > 0 || restarts > 1 || calls.length > 2 || problems.length > 0) t.fail(`${told} is seen to break`, { blanks, restarts, calls: calls.length, problems })
+        if (blanks > 0 || restarts > 1 || calls.length > 2 || problems.length > 0) {
+          t.fail(`${told} is seen to break`, { blanks, restarts, calls: calls.length, problems })
+        }
         if (calls.length === 1) continue
         lost++
         const owner = victims.find(victim => victim.name === replicaOf(calls[0] as { headers: {} }))
@@ -143,7 +145,16 @@ if (redis !== undefined) {
   async function refreshUntilEnd (callback: string, id: string, user = 'simulated-user'): Promise<string> {
     const wecom = wecomAt(callback)
     for (;;) {
-      const { reply } = await wecom.post({ msgid: String(randomInt(1e12)), aibotid: 'simulated-bot', chattype: 'single', from: { userid: user }, msgtype: 'stream', stream: { id } })
+      const { reply } = await wecom.post({
+        msgid: String(
+          randomInt(1e12)
+        ),
+        aibotid: 'simulated-bot',
+        chattype: 'single',
+        from: { userid: user },
+        msgtype: 'stream',
+        stream: { id }
+      })
       const stream = reply?.['stream'] as { finish: boolean, content: string } | undefined
       if (stream?.finish === true) return stream.content
       await pause(500)
@@ -181,7 +192,9 @@ if (redis !== undefined) {
     t.strictSame(balancer.failures, [])
   })
 
-  t.test('a replica that goes hands its streams over; the death of the next owner ends them with a notice', { timeout: 90_000 }, async t => {
+  t.test('a replica that goes hands its streams over; the death of the next owner ends them with a notice', {
+    timeout: 90_000
+  }, async t => {
     const [going, next, last] = await survivors as [Replica, Replica, Replica]
     const group: Replica[] = [going]
     const balancer = await startBalancer(t, () => group)

@@ -57,7 +57,8 @@ async function serve (t: Test, options: WecomStreamOptions = {}) {
     if (turn !== undefined) t.strictSame(turn.message, message)
     return { content: reply?.['stream'].content, turn }
   }
-  const lines = (): Array<{ level: number, msg: string } & Record<string, unknown>> => bot.log().trim().split('\n').map(line => JSON.parse(line))
+  const lines = (): Array<{ level: number, msg: string } & Record<string, unknown>> =>
+    bot.log().trim().split('\n').map(line => JSON.parse(line))
   return { ...bot, post, ask, lines }
 }
 
@@ -102,7 +103,9 @@ t.test('so does a quote of each kind, in a single chat and in a group', async t 
   for (const kind of Object.keys(QUOTES) as Array<keyof typeof QUOTES>) {
     const samples = QUOTES[kind]
     const { ask } = await serve(t)
-    t.strictSame(asked((await ask({ ...samples.single, msgid: 'single' })).turn), { ...SINGLE, prompt: '帮我看看这周的销售数据', quote: QUOTED[kind] }, kind)
+    t.strictSame(
+      asked((await ask({ ...samples.single, msgid: 'single' })).turn), { ...SINGLE, prompt: '帮我看看这周的销售数据', quote: QUOTED[kind] }, kind
+    )
     t.strictSame(asked((await ask({ ...samples.inGroup, msgid: 'group' })).turn), { ...GROUP, prompt: '总结一下', quote: QUOTED[kind] }, kind)
   }
 })
@@ -122,7 +125,13 @@ t.test('the documented events get the replies that the documents allow', async t
   const card = cards.buttonInteraction({ ...BUTTON_INTERACTION, task_id: TASK_ID })
   const { post } = await serve(t, {
     onEnterChat: event => { entered.push(event); return '欢迎' },
-    onCardEvent: event => { used.push(event); return event.key === 'menu_key' ? undefined : cards.updateTemplateCard(card, { userids: ['zhangsan'] }) },
+    onCardEvent: event => {
+      used.push(event); return event.key === 'menu_key'
+        ? undefined
+        : cards.updateTemplateCard(
+          card, { userids: ['zhangsan'] }
+        )
+    },
     onFeedback: event => { rated.push(event) }
   })
   const once = (sample: Sample, n: number): Sample => ({ ...sample, msgid: `event-${n}` })
@@ -140,12 +149,16 @@ t.test('the documented events get the replies that the documents allow', async t
       cardType: 'vote_interaction',
       key: 'button_replace_text',
       taskId: TASK_ID,
-      selected: [{ question: 'question_key1', options: ['option_id1', 'option_id2'] }, { question: 'question_key2', options: ['option_id3'] }]
+      selected: [
+        { question: 'question_key1', options: ['option_id1', 'option_id2'] }, { question: 'question_key2', options: ['option_id3'] }
+      ]
     },
     { chat: single, cardType: 'text_notice', key: 'menu_key', taskId: TASK_ID, selected: [] }
   ])
 
-  for (const [n, sample] of [EVENTS.accurate, EVENTS.inaccurate, EVENTS.cancelled].entries()) t.equal(await post(once(sample, 4 + n)), undefined)
+  for (const [n, sample] of [EVENTS.accurate, EVENTS.inaccurate, EVENTS.cancelled].entries()) {
+    t.equal(await post(once(sample, 4 + n)), undefined)
+  }
   t.match(rated, [
     { sender: 'zhangsan', vote: 'accurate', reasons: [], feedbackId: 'FEEDBACKID' },
     { vote: 'inaccurate', reasons: ['incomplete', 'data-analysis'], comment: '数字不对' },
@@ -174,7 +187,9 @@ t.test('without hooks every event gets the empty reply, but for the welcome of t
 })
 
 t.test('any other event gets the empty reply, and is named in the log', async t => {
-  const { post, lines } = await serve(t, { onEnterChat: () => '欢迎', onCardEvent () { t.fail('nobody calls it') }, onFeedback: () => t.fail('nor this') })
+  const { post, lines } = await serve(
+    t, { onEnterChat: () => '欢迎', onCardEvent () { t.fail('nobody calls it') }, onFeedback: () => t.fail('nor this') }
+  )
   for (const sample of Object.values(OTHER_EVENTS)) t.equal(await post(sample), undefined)
   t.strictSame(lines().filter(({ msg }) => msg === 'an event has no hook').map(({ level, eventtype }) => [level, eventtype]), [
     [30, 'disconnected_event'], [30, 'auth_change_event'], [30, 'enter_check_update'], [30, 'poll_closed_event']
@@ -183,11 +198,20 @@ t.test('any other event gets the empty reply, and is named in the log', async t 
 
 t.test('what the samples say is not in the log', async t => {
   const { ask, post, log } = await serve(t, {
-    onEnterChat: () => { throw new Error('no') }, onCardEvent: () => ({ card_type: 'text_notice' }) as never, onFeedback: ({ comment }) => { throw new Error(comment) }
+    onEnterChat: () => { throw new Error('no') },
+    onCardEvent: () => ({
+      card_type: 'text_notice'
+    }) as never,
+    onFeedback: ({ comment }) => { throw new Error(comment) }
   })
-  for (const [n, sample] of [...Object.values(MESSAGES), ...Object.values(QUOTES).flatMap(Object.values<Sample>), ...Object.values(OTHER_MESSAGES)].entries()) await ask({ ...sample, msgid: `m${n}` })
+  for (const [n, sample] of [
+    ...Object.values(MESSAGES), ...Object.values(QUOTES).flatMap(Object.values<Sample>), ...Object.values(OTHER_MESSAGES)
+  ].entries()) await ask({ ...sample, msgid: `m${n}` })
   for (const [n, sample] of [...Object.values(EVENTS), ...Object.values(OTHER_EVENTS)].entries()) await post({ ...sample, msgid: `e${n}` })
-  for (const word of ['销售', 'hello robot', '语音', '区别', '广州塔', '周报', '数字不对', 'option_id1', 'response_code', 'q-key-time', 'q-signature', 'an answer', CREDENTIALS.encodingAESKey]) {
+  for (const word of [
+    '销售', 'hello robot', '语音', '区别', '广州塔', '周报', '数字不对', 'option_id1', 'response_code', 'q-key-time', 'q-signature', 'an answer',
+    CREDENTIALS.encodingAESKey
+  ]) {
     t.notMatch(log(), word, word)
   }
 })

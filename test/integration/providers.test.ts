@@ -47,8 +47,15 @@ for (const file of ['provider.jsonl', 'own-provider.jsonl']) {
         const isEmptySuccess = error === undefined && text === ''
         if (expect.notEmptySuccess) t.notOk(isEmptySuccess, 'no empty answer passes for a whole one')
         else t.strictSame({ text, class: error?.code }, { text: expect.text ?? '', class: expect.class }, 'text and class')
-        if (error !== undefined) t.equal(content, below(text, `${failures[error.code]}（编号 ${error.reference}）`), 'the sentence of the class stands below the text')
-        else if (!expect.notEmptySuccess) t.equal(content.replace(/^<think>.*<\/think>\n\n/, ''), expect.notice === undefined ? text : below(text, { length, empty }[expect.notice]), 'the last frame')
+        if (error !== undefined) {
+          t.equal(
+            content, below(text, `${failures[error.code]}（编号 ${error.reference}）`), 'the sentence of the class stands below the text'
+          )
+        } else if (!expect.notEmptySuccess) {
+          t.equal(content.replace(
+            /^<think>.*<\/think>\n\n/, ''
+          ), expect.notice === undefined ? text : below(text, { length, empty }[expect.notice]), 'the last frame')
+        }
         if (expect.requests !== undefined) t.equal(provider.requests.length, expect.requests, 'requests')
         const log = lines.join('')
         if (expect.log !== undefined) t.match(log, expect.log, 'the log explains it')

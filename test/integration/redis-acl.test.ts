@@ -42,7 +42,9 @@ if (hasRedisServer()) {
   redisContracts(t, 'that user', redis)
 
   t.test('the plugin answers as that user', async t => {
-    const { app, lines } = await buildApp(t, { redis: { url, prefix: newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } })
+    const { app, lines } = await buildApp(
+      t, { redis: { url, prefix: newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } }
+    )
     const { stream } = await post(app, textMessage('hello'))
     t.equal((await follow(app, stream.id as string)).at(-1)?.content, 'Q: hello\nHello world! This is a stream.')
     t.strictSame(lines.filter(({ level }) => level >= 40), [])

@@ -17,7 +17,9 @@ if (redis !== undefined) {
     const [gone, lines] = [createRedisStreams({ ...shared, retentionMs: 60_000 }), createRedisQueues(shared)]
     const history = createRedisHistory({ ...shared, limits: { turns: 1, bytes: 1000, idleMs: 60_000 } })
     t.teardown(async () => { await Promise.all([gone.close(), lines.close()]) })
-    const conversation = createConversations({ lines, history, scope: 'member', parallel: false })({ scope: PATH, bot: 'bot', user: 'user' }, 'user')
+    const conversation = createConversations({ lines, history, scope: 'member', parallel: false })(
+      { scope: PATH, bot: 'bot', user: 'user' }, 'user'
+    )
     await gone.create({ id: 'of a replica that has died' })
     await gone.release('of a replica that has died', 1)
     await conversation.join('of a replica that has died', Date.now() + 1_000_000)

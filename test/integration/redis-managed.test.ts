@@ -27,7 +27,9 @@ if (direct !== undefined) {
   redisContracts(t, 'a managed edition', redis)
 
   t.test('the plugin answers through a managed edition', async t => {
-    const { app, lines } = await buildApp(t, { redis: { url: proxy.url, prefix: redis.newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } })
+    const { app, lines } = await buildApp(
+      t, { redis: { url: proxy.url, prefix: redis.newPrefix(), commandTimeoutMs: 5000 }, access: { messagesPerMinute: 5, maxRunning: 2 } }
+    )
     const { stream } = await post(app, textMessage('hello'))
     t.equal((await follow(app, stream.id as string)).at(-1)?.content, 'Q: hello\nHello world! This is a stream.')
     t.strictSame(lines.filter(({ level }) => level >= 40), [])
@@ -37,7 +39,9 @@ if (direct !== undefined) {
     t.strictSame(scripts.filter(({ lua }) => !sent.has(lua)).map(({ name }) => name), [])
     const client = createClient({ url: proxy.url })
     await client.connect()
-    await t.rejects(client.eval('for _, key in ipairs(KEYS) do redis.call("GET", key) end', { keys: ['k'] }), { message: /^ERR bad lua script/ })
+    await t.rejects(
+      client.eval('for _, key in ipairs(KEYS) do redis.call("GET", key) end', { keys: ['k'] }), { message: /^ERR bad lua script/ }
+    )
     client.destroy()
   })
 

@@ -34,21 +34,31 @@ const key = fc.constantFrom('k', 'l')
 const name = (title: string, call: Call): Call => Object.assign(call, { toString: () => title })
 
 const call: fc.Arbitrary<Call> = fc.oneof(
-  fc.tuple(id, fc.constantFrom(undefined, 'c', 'd'), text, fc.constantFrom(undefined, undefined, 'done' as const)).map(([id, claim, content, ended]) =>
+  fc.tuple(
+    id, fc.constantFrom(undefined, 'c', 'd'), text, fc.constantFrom(undefined, undefined, 'done' as const)
+  ).map(([id, claim, content, ended]) =>
     name(`create ${id} ${claim} ${content} ${ended}`, async ({ streams }) => {
       // An id is drawn once in a lifetime.
       if (await streams.read(id) !== undefined) return undefined
       return await streams.create({ id, content, ...(claim && { claim }), ...(ended && { outcome: { status: ended } }) })
     })),
-  fc.tuple(id, epoch, fc.constantFrom<Channel>('content', 'content', 'reasoning'), fc.integer({ min: -1, max: 5 }), text).map(([id, epoch, track, back, text]) =>
+  fc.tuple(
+    id, epoch, fc.constantFrom<Channel>('content', 'content', 'reasoning'), fc.integer({ min: -1, max: 5 }), text
+  ).map(([id, epoch, track, back, text]) =>
     name(`append ${id} ${epoch} ${track} ${back} ${text}`, async ({ streams }) => {
       const length = (await streams.read(id))?.record[track].length ?? 0
       return await streams.append(id, epoch, track, Math.max(0, length - back), text)
     })),
-  fc.tuple(id, epoch, text).map(([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, ({ streams }) => streams.append(id, epoch, 'content', 0, text))),
-  fc.tuple(id, epoch, fc.constantFrom({}, { waiting: true }, { waiting: false }, { thinking: true } as const, { lost: ['TIMEOUT'] } as const)).map(([id, epoch, metadata]) =>
+  fc.tuple(id, epoch, text).map(
+    ([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, ({ streams }) => streams.append(id, epoch, 'content', 0, text))
+  ),
+  fc.tuple(
+    id, epoch, fc.constantFrom({}, { waiting: true }, { waiting: false }, { thinking: true } as const, { lost: ['TIMEOUT'] } as const)
+  ).map(([id, epoch, metadata]) =>
     name(`note ${id} ${epoch} ${JSON.stringify(metadata)}`, ({ streams }) => streams.setMetadata(id, epoch, metadata))),
-  fc.tuple(id, epoch, status).map(([id, epoch, status]) => name(`end ${id} ${epoch} ${status}`, ({ streams }) => streams.end(id, epoch, { status }))),
+  fc.tuple(id, epoch, status).map(
+    ([id, epoch, status]) => name(`end ${id} ${epoch} ${status}`, ({ streams }) => streams.end(id, epoch, { status }))
+  ),
   id.map(id => name(`stop ${id}`, ({ streams }) => streams.requestStop(id))),
   fc.tuple(id, epoch).map(([id, epoch]) => name(`renew ${id} ${epoch}`, ({ streams }) => streams.renew(id, epoch))),
   fc.tuple(id, epoch).map(([id, epoch]) => name(`release ${id} ${epoch}`, ({ streams }) => streams.release(id, epoch))),

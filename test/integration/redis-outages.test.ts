@@ -30,7 +30,9 @@ if (hasRedisServer()) {
   t.teardown(() => server.stop())
   const proxy = await startRedisProxy(server.url)
   t.teardown(() => proxy.close())
-  const replicas: Replica[] = await Promise.all(['a', 'b'].map(name => startReplica(t, name, { redis: { url: proxy.url, prefix: PREFIX }, providerUrl: provider.url })))
+  const replicas: Replica[] = await Promise.all(
+    ['a', 'b'].map(name => startReplica(t, name, { redis: { url: proxy.url, prefix: PREFIX }, providerUrl: provider.url }))
+  )
   // What runs for the first time is slow.
   await wecomAt(replicas[0]?.callback as string, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
   await wecomAt(replicas[1]?.callback as string, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
@@ -39,7 +41,9 @@ if (hasRedisServer()) {
   async function withStreams (t: Test, name: string, count: number, faults: () => Promise<void>): Promise<void> {
     const balancer = await startBalancer(t, () => replicas)
     const wecom = wecomAt(balancer.callback, { refreshMs: 200 })
-    const asked = Array.from({ length: STREAMS }, (_, index) => wecom.send(`${count} words every 50 ms, ${name} ${index}`, { user: `${name} ${index}`, late: 2 }))
+    const asked = Array.from(
+      { length: STREAMS }, (_, index) => wecom.send(`${count} words every 50 ms, ${name} ${index}`, { user: `${name} ${index}`, late: 2 })
+    )
     while (provider.requests.filter(request => promptOf(request).includes(name)).length < STREAMS) await pause(10)
     await pause(300)
     let over = false
@@ -95,7 +99,9 @@ if (hasRedisServer()) {
       const until = Date.now() + 5000
       let said = ''
       while (said !== '1 messages' && Date.now() < until) {
-        said = (await wecomAt(replicas[0]?.callback as string, { refreshMs: 100 }).send('hello again', { user: `user ${Date.now()}` })).content
+        said = (await wecomAt(replicas[0]?.callback as string, { refreshMs: 100 }).send(
+          'hello again', { user: `user ${Date.now()}` }
+        )).content
       }
       t.equal(said, '1 messages')
     })

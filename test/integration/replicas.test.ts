@@ -50,7 +50,8 @@ if (redis !== undefined) {
       return group.find(replica => replica.name === replicaOf(callsFor(prompt)[0] as { headers: {} })) as Replica
     }
     const anotherThan = (owner: Replica): Replica => group.find(replica => replica !== owner) ?? owner
-    const say = async (user: string, text: string, options = {}) => essence(await wecom.send(text, { user: `${user} of the ${name}`, ...options }))
+    const say = async (user: string, text: string, options = {}) =>
+      essence(await wecom.send(text, { user: `${user} of the ${name}`, ...options }))
 
     const flows = {
       plain: () => say('plain', `20 words every 10 ms, ${name}`),
@@ -107,7 +108,13 @@ if (redis !== undefined) {
         await until(() => id !== '')
         const states = await (await fetch(`${anotherThan(owner).url}/states/${id}`)).json() as Array<{ content: string }>
         t.ok(states.length > 2, 'it is seen to grow')
-        return { said: await asked, last: states.at(-1), grows: states.every(({ content }, index) => content.startsWith(states[index - 1]?.content ?? '')) }
+        return {
+          said: await asked,
+          last: states.at(-1),
+          grows: states.every(
+            ({ content }, index) => content.startsWith(states[index - 1]?.content ?? '')
+          )
+        }
       },
       async rated () {
         const prompt = `5 words every 10 ms, to be rated in the ${name}`
@@ -115,10 +122,18 @@ if (redis !== undefined) {
         await say('rater', prompt, { onFrame: (frame: { reply: any }) => { id = frame.reply.stream.feedback?.id ?? id } })
         const other = anotherThan(await ownerOf(prompt))
         await wecomAt(other.callback).post({
-          msgid: `vote ${name}`, aibotid: 'simulated-bot', from: { userid: 'someone' }, msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: { id, type: 1 } }
+          msgid: `vote ${name}`,
+          aibotid: 'simulated-bot',
+          from: { userid: 'someone' },
+          msgtype: 'event',
+          event: {
+            eventtype: 'feedback_event', feedback_event: { id, type: 1 }
+          }
         })
         await until(() => other.told.some(message => message.told === 'feedback' && message.streamId === id))
-        return other.told.flatMap(message => message.told === 'feedback' && message.streamId === id ? [message.sender?.replace(name, 'group')] : [])
+        return other.told.flatMap(
+          message => message.told === 'feedback' && message.streamId === id ? [message.sender?.replace(name, 'group')] : []
+        )
       },
       async late () {
         const prompt = `4000 words every 0 ms, ${name}`

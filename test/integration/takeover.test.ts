@@ -36,7 +36,8 @@ function share () {
       await settle()
       return reply === undefined ? undefined : JSON.parse(reply).stream
     }
-    const say = async (content: string, more: object = {}) => await post({ msgtype: 'text', text: { content }, ...more }) ?? { id: '', finish: true, content: '' }
+    const say = async (content: string, more: object = {}) =>
+      await post({ msgtype: 'text', text: { content }, ...more }) ?? { id: '', finish: true, content: '' }
     const refresh = async (id: string, more: object = {}) => await post({ msgtype: 'stream', stream: { id }, ...more })
     const answer = async (text: string): Promise<void> => {
       await hand.call().push(text)
@@ -96,7 +97,9 @@ t.test('an end that nobody can be asked again for holds up no conversation, and 
   await die(id)
   t.match(await two.refresh(id), { content: /^half/ })
   t.match(await two.refresh(id), { finish: true, content: /^half\n\n/ })
-  t.match(two.finishes, [{ streamId: id, state: { status: 'error', content: 'half', error: { code: 'BROKEN' } }, question: { prompt: 'hi' } }])
+  t.match(
+    two.finishes, [{ streamId: id, state: { status: 'error', content: 'half', error: { code: 'BROKEN' } }, question: { prompt: 'hi' } }]
+  )
   const next = await two.say('next')
   t.equal(two.hand.call().turn.prompt, 'next')
   t.equal(two.hand.call().turn.history, undefined, 'what was cut off so is not remembered')
@@ -177,7 +180,9 @@ t.test('a refresh without the store shows what is known here, and nothing where 
   t.strictSame(await two.refresh(id), { id, finish: false, content: 'text' })
   t.equal(await two.refresh(id, { from: { userid: 'somebody else' } }), undefined)
   t.equal(await two.refresh(id, { aibotid: 'another' }), undefined)
-  t.match(two.log.lines, [...Array(4)].map(() => ({ level: 'error', message: 'a refresh could not be answered', fields: { streamId: id, cause: { message: 'away' } } })))
+  t.match(two.log.lines, [...Array(4)].map(
+    () => ({ level: 'error', message: 'a refresh could not be answered', fields: { streamId: id, cause: { message: 'away' } } })
+  ))
   await one.hand.call().end()
   two.process.isAway = false
   await two.refresh(id)
@@ -210,7 +215,9 @@ t.test('a new message without the store is told at once that the bot is busy, an
   t.equal(clock.now(), before)
   t.equal(reply.finish, true)
   t.equal(reply.content.startsWith(texts.failures.BUSY), true)
-  t.match(one.log.lines, [{ level: 'error', message: 'a message could not be answered', fields: { code: 'BUSY', cause: { message: 'away' } } }])
+  t.match(
+    one.log.lines, [{ level: 'error', message: 'a message could not be answered', fields: { code: 'BUSY', cause: { message: 'away' } } }]
+  )
   t.equal(one.hand.calls.length, 0)
   t.equal(one.streams.size, 0)
 })

@@ -54,9 +54,13 @@ t.test('a verification opens no message and no reply that went by before', async
 
 t.test('a verification takes neither a wrong signature, nor an old time, nor another key', async t => {
   const { app, lines } = await buildApp(t)
-  const wrong: Sending[] = [{ query: { msg_signature: '0'.repeat(40) } }, { timestamp: Number(nowSeconds()) - 310 }, { keys: { ...keys, encodingAESKey: OTHER_KEY } }, { keys: { ...keys, receiveId: 'corp' } }]
+  const wrong: Sending[] = [{ query: { msg_signature: '0'.repeat(40) } }, { timestamp: Number(nowSeconds()) - 310 }, {
+    keys: { ...keys, encodingAESKey: OTHER_KEY }
+  }, { keys: { ...keys, receiveId: 'corp' } }]
   for (const sending of wrong) t.match(await verify(app, '123', sending), { statusCode: 403, body: '{"error":"Forbidden"}' })
-  for (const name of ['msg_signature', 'timestamp', 'nonce', 'echostr']) t.match(await verify(app, '123', { query: { [name]: undefined } }), { statusCode: 400 }, name)
+  for (const name of ['msg_signature', 'timestamp', 'nonce', 'echostr']) {
+    t.match(await verify(app, '123', { query: { [name]: undefined } }), { statusCode: 400 }, name)
+  }
   t.equal(warnings(lines).length, 5)
 })
 
@@ -86,7 +90,9 @@ t.test('a receiver id is sealed into the reply, and expected in the message', as
   const { app } = await buildApp(t, { receiveId: '企业' })
   const own = { ...keys, receiveId: '企业' }
   t.match(await post(app, textMessage('hi'), { keys: own }), { statusCode: 200, stream: { finish: false } })
-  for (const receiveId of ['', '企', '企业业', 'other']) t.equal((await post(app, textMessage('hi'), { keys: { ...keys, receiveId } })).statusCode, 403, receiveId)
+  for (const receiveId of ['', '企', '企业业', 'other']) {
+    t.equal((await post(app, textMessage('hi'), { keys: { ...keys, receiveId } })).statusCode, 403, receiveId)
+  }
 })
 
 t.test('a conversation grows from the message to its end', async t => {
@@ -109,7 +115,9 @@ t.test('what needs no answer gets an empty one', async t => {
 
 t.test('a kind of message that nobody knows is answered', async t => {
   const { app } = await buildApp(t)
-  for (const msgtype of ['image', 'of the future', 'constructor']) t.match(await post(app, { msgid: msgtype, msgtype }), { statusCode: 200, stream: { finish: true, content: texts.unsupported } })
+  for (const msgtype of ['image', 'of the future', 'constructor']) {
+    t.match(await post(app, { msgid: msgtype, msgtype }), { statusCode: 200, stream: { finish: true, content: texts.unsupported } })
+  }
 })
 
 t.test('everything from the signature to the receiver id is refused alike', async t => {
@@ -121,7 +129,9 @@ t.test('everything from the signature to the receiver id is refused alike', asyn
   const refused: Record<string, Answer> = {
     'another token': await post(app, text, { keys: { ...keys, token: 'other' } }),
     'another signature': await post(app, text, { query: { msg_signature: '0'.repeat(40) } }),
-    'a signature in capitals': await post(app, text, { query: { msg_signature: sign(keys.token, nowSeconds(), 'n', sealed).toUpperCase() }, nonce: 'n' }),
+    'a signature in capitals': await post(
+      app, text, { query: { msg_signature: sign(keys.token, nowSeconds(), 'n', sealed).toUpperCase() }, nonce: 'n' }
+    ),
     'a short signature': await post(app, text, { query: { msg_signature: 'a' } }),
     'a long signature': await post(app, text, { query: { msg_signature: 'ä'.repeat(1000) } }),
     'another nonce': await post(app, text, { query: { nonce: 'other' } }),
@@ -152,7 +162,9 @@ t.test('everything from the signature to the receiver id is refused alike', asyn
     t.same({ ...answer.headers, date: undefined }, { ...headers, date: undefined }, name)
   }
   t.same(headers, { 'content-type': 'application/json; charset=utf-8', 'content-length': '21', connection: 'keep-alive' })
-  t.same(warnings(lines).map(({ code }) => code).sort(), ['WECOM_ERR_DECRYPT', 'WECOM_ERR_RECEIVER', 'WECOM_ERR_SIGNATURE', 'WECOM_ERR_TIMESTAMP'])
+  t.same(warnings(lines).map(({ code }) => code).sort(), [
+    'WECOM_ERR_DECRYPT', 'WECOM_ERR_RECEIVER', 'WECOM_ERR_SIGNATURE', 'WECOM_ERR_TIMESTAMP'
+  ])
   t.match(warnings(lines).find(({ code }) => code === 'WECOM_ERR_RECEIVER')?.msg, /WECOM_RECEIVE_ID is "" but "corp" was sent/)
 })
 
@@ -211,8 +223,12 @@ t.test('authentic text that is no message has an answer of its own', async t => 
   const { app, lines } = await buildApp(t)
   const nested = (depth: number): string => `{"msgtype":"text","x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
   for (const text of [
-    'hello', '[]', 'null', '{}', '{"msgtype":5}', '<xml></xml>', nested(65), '{"msgtype":"text","__proto__":{}}', '{"msgtype":"text","text":{"a":[{"__proto__":1}]}}',
-    Buffer.from([0x7b, 0xff, 0x7d]), Buffer.from('7b226d736774797065223a22eda0bd227d', 'hex'), '\ufeff{"msgtype":"text"}', '{"msgtype":"text"'
+    'hello', '[]', 'null', '{}', '{"msgtype":5}', '<xml></xml>', nested(
+      65
+    ), '{"msgtype":"text","__proto__":{}}', '{"msgtype":"text","text":{"a":[{"__proto__":1}]}}',
+    Buffer.from([0x7b, 0xff, 0x7d]), Buffer.from(
+      '7b226d736774797065223a22eda0bd227d', 'hex'
+    ), '\ufeff{"msgtype":"text"}', '{"msgtype":"text"'
   ]) {
     const answer = await post(app, text)
     t.equal(answer.statusCode, 422, String(text).slice(0, 60))
@@ -225,7 +241,9 @@ t.test('authentic text that is no message has an answer of its own', async t => 
 t.test('a body may be as large as the limit, and no larger', async t => {
   const { app, lines } = await buildApp(t, { bodyLimitBytes: 2000, source: yielding('x') })
   const sized = (size: number): string => {
-    const { signature, timestamp, nonce, encrypt } = signed(keys.token, encryptLayout(keys.encodingAESKey, { text: JSON.stringify(textMessage('hi')) }), nowSeconds(), 'n')
+    const { signature, timestamp, nonce, encrypt } = signed(
+      keys.token, encryptLayout(keys.encodingAESKey, { text: JSON.stringify(textMessage('hi')) }), nowSeconds(), 'n'
+    )
     query = { msg_signature: signature, timestamp, nonce }
     return JSON.stringify({ encrypt, padding: 'x'.repeat(size - JSON.stringify({ encrypt, padding: '' }).length) })
   }
@@ -243,12 +261,19 @@ t.test('a body may be as large as the limit, and no larger', async t => {
 
 t.test('any well-formed content type is taken, and none as well', async t => {
   const { app } = await buildApp(t)
-  for (const type of ['application/json', 'application/json; charset=utf-8', 'text/plain', 'text/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/octet-stream', 'foo/bar', 'application/json;charset=gbk']) {
+  for (const type of [
+    'application/json', 'application/json; charset=utf-8', 'text/plain', 'text/xml', 'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x', 'application/octet-stream', 'foo/bar', 'application/json;charset=gbk'
+  ]) {
     t.equal((await post(app, textMessage('hi'), { headers: { 'content-type': type } })).statusCode, 200, type)
   }
   const bare = async (headers: http.OutgoingHttpHeaders): Promise<number> => {
-    const { signature, timestamp, nonce, encrypt } = signed(keys.token, encryptLayout(keys.encodingAESKey, { text: JSON.stringify(textMessage('hi')) }), nowSeconds(), 'n')
-    return await postOverHttp(app, `${PATH}?${new URLSearchParams({ msg_signature: signature, timestamp, nonce })}`, JSON.stringify({ encrypt }), headers)
+    const { signature, timestamp, nonce, encrypt } = signed(
+      keys.token, encryptLayout(keys.encodingAESKey, { text: JSON.stringify(textMessage('hi')) }), nowSeconds(), 'n'
+    )
+    return await postOverHttp(
+      app, `${PATH}?${new URLSearchParams({ msg_signature: signature, timestamp, nonce })}`, JSON.stringify({ encrypt }), headers
+    )
   }
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.equal(await bare({}), 200, 'none')
@@ -281,7 +306,10 @@ t.test('other methods and paths are those of the host', async t => {
 
 t.test('nothing that comes in makes a 5xx', async t => {
   const { app } = await buildApp(t)
-  const urls = [PATH, `${PATH}?`, `${PATH}?%`, `${PATH}?msg_signature=%ff&timestamp=%00&nonce=%E0%A4%A`, `${PATH}?__proto__=1&constructor=2`, `${PATH}?${'a=1&'.repeat(3000)}`, `${PATH}?msg_signature[]=1`]
+  const urls = [
+    PATH, `${PATH}?`, `${PATH}?%`, `${PATH}?msg_signature=%ff&timestamp=%00&nonce=%E0%A4%A`, `${PATH}?__proto__=1&constructor=2`,
+    `${PATH}?${'a=1&'.repeat(3000)}`, `${PATH}?msg_signature[]=1`
+  ]
   const bodies = ['', '{}', '\u0000', '{"encrypt":"' + 'A'.repeat(100_000) + '"}', '{"__proto__":{"encrypt":"x"}}']
   for (const url of urls) {
     for (const payload of bodies) {
@@ -292,8 +320,12 @@ t.test('nothing that comes in makes a 5xx', async t => {
     }
   }
   for (const message of [
-    { msgtype: 'text', text: null }, { msgtype: 'text', text: { content: {} }, from: 5, aibotid: [], chatid: {}, msgid: {} }, { msgtype: 'stream' },
-    { msgtype: 'stream', stream: { id: {} } }, { msgtype: 'mixed', mixed: [] }, { msgtype: 'mixed', mixed: { msg_item: [null, 5, { text: 5 }] } }, { msgtype: 'event', event: null },
+    { msgtype: 'text', text: null }, {
+      msgtype: 'text', text: { content: {} }, from: 5, aibotid: [], chatid: {}, msgid: {}
+    }, { msgtype: 'stream' },
+    { msgtype: 'stream', stream: { id: {} } }, { msgtype: 'mixed', mixed: [] }, {
+      msgtype: 'mixed', mixed: { msg_item: [null, 5, { text: 5 }] }
+    }, { msgtype: 'event', event: null },
     { msgtype: 'text', msgid: 'x'.repeat(150_000), text: { content: '' } }, { msgtype: 'toString' }
   ]) t.equal((await post(app, message)).statusCode, 200, JSON.stringify(message).slice(0, 60))
 })
@@ -337,7 +369,9 @@ t.test('the line of a refusal carries the id of its request', async t => {
   await verify(app, '123', { query: { nonce: undefined } })
   await post(app, '', { body: 'x'.repeat(256 * 1024 + 1) })
   t.match(warnings(lines), [
-    { code: 'WECOM_ERR_SIGNATURE', reqId: 'second' }, { code: 'WECOM_ERR_QUERY', reqId: 'third' }, { code: 'WECOM_ERR_BODY_TOO_LARGE', reqId: 'fourth' }
+    { code: 'WECOM_ERR_SIGNATURE', reqId: 'second' }, { code: 'WECOM_ERR_QUERY', reqId: 'third' }, {
+      code: 'WECOM_ERR_BODY_TOO_LARGE', reqId: 'fourth'
+    }
   ])
 })
 
@@ -409,8 +443,12 @@ t.test('two bots in one app do not mix', async t => {
   t.equal((await post(app, message, { path: '/one', keys: other })).statusCode, 403)
   const refresh = refreshMessage(one.stream.id, { chattype: 'group', chatid: 'g' })
   t.equal((await post(app, refresh, { path: '/one' })).stream.content, 'first says hi')
-  t.match((await post(app, refresh, { path: '/two', keys: other })).stream, { finish: true, content: 'gone' }, 'the streams of the one are not those of the other')
-  t.match((await post(app, refreshMessage(two.stream.id), { path: '/three', keys: other })).stream, { finish: true, content: texts.expired }, 'not even with the same keys')
+  t.match((await post(
+    app, refresh, { path: '/two', keys: other }
+  )).stream, { finish: true, content: 'gone' }, 'the streams of the one are not those of the other')
+  t.match((await post(
+    app, refreshMessage(two.stream.id), { path: '/three', keys: other }
+  )).stream, { finish: true, content: texts.expired }, 'not even with the same keys')
 })
 
 t.test('a prefix goes before the path', async t => {
@@ -425,7 +463,9 @@ t.test('a prefix goes before the path', async t => {
 
 t.test('the wrong order of registration fails with an error of Fastify', async t => {
   const { app } = createApp(t)
-  await t.rejects(async () => { await app.register(callback, { ...keys }) }, { code: 'FST_ERR_PLUGIN_DEPENDENCY_NOT_REGISTERED', message: /wecom-streams/ })
+  await t.rejects(async () => { await app.register(callback, { ...keys }) }, {
+    code: 'FST_ERR_PLUGIN_DEPENDENCY_NOT_REGISTERED', message: /wecom-streams/
+  })
 })
 
 t.test('bad options are refused at once, all together', async t => {
@@ -435,7 +475,9 @@ t.test('bad options are refused at once, all together', async t => {
   await t.rejects(async () => { await app.register(callback, { encodingAESKey: 'short', ...options }) }, {
     code: 'WECOM_ERR_CONFIG',
     faults: [
-      { name: 'WECOM_TOKEN' }, { name: 'option encodingAESKey' }, { name: 'option path' }, { name: 'option timestampWindowMs' }, { name: 'option nonsense' },
+      { name: 'WECOM_TOKEN' }, { name: 'option encodingAESKey' }, { name: 'option path' }, {
+        name: 'option timestampWindowMs'
+      }, { name: 'option nonsense' },
       { name: 'option source' }, { name: 'option texts.expired' }
     ]
   })
@@ -446,7 +488,10 @@ t.test('streams alone may last for as long as they like, and with a callback as 
   await app.register(streams, { deadlineMs: 400_000, source: yielding('x') })
   t.equal((await app.getStreamState(await app.startStream('x'))).status, 'running')
   await t.rejects(async () => { await app.register(callback, { ...keys }) }, {
-    code: 'WECOM_ERR_CONFIG', faults: [{ name: 'STREAM_DEADLINE_MS', problem: /^is 400000 .* WECOM_WINDOW_MS, which is 360000: .* lateDeadlineMs / }]
+    code: 'WECOM_ERR_CONFIG',
+    faults: [
+      { name: 'STREAM_DEADLINE_MS', problem: /^is 400000 .* WECOM_WINDOW_MS, which is 360000: .* lateDeadlineMs / }
+    ]
   })
   const { app: longer } = createApp(t)
   await longer.register(streams, { deadlineMs: 400_000 })
@@ -457,13 +502,17 @@ t.test('streams alone may last for as long as they like, and with a callback as 
 t.test('a source that nobody has registered is refused at once', async t => {
   const { app } = createApp(t)
   await app.register(streams)
-  await t.rejects(async () => { await app.register(callback, { ...keys, source: 'gpt' }) }, { code: 'WECOM_ERR_CONFIG', faults: [{ name: 'option source', problem: /mock/ }] })
+  await t.rejects(async () => { await app.register(callback, { ...keys, source: 'gpt' }) }, {
+    code: 'WECOM_ERR_CONFIG', faults: [{ name: 'option source', problem: /mock/ }]
+  })
 })
 
 t.test('an environment is read where it is given', async t => {
   const { app } = createApp(t)
   await app.register(streams)
-  await app.register(callback, { env: { WECOM_TOKEN: keys.token, WECOM_ENCODING_AES_KEY: keys.encodingAESKey, WECOM_CALLBACK_PATH: '/from-env' } })
+  await app.register(
+    callback, { env: { WECOM_TOKEN: keys.token, WECOM_ENCODING_AES_KEY: keys.encodingAESKey, WECOM_CALLBACK_PATH: '/from-env' } }
+  )
   t.equal((await verify(app, '123', { path: '/from-env' })).body, '123')
 })
 
@@ -507,10 +556,14 @@ t.test('two bots on one path are told apart by a constraint, and do not mix', as
   await app.register(streams, { shutdownGraceMs: 0 })
   const bots = { 'a.example': yielding('from a'), 'b.example': yielding('from b') }
   for (const [host, source] of Object.entries(bots)) {
-    await app.register(callback, { ...keys, source, firstReplyGraceMs: 1000, routeOptions: { constraints: { host: new RegExp(`^${host}$`) } } })
+    await app.register(
+      callback, { ...keys, source, firstReplyGraceMs: 1000, routeOptions: { constraints: { host: new RegExp(`^${host}$`) } } }
+    )
   }
   const message = textMessage('hi')
-  const [a, b] = [await post(app, message, { headers: { host: 'a.example' } }), await post(app, message, { headers: { host: 'b.example' } })]
+  const [a, b] = [
+    await post(app, message, { headers: { host: 'a.example' } }), await post(app, message, { headers: { host: 'b.example' } })
+  ]
   t.match([a.stream, b.stream], [{ content: 'from a' }, { content: 'from b' }])
   t.match((await post(app, refreshMessage(a.stream.id), { headers: { host: 'b.example' } })).stream, { content: texts.expired })
   t.equal((await post(app, message, { headers: { host: 'c.example' } })).statusCode, 404)
@@ -520,7 +573,9 @@ t.test('other options of the routes are refused by name', async t => {
   const { app } = createApp(t)
   await app.register(streams)
   const faultsOf = async (routeOptions: unknown): Promise<unknown> =>
-    await app.register(callback, { ...keys, routeOptions } as object).then(() => [], ({ faults }: { faults: Array<{ name: string, problem: string }> }) => faults.map(({ name, problem }) => `${name} ${problem}`))
+    await app.register(callback, { ...keys, routeOptions } as object).then(() => [], ({
+      faults
+    }: { faults: Array<{ name: string, problem: string }> }) => faults.map(({ name, problem }) => `${name} ${problem}`))
   t.match(await faultsOf('x'), ['option routeOptions is of type string, expected an object'])
 })
 

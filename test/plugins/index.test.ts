@@ -15,7 +15,9 @@ function furnish (app: FastifyInstance, seen: unknown[]): void {
     await reply.code(error.validation === undefined ? 500 : 400).send({ host: error.message, code: error.code }))
   app.setNotFoundHandler(async (request, reply) => await reply.code(404).send({ lost: request.url }))
   app.addContentTypeParser('application/x-host', { parseAs: 'string' }, (_request, body, done) => { done(null, { host: body }) })
-  app.setValidatorCompiler(() => value => typeof value === 'object' && value !== null && 'bad' in value ? { error: new Error('bad by the host') } : { value })
+  app.setValidatorCompiler(
+    () => value => typeof value === 'object' && value !== null && 'bad' in value ? { error: new Error('bad by the host') } : { value }
+  )
   app.setSerializerCompiler(() => data => `serialized ${JSON.stringify(data)}`)
   app.setReplySerializer(payload => `replied ${JSON.stringify(payload)}`)
   app.addHook('onRequest', async (request, reply) => {
@@ -33,11 +35,15 @@ function furnish (app: FastifyInstance, seen: unknown[]): void {
   app.post('/host/body', async request => ({ body: request.body }))
   app.post('/host/checked', { schema: { body: { type: 'object' } } }, async request => ({ body: request.body }))
   app.get('/host/throws', async () => { throw new Error('on purpose') })
-  app.get('/host/config', { config: { own: 1 } }, async request => ({ config: (request.routeOptions.config as { wecom?: boolean }).wecom ?? 'none' }))
+  app.get('/host/config', { config: { own: 1 } }, async request => ({
+    config: (request.routeOptions.config as { wecom?: boolean }).wecom ?? 'none'
+  }))
 }
 
 const REQUESTS: InjectOptions[] = [
-  { url: '/host/plain' }, { method: 'HEAD', url: '/host/plain' }, { url: '/host/query?a=1&a=2&b[]=3' }, { url: '/host/schema' }, { url: '/host/throws' },
+  { url: '/host/plain' }, {
+    method: 'HEAD', url: '/host/plain'
+  }, { url: '/host/query?a=1&a=2&b[]=3' }, { url: '/host/schema' }, { url: '/host/throws' },
   { url: '/host/config' }, { url: '/nowhere' }, { method: 'POST', url: '/nowhere', payload: { a: 1 } },
   { method: 'POST', url: '/host/body', payload: { a: 1 } },
   { method: 'POST', url: '/host/body', payload: '{"broken', headers: { 'content-type': 'application/json' } },
@@ -51,7 +57,9 @@ const REQUESTS: InjectOptions[] = [
   { method: 'POST', url: '/host/checked', payload: { bad: 1 } }, { method: 'POST', url: '/host/checked', payload: { good: 1 } }
 ]
 
-const SERVER: FastifyServerOptions = { routerOptions: { querystringParser: text => ({ parsed: 'by the host', ...parse(text) }) }, exposeHeadRoutes: true }
+const SERVER: FastifyServerOptions = {
+  routerOptions: { querystringParser: text => ({ parsed: 'by the host', ...parse(text) }) }, exposeHeadRoutes: true
+}
 
 async function behaviourOf (app: FastifyInstance, seen: unknown[]): Promise<unknown> {
   const answers = []
@@ -59,7 +67,14 @@ async function behaviourOf (app: FastifyInstance, seen: unknown[]): Promise<unkn
     const { statusCode, headers, body } = await app.inject(request)
     answers.push({ request, statusCode, headers: { ...headers, date: undefined }, body })
   }
-  return { answers, seen: [...seen], initial: app.initialConfig, parsers: ['application/json', 'text/plain', 'application/x-host', '*', 'text/xml'].map(type => app.hasContentTypeParser(type)) }
+  return {
+    answers,
+    seen: [...seen],
+    initial: app.initialConfig,
+    parsers: [
+      'application/json', 'text/plain', 'application/x-host', '*', 'text/xml'
+    ].map(type => app.hasContentTypeParser(type))
+  }
 }
 
 async function hostWith (plugin: 'none' | 'first' | 'last'): Promise<{ app: FastifyInstance, seen: unknown[] }> {
@@ -119,7 +134,12 @@ t.test('with nothing but its credentials, the bot answers with the mock', async 
 
 t.test('the bot is set up by the environment, and by options before it', async t => {
   const env = {
-    WECOM_TOKEN: keys.token, WECOM_ENCODING_AES_KEY: keys.encodingAESKey, WECOM_CALLBACK_PATH: '/env', WECOM_BOT_NAME: 'Robot', MOCK_CHUNK_DELAY_MS: '0', STREAM_FIRST_REPLY_GRACE_MS: '2000'
+    WECOM_TOKEN: keys.token,
+    WECOM_ENCODING_AES_KEY: keys.encodingAESKey,
+    WECOM_CALLBACK_PATH: '/env',
+    WECOM_BOT_NAME: 'Robot',
+    MOCK_CHUNK_DELAY_MS: '0',
+    STREAM_FIRST_REPLY_GRACE_MS: '2000'
   }
   const { app } = createApp(t)
   await app.register(wecomStream, { env })
@@ -155,8 +175,12 @@ t.test('all faults of both halves come in one error, each once', async t => {
   await t.rejects(async () => { await app.register(wecomStream, { ...options, env } as unknown as WecomStreamOptions) }, {
     code: 'WECOM_ERR_CONFIG',
     faults: [
-      { name: 'WECOM_TOKEN' }, { name: 'option encodingAESKey' }, { name: 'option path' }, { name: 'STREAM_DEADLINE_MS' }, { name: 'option maxRunning' },
-      { name: 'option nonsense' }, { name: 'option mock.chunk' }, { name: 'option clock' }, { name: 'OPENAI_API_KEY' }, { name: 'option texts.expired' }
+      { name: 'WECOM_TOKEN' }, {
+        name: 'option encodingAESKey'
+      }, { name: 'option path' }, { name: 'STREAM_DEADLINE_MS' }, { name: 'option maxRunning' },
+      { name: 'option nonsense' }, { name: 'option mock.chunk' }, { name: 'option clock' }, { name: 'OPENAI_API_KEY' }, {
+        name: 'option texts.expired'
+      }
     ]
   })
   t.notOk(app.hasDecorator('startStream'), 'and nothing is set up')
@@ -167,16 +191,24 @@ t.test('all faults of both halves come in one error, each once', async t => {
 
 t.test('options of active replies belong to the callback', async t => {
   const { app } = createApp(t)
-  await t.rejects(async () => { await app.register(wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 0, hosts: [] } } as WecomStreamOptions) }, {
+  await t.rejects(async () => {
+    await app.register(
+      wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 0, hosts: [] } } as WecomStreamOptions
+    )
+  }, {
     message: /option activeReply\.hosts: is unknown[^]*option activeReply\.timeoutMs: is of type number, expected a whole number of milliseconds/
   })
   const { app: other } = createApp(t)
-  await t.resolves(async () => { await other.register(wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 1000, allowPrivateAddresses: true } }) })
+  await t.resolves(
+    async () => { await other.register(wecomStream, { ...keys, env: {}, activeReply: { timeoutMs: 1000, allowPrivateAddresses: true } }) }
+  )
 })
 
 t.test('texts, path prefix and thinking reach the callback', async t => {
   const source = yielding({ type: 'reasoning', text: 'hm' }, 'so')
-  const { app } = await buildApp(t, { source, prefix: '/bots', reasoning: 'show', firstReplyGraceMs: 2000, texts: { expired: 'gone', unsupported: 'no' } })
+  const { app } = await buildApp(
+    t, { source, prefix: '/bots', reasoning: 'show', firstReplyGraceMs: 2000, texts: { expired: 'gone', unsupported: 'no' } }
+  )
   const sending = { path: `/bots${PATH}` }
   t.equal((await post(app, textMessage('hi'), sending)).stream.content, '<think>hm</think>\n\nso')
   t.equal((await post(app, { msgtype: 'image' }, sending)).stream.content, 'no')
@@ -186,7 +218,11 @@ t.test('texts, path prefix and thinking reach the callback', async t => {
 t.test('what is said and remembered is set by the environment, and by options before it', async t => {
   const hand = createHandSource()
   const env = {
-    WECOM_LANGUAGE: 'en', STREAM_REASONING: 'placeholder', STREAM_HISTORY_TURNS: '1', WECOM_CONVERSATION_SCOPE: 'chat', WECOM_PARALLEL_TURNS: 'true'
+    WECOM_LANGUAGE: 'en',
+    STREAM_REASONING: 'placeholder',
+    STREAM_HISTORY_TURNS: '1',
+    WECOM_CONVERSATION_SCOPE: 'chat',
+    WECOM_PARALLEL_TURNS: 'true'
   }
   const { app } = await buildApp(t, { env, source: hand.source })
   const inGroup = (userid: string) => ({ chattype: 'group', chatid: 'g', from: { userid } })
@@ -209,7 +245,9 @@ t.test('what is said and remembered is set by the environment, and by options be
   await ask('three', 'w')
   t.strictSame(hand.call().turn.history, [{ prompt: 'two', reply: 'answer 1' }])
 
-  const { app: other } = await buildApp(t, { env, source: yielding({ type: 'reasoning', text: 'hm' }, ''), firstReplyGraceMs: 2000, language: 'zh-CN', reasoning: 'show' })
+  const { app: other } = await buildApp(
+    t, { env, source: yielding({ type: 'reasoning', text: 'hm' }, ''), firstReplyGraceMs: 2000, language: 'zh-CN', reasoning: 'show' }
+  )
   t.equal((await post(other, textMessage('hi'))).stream.content, `<think>hm</think>\n\n${loadTexts().empty}`)
 })
 
@@ -224,7 +262,9 @@ t.test('events go to the hooks of the host', async t => {
   const send = async (event: object, more: object = {}) => (await post(app, textMessage('', { msgtype: 'event', event, ...more }))).reply
   t.same(await send({ eventtype: 'enter_chat' }), { msgtype: 'text', text: { content: 'welcome' } })
   t.same(await send({ eventtype: 'enter_chat' }, { from: { userid: 'known' } }), { msgtype: 'text', text: { content: 'hello known' } })
-  t.match(await send({ eventtype: 'template_card_event', template_card_event: { task_id: 't' } }), { response_type: 'update_template_card', template_card: { task_id: 't' } })
+  t.match(await send(
+    { eventtype: 'template_card_event', template_card_event: { task_id: 't' } }
+  ), { response_type: 'update_template_card', template_card: { task_id: 't' } })
   const { stream: { id } } = await post(app, textMessage('hi'))
   t.equal(await send({ eventtype: 'feedback_event', feedback_event: { id, type: 1 } }), undefined)
   t.same(rated, [id])
@@ -246,7 +286,9 @@ t.test('feedback is asked for only where a hook wants it', async t => {
 t.test('images of a source come with the last frame', async t => {
   const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
   const { app } = await buildApp(t, { source: yielding({ type: 'image', data: png }, 'look'), firstReplyGraceMs: 2000 })
-  t.match((await post(app, textMessage('hi'))).stream, { finish: true, content: 'look', msg_item: [{ msgtype: 'image', image: { base64: png } }] })
+  t.match(
+    (await post(app, textMessage('hi'))).stream, { finish: true, content: 'look', msg_item: [{ msgtype: 'image', image: { base64: png } }] }
+  )
 })
 
 t.test('the log level of the route is an option', async t => {
@@ -285,7 +327,9 @@ t.test('faults of commands are among all the others', async t => {
 
 t.test('a deadline beyond the window of WeCom is among the faults, once, wherever the two come from', async t => {
   const faultsOf = async (options: object, env: object = {}): Promise<Array<[string, string]>> => {
-    const error = await createApp(t).app.register(wecomStream, { ...keys, ...options, env: { ...env } }).then(() => undefined, (error: Error) => error)
+    const error = await createApp(t).app.register(wecomStream, { ...keys, ...options, env: { ...env } }).then(
+      () => undefined, (error: Error) => error
+    )
     return ((error as named.ConfigError | undefined)?.faults ?? []).map(({ name, problem }) => [name, problem.slice(0, 10)])
   }
   const beyond = ['STREAM_DEADLINE_MS', 'is 360001 ']
@@ -306,7 +350,8 @@ t.test('a fault of a variable that both halves read is told once', async t => {
 })
 
 t.test('a variable that seems to be meant for a setting is told once, also if the app does not boot', async t => {
-  const suspects = (lines: Array<Record<string, unknown>>): unknown[] => lines.filter(({ level, variable }) => level === 40 && variable !== undefined).map(({ msg }) => msg)
+  const suspects = (lines: Array<Record<string, unknown>>): unknown[] =>
+    lines.filter(({ level, variable }) => level === 40 && variable !== undefined).map(({ msg }) => msg)
   const said = ['REDIS_URI is no setting: did you mean REDIS_URL?']
   t.strictSame(suspects((await buildApp(t, { env: { REDIS_URI: 'redis://host' } })).lines), said)
   const { app, lines } = createApp(t)
@@ -318,7 +363,8 @@ t.test('the plugin function carries the named exports, which is what require() g
   const { default: plugin, 'module.exports': forRequire, ...others } = named
   t.equal(plugin, forRequire)
   t.same(Object.keys(others).sort(), [
-    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'cards', 'createMockSource', 'createOpenAISource', 'streams'
+    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'cards', 'createMockSource',
+    'createOpenAISource', 'streams'
   ])
   for (const [name, value] of Object.entries(others)) t.equal((plugin as unknown as Record<string, unknown>)[name], value, name)
 })

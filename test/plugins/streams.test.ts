@@ -38,7 +38,9 @@ t.test('a state with a cursor has what came since', async t => {
   t.match(await app.getStreamState(id, { from: 0 }), { delta: 'Hello 😀' })
   t.match(await app.getStreamState(id, { from: 99 }), { delta: '' })
   t.notOk('delta' in await app.getStreamState(id, {}))
-  for (const from of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) await t.rejects(app.getStreamState(id, { from }), { code: 'WECOM_ERR_INPUT' }, String(from))
+  for (const from of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) {
+    await t.rejects(app.getStreamState(id, { from }), { code: 'WECOM_ERR_INPUT' }, String(from))
+  }
 })
 
 t.test('an unknown stream is missing', async t => {
@@ -107,12 +109,24 @@ t.test('a stream may have a source of its own', async t => {
   }
   t.equal(hand.calls.length, 0)
   await t.rejects(app.startStream({ prompt: 'hi', source: 'nobody' }), { code: 'WECOM_ERR_INPUT', message: /mock, mine/ })
-  for (const bad of [undefined, null, 5, {}, { prompt: 5 }]) await t.rejects(app.startStream(bad as unknown as string), { code: 'WECOM_ERR_INPUT' })
+  for (const bad of [undefined, null, 5, {}, { prompt: 5 }]) {
+    await t.rejects(app.startStream(bad as unknown as string), { code: 'WECOM_ERR_INPUT' })
+  }
 })
 
 t.test('the limits of the settings hold', async t => {
   const clock = createManualClock()
-  const { app, hand } = await build({ clock, maxRunning: 1, maxQueued: 1, deadlineMs: 1000, firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 4, retentionMs: 5000, maxFinished: 2 })
+  const { app, hand } = await build({
+    clock,
+    maxRunning: 1,
+    maxQueued: 1,
+    deadlineMs: 1000,
+    firstTokenTimeoutMs: 300,
+    idleTimeoutMs: 200,
+    maxContentBytes: 4,
+    retentionMs: 5000,
+    maxFinished: 2
+  })
   const first = await app.startStream('1')
   const queued = await app.startStream('2')
   t.equal(hand.calls.length, 1, 'one runs, one waits')
@@ -193,11 +207,23 @@ t.test('closing drains, and leaves no timer', async t => {
 
 t.test('all faults of the settings, the source and the texts come in one error', async t => {
   const { app } = createApp(t)
-  const options = { deadlineMs: 0, openai: { temperature: 3 }, mock: { chunks: 'x' }, sources: { mine: 5 }, source: 'gpt', texts: { expird: 'x' }, token: 'x' }
+  const options = {
+    deadlineMs: 0,
+    openai: {
+      temperature: 3
+    },
+    mock: { chunks: 'x' },
+    sources: { mine: 5 },
+    source: 'gpt',
+    texts: { expird: 'x' },
+    token: 'x'
+  }
   await t.rejects(async () => { await app.register(streams, options as unknown as StreamsPluginOptions) }, {
     code: 'WECOM_ERR_CONFIG',
     faults: [
-      { name: 'option openai.temperature' }, { name: 'option deadlineMs' }, { name: 'option token' }, { name: 'option mock.chunks' }, { name: 'option sources.mine' },
+      {
+        name: 'option openai.temperature'
+      }, { name: 'option deadlineMs' }, { name: 'option token' }, { name: 'option mock.chunks' }, { name: 'option sources.mine' },
       { name: 'option source' }, { name: 'option texts.expird' }
     ]
   })
@@ -272,7 +298,9 @@ t.test('closing gives up no later than Fastify would, and leaves no timer', asyn
 t.test('closing takes its whole grace where Fastify sets no limit', async t => {
   const { app } = createApp(t, { pluginTimeout: 0 })
   const clock = createManualClock()
-  await app.register(wecomStream, { ...keys, env: {}, source: async function * () { await new Promise(() => {}) }, clock, shutdownGraceMs: 20_000 })
+  await app.register(
+    wecomStream, { ...keys, env: {}, source: async function * () { await new Promise(() => {}) }, clock, shutdownGraceMs: 20_000 }
+  )
   await app.startStream('hi')
   let closed = false
   const closing = app.close().then(() => { closed = true })

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import wecomStream, { callback, cards, createMockSource, createOpenAISource, SourceError, streams, StreamStatus } from '../../plugins/index.ts'
+import wecomStream, {
+  callback, cards, createMockSource, createOpenAISource, SourceError, streams, StreamStatus
+} from '../../plugins/index.ts'
 import type { EventHooks, HistoryTurn, HostCommand, ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
@@ -37,13 +39,47 @@ export async function methods (app: FastifyInstance): Promise<void> {
 
 export async function options (app: FastifyInstance): Promise<void> {
   await app.register(wecomStream)
-  await app.register(wecomStream, { token: 't', encodingAESKey: 'k', source: 'mock', openai: { model: 'gpt-5-mini' }, mock: { chunkDelayMs: 5 }, texts: { failures: { BUSY: 'full' } } })
+  await app.register(wecomStream, {
+    token: 't',
+    encodingAESKey: 'k',
+    source: 'mock',
+    openai: {
+      model: 'gpt-5-mini'
+    },
+    mock: { chunkDelayMs: 5 },
+    texts: { failures: { BUSY: 'full' } }
+  })
   await app.register(streams, { sources: { mine: createMockSource(), other: createOpenAISource({ apiKey: 'k' }) }, maxRunning: 5 })
-  await app.register(callback, { token: 't', path: '/two', prefix: '/bots', source: 'mine', reasoning: 'show', activeReply: { allowedHosts: ['wecom.corp.example'], timeoutMs: 5000 } })
+  await app.register(callback, {
+    token: 't',
+    path: '/two',
+    prefix: '/bots',
+    source: 'mine',
+    reasoning: 'show',
+    activeReply: {
+      allowedHosts: ['wecom.corp.example'], timeoutMs: 5000
+    }
+  })
 
-  await app.register(callback, { access: { allowUsers: ['a', 'b'], denyUsers: 'c, d', maxRunning: 2, decide: async ({ sender, chat }, { signal }) => sender !== undefined && chat?.type === 'single' && !signal.aborted } })
+  await app.register(callback, {
+    access: {
+      allowUsers: ['a', 'b'],
+      denyUsers: 'c, d',
+      maxRunning: 2,
+      decide: async ({
+        sender, chat
+      }, { signal }) => sender !== undefined && chat?.type === 'single' && !signal.aborted
+    }
+  })
 
-  await app.register(wecomStream, { routeOptions: { config: { rateLimit: false }, constraints: { host: 'a' }, onRequest: async request => { request.log.info('x') }, schema: { headers: {} } } })
+  await app.register(wecomStream, {
+    routeOptions: {
+      config: { rateLimit: false },
+      constraints: { host: 'a' },
+      onRequest: async request => { request.log.info('x') },
+      schema: { headers: {} }
+    }
+  })
   // @ts-expect-error the body of a callback has no schema
   await app.register(callback, { routeOptions: { schema: { body: {} } } })
   // @ts-expect-error the handler is ours
@@ -84,7 +120,9 @@ const seeing: Source = async function * ({ attachments = [], quote, history = []
   for (const { prompt, reply, cut } of history satisfies HistoryTurn[]) yield `${prompt} ${reply} ${cut === true}`
   if (quote?.text !== undefined) yield { type: 'image', data: quote.text }
 }
-const hostCommand: HostCommand = { words: ['/who'], description: 'who', run: async ({ sender = '', conversation }) => sender + (await conversation.history()).turns.length }
+const hostCommand: HostCommand = {
+  words: ['/who'], description: 'who', run: async ({ sender = '', conversation }) => sender + (await conversation.history()).turns.length
+}
 
 const card = () => cards.textNotice({ main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com' } })
 const hooks: EventHooks = {
@@ -92,7 +130,8 @@ const hooks: EventHooks = {
     log.info({ type: chat.type }, 'entered')
     return sender === undefined ? undefined : card()
   },
-  onCardEvent: ({ key, selected: [first] }) => key === 'x' || first?.options.includes('y') === true ? cards.updateTemplateCard(card()) : card(),
+  onCardEvent: ({ key, selected: [first] }) =>
+    key === 'x' || first?.options.includes('y') === true ? cards.updateTemplateCard(card()) : card(),
   onFeedback ({ vote, reasons, comment = '', conversation }) {
     if (vote === 'inaccurate' && reasons.includes('wrong')) comment.concat(conversation?.chat.type ?? '')
   }

@@ -97,7 +97,9 @@ export async function * readAnswer (events: AsyncIterable<unknown>, options: Ans
   if (finish === undefined) throw new UpstreamError('UPSTREAM_TRUNCATED')
   const ending = endingOf(finish)
   if (ending === 'filtered') throw new UpstreamError('CONTENT_FILTER')
-  if (ending === 'broken' || ending === 'busy') throw new UpstreamError(ending === 'busy' ? 'ENDED_BUSY' : 'ENDED_BROKEN', {}, { beforeText: !hasText })
+  if (ending === 'broken' || ending === 'busy') {
+    throw new UpstreamError(ending === 'busy' ? 'ENDED_BUSY' : 'ENDED_BROKEN', {}, { beforeText: !hasText })
+  }
   if (!hasText && (hasToolCalls || ending === 'tool')) throw new UpstreamError('UNSUPPORTED_TOOL_CALL')
   yield { type: 'end', reason: ending === 'cut' ? 'length' : 'stop', ...(usage !== undefined && { usage }) }
 }

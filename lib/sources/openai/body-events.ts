@@ -98,7 +98,9 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
       text += piece
       if (kind === 'unknown') decide(controller, false)
       // A long line comes in many pieces, and is not to be searched again with each.
-      if (kind === 'events' && /[\r\n]/.test(text.length > piece.length ? text.slice(-piece.length - 1) : text)) readLines(controller, false)
+      if (kind === 'events' && /[\r\n]/.test(text.length > piece.length ? text.slice(-piece.length - 1) : text)) {
+        readLines(controller, false)
+      }
     },
     flush (controller) {
       text += decoder.decode()

@@ -13,7 +13,9 @@ export function readText (delta: Fields): ChunkText {
   readContent(delta['content'], read)
   read.text += textOf(delta['refusal'])
   // Some gateways send the same thinking under several names.
-  read.reasoning = textOf(delta['reasoning_content']) || textOf(delta['reasoning']) || textOf(delta['thinking']) || detailsOf(delta['reasoning_details']) || read.reasoning
+  read.reasoning = textOf(delta['reasoning_content']) || textOf(delta['reasoning']) || textOf(delta['thinking']) || detailsOf(
+    delta['reasoning_details']
+  ) || read.reasoning
   return read
 }
 
@@ -28,9 +30,13 @@ function readPart (part: unknown, read: ChunkText): void {
   else if (!isObject(part)) read.unknownParts++
   else {
     const { type } = part
-    if (type === 'text' || type === 'output_text' || type === 'refusal' || type === undefined) read.text += textOf(part['text']) || textOf(part['refusal'])
-    else if (type === 'thinking' || type === 'reasoning') read.reasoning += textOf(part['thinking']) || textOf(part['reasoning']) || textOf(part['text'])
-    else read.unknownParts++
+    if (type === 'text' || type === 'output_text' || type === 'refusal' || type === undefined) {
+      read.text += textOf(part['text']) ||
+      textOf(part['refusal'])
+    } else if (type === 'thinking' || type === 'reasoning') {
+      read.reasoning += textOf(part['thinking']) || textOf(part['reasoning']) ||
+      textOf(part['text'])
+    } else read.unknownParts++
   }
 }
 

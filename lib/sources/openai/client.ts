@@ -14,7 +14,9 @@ export async function importOpenAI (load: () => Promise<{ default: Client }> = (
     return (await load()).default
   } catch (error) {
     const { code, name } = error as { code?: string, name?: string }
-    throw new ConfigError([{ name: 'package openai', problem: `cannot be loaded (${code ?? name}), expected it to be installed: npm install openai` }])
+    throw new ConfigError(
+      [{ name: 'package openai', problem: `cannot be loaded (${code ?? name}), expected it to be installed: npm install openai` }]
+    )
   }
 }
 

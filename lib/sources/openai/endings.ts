@@ -3,9 +3,13 @@ export type Ending = 'whole' | 'cut' | 'tool' | 'filtered' | 'busy' | 'broken' |
 
 // Without separators and in lower case: makers differ in both.
 const WORDS: Record<Exclude<Ending, 'unknown'>, string[]> = {
-  whole: ['stop', 'stopsequence', 'stopword', 'eos', 'eostoken', 'endturn', 'endoftext', 'end', 'complete', 'completed', 'done', 'finished', 'success', 'normal'],
+  whole: [
+    'stop', 'stopsequence', 'stopword', 'eos', 'eostoken', 'endturn', 'endoftext', 'end', 'complete', 'completed', 'done', 'finished',
+    'success', 'normal'
+  ],
   cut: [
-    'length', 'maxtokens', 'maxoutputtokens', 'maxcompletiontokens', 'maxnewtokens', 'maxlength', 'modellength', 'modelcontextwindowexceeded',
+    'length', 'maxtokens', 'maxoutputtokens', 'maxcompletiontokens', 'maxnewtokens', 'maxlength', 'modellength',
+    'modelcontextwindowexceeded',
     'contextlength', 'contextlengthexceeded', 'tokenlimit', 'truncated', 'incomplete'
   ],
   tool: ['toolcalls', 'toolcall', 'functioncall', 'tooluse'],
@@ -13,10 +17,14 @@ const WORDS: Record<Exclude<Ending, 'unknown'>, string[]> = {
     'contentfilter', 'contentfiltered', 'filtered', 'filter', 'sensitive', 'safety', 'imagesafety', 'recitation', 'blocklist', 'blocked',
     'prohibitedcontent', 'spii', 'refusal', 'risk', 'guardrailintervened', 'contentmoderated', 'moderation'
   ],
-  busy: ['insufficientsystemresource', 'overloaded', 'engineoverloaded', 'serverbusy', 'busy', 'ratelimit', 'ratelimited', 'ratelimitexceeded'],
+  busy: [
+    'insufficientsystemresource', 'overloaded', 'engineoverloaded', 'serverbusy', 'busy', 'ratelimit', 'ratelimited', 'ratelimitexceeded'
+  ],
   broken: [
-    'error', 'networkerror', 'abort', 'aborted', 'cancelled', 'canceled', 'cancel', 'failed', 'failure', 'timeout', 'timedout', 'interrupted', 'connectionerror',
-    'internalerror', 'servererror', 'upstreamerror', 'modelerror', 'disconnected', 'exception', 'repetition', 'malformedfunctioncall', 'malformedresponse'
+    'error', 'networkerror', 'abort', 'aborted', 'cancelled', 'canceled', 'cancel', 'failed', 'failure', 'timeout', 'timedout',
+    'interrupted', 'connectionerror',
+    'internalerror', 'servererror', 'upstreamerror', 'modelerror', 'disconnected', 'exception', 'repetition', 'malformedfunctioncall',
+    'malformedresponse'
   ]
 }
 

@@ -68,7 +68,9 @@ export function readFailure (error: unknown, now: number): Failure {
   if (own !== undefined) {
     const { fault, reason, beforeText } = own
     const byFault = classOfFault(fault)
-    return failure({ class: byFault ?? own.class, reason, fault, beforeText, retryable: beforeText || mayPass(byFault), refusal: refusalOf(fault) })
+    return failure(
+      { class: byFault ?? own.class, reason, fault, beforeText, retryable: beforeText || mayPass(byFault), refusal: refusalOf(fault) }
+    )
   }
   if (error instanceof SyntaxError) return failure({ class: 'BROKEN', reason: 'BAD_JSON', retryable: true })
 
@@ -90,7 +92,9 @@ export function readFailure (error: unknown, now: number): Failure {
   }
   if (fields['error'] !== undefined) {
     const byFault = classOfFault(fault)
-    return failure({ class: byFault ?? 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: mayPass(byFault), refusal: refusalOf(fault), requestId, fault })
+    return failure(
+      { class: byFault ?? 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: mayPass(byFault), refusal: refusalOf(fault), requestId, fault }
+    )
   }
 
   // undici wraps system errors: the innermost code names what happened
@@ -119,7 +123,8 @@ export interface AttemptFacts {
 
 /** What the operator can do about it. */
 const HINTS: Record<string, string> = {
-  ONLY_REASONING: 'the whole answer came as thinking: start the server without a reasoning parser if the model does not think, or set OPENAI_REASONING_AS_ANSWER=true',
+  ONLY_REASONING: 'the whole answer came as thinking: start the server without a reasoning parser if the model does not ' +
+    'think, or set OPENAI_REASONING_AS_ANSWER=true',
   NOT_SSE: 'no answer of a model stands at this address: OPENAI_BASE_URL may lack the version path',
   404: 'nothing stands at this address, or the model is unknown: OPENAI_BASE_URL may lack the version path'
 }
@@ -127,7 +132,9 @@ const HINTS: Record<string, string> = {
 /** What the stream gets. The provider's own words stay behind: they can quote the key, or the prompt. */
 export function toSourceError (failure: Failure, facts: AttemptFacts, identifier: IdentifierFilter): SourceError {
   // A fault of its own says more than the wrong kind of answer.
-  const hint = Object.keys(failure.fault).length > 0 && failure.reason === 'NOT_SSE' ? undefined : HINTS[failure.reason ?? failure.status ?? '']
+  const hint = Object.keys(failure.fault).length > 0 && failure.reason === 'NOT_SSE'
+    ? undefined
+    : HINTS[failure.reason ?? failure.status ?? '']
   return new SourceError({
     class: failure.class,
     details: { ...logFields(failure, facts, identifier), ...(hint !== undefined && { hint }) }

@@ -7,29 +7,38 @@ export type Refusal = 'history' | 'pictures'
 // In lower case, without separators; of a code with a dot the part before it counts as well.
 const CODES: Partial<Record<FailureClass, string[]>> = {
   QUOTA: [
-    'insufficientquota', 'insufficientuserquota', 'insufficientbalance', 'insufficientcredits', 'insufficientfunds', 'exceededcurrentquotaerror', 'arrearage',
-    'accountoverdueerror', 'overduepayment', 'prepaidbilloverdue', 'postpaidbilloverdue', 'billingnotactive', 'billinghardlimitreached', 'billingerror',
+    'insufficientquota', 'insufficientuserquota', 'insufficientbalance', 'insufficientcredits', 'insufficientfunds',
+    'exceededcurrentquotaerror', 'arrearage',
+    'accountoverdueerror', 'overduepayment', 'prepaidbilloverdue', 'postpaidbilloverdue', 'billingnotactive', 'billinghardlimitreached',
+    'billingerror',
     'paymentrequired', 'allocationquota.freetieronly', 'preconsumetokenquotafailed', 'quotanotenough'
   ],
   FILTERED: [
-    'contentfilter', 'datainspectionfailed', 'sensitivecontentdetected', 'inputtextsensitivecontentdetected', 'outputtextsensitivecontentdetected',
-    'inputimagesensitivecontentdetected', 'inputtextriskdetection', 'contentexistsrisk', 'contentpolicyviolation', 'responsibleaipolicyviolation',
+    'contentfilter', 'datainspectionfailed', 'sensitivecontentdetected', 'inputtextsensitivecontentdetected',
+    'outputtextsensitivecontentdetected',
+    'inputimagesensitivecontentdetected', 'inputtextriskdetection', 'contentexistsrisk', 'contentpolicyviolation',
+    'responsibleaipolicyviolation',
     'moderationblocked', 'sensitivewordsdetected', 'promptblocked', 'inappropriatecontent', 'riskcontrol'
   ],
   BUSY: [
-    'ratelimitexceeded', 'ratelimiterror', 'ratelimitreachederror', 'ratelimitreached', 'toomanyrequests', 'limitrequests', 'throttling', 'overloadederror',
+    'ratelimitexceeded', 'ratelimiterror', 'ratelimitreachederror', 'ratelimitreached', 'toomanyrequests', 'limitrequests', 'throttling',
+    'overloadederror',
     'engineoverloadederror', 'engineoverloaded', 'serveroverloaded', 'serverbusy', 'servicebusy', 'modeloverloaded'
   ],
   TIMEOUT: ['timeout', 'requesttimeout', 'gatewaytimeout', 'upstreamtimeout'],
   AUTH: ['invalidapikey', 'invalidauthenticationerror', 'authenticationerror', 'incorrectapikeyerror', 'permissiondenied', 'accessdenied'],
   BAD_REQUEST: [
-    'modelnotfound', 'modelnotexist', 'invalidmodel', 'modelnotopen', 'unsupportedparameter', 'contextlengthexceeded', 'contextwindowexceeded',
+    'modelnotfound', 'modelnotexist', 'invalidmodel', 'modelnotopen', 'unsupportedparameter', 'contextlengthexceeded',
+    'contextwindowexceeded',
     'inputtoolong', 'prompttoolong', 'inputlengthexceeded', 'requesttoolarge'
   ]
 }
 const CLASSES = new Map(Object.entries(CODES).flatMap(([name, codes]) => codes.map(code => [code, name as FailureClass] as const)))
 
-/** Codes that are numbers mean something else with every maker: each counts with the status that it is listed with. 200 is an event of a stream. */
+/**
+ * Codes that are numbers mean something else with every maker: each counts with the status that it is listed with. 200 is an event of a
+ * stream.
+ */
 const NUMBERS: Record<string, FailureClass> = {
   '403 30001': 'QUOTA', // SiliconFlow
   '429 1113': 'QUOTA', // GLM, as those to 1305
@@ -45,12 +54,17 @@ const NUMBERS: Record<string, FailureClass> = {
 }
 
 /** Codes that stand for any fault at all. */
-const VAGUE = new Set(['', 'invalidrequesterror', 'invalidrequest', 'badrequest', 'badrequesterror', 'newapierror', 'oneapierror', 'upstreamerror', 'apierror', 'error', 'badresponsestatuscode'])
+const VAGUE = new Set([
+  '', 'invalidrequesterror', 'invalidrequest', 'badrequest', 'badrequesterror', 'newapierror', 'oneapierror', 'upstreamerror', 'apierror',
+  'error', 'badresponsestatuscode'
+])
 
 const MONEY = /insufficient (?:\w+ )?(?:balance|quota|credits?|funds)|balance is (?:insufficient|not enough)|exceeded your current quota|out of credits?|余额不足|额度不足|额度已用完|欠费|请充值|充值后/i
 const INSPECTION = /content exists risk|inappropriate content|sensitive (?:content|words?)|content (?:management )?policy|content filter|敏感(?:内容|信息|词)|不安全|违规内容|内容安全|安全审核/i
 const CONTEXT = /context (?:length|window)|maximum (?:context|input|prompt) (?:length|tokens)|range of input length|prompt is too long|input is too long|上下文长度|(?:上下文|输入|提示词).{0,8}(?:过长|超长|超出|超过)/i
-const CONTEXT_CODES = new Set(['contextlengthexceeded', 'contextwindowexceeded', 'inputtoolong', 'prompttoolong', 'inputlengthexceeded', '1261'])
+const CONTEXT_CODES = new Set(
+  ['contextlengthexceeded', 'contextwindowexceeded', 'inputtoolong', 'prompttoolong', 'inputlengthexceeded', '1261']
+)
 const PICTURES = /image|vision|multi-?modal|modalit|content type|图片|图像|视觉|多模态/i
 
 /** What the words of a provider say of its fault; undefined if the status has to say it. */
@@ -79,7 +93,8 @@ export function refusalOf (fault: ProviderFault, status = 200): Refusal | undefi
 }
 
 function namesContext (fault: ProviderFault, status: number): boolean {
-  return [fault.code, fault.type].some(word => CONTEXT_CODES.has(plain(word))) || (isVague(fault.code, status) && CONTEXT.test(messageOf(fault)))
+  return [fault.code, fault.type].some(word => CONTEXT_CODES.has(plain(word))) ||
+    (isVague(fault.code, status) && CONTEXT.test(messageOf(fault)))
 }
 
 function classOfCode (word: unknown): FailureClass | undefined {
@@ -89,4 +104,5 @@ function classOfCode (word: unknown): FailureClass | undefined {
 
 const isVague = (code: unknown, status: number): boolean => VAGUE.has(plain(code)) || String(code) === String(status)
 const messageOf = ({ message }: ProviderFault): string => typeof message === 'string' ? message : ''
-const plain = (word: unknown): string => typeof word === 'string' || typeof word === 'number' ? String(word).toLowerCase().replace(/[-_\s]/g, '') : ''
+const plain = (word: unknown): string =>
+  typeof word === 'string' || typeof word === 'number' ? String(word).toLowerCase().replace(/[-_\s]/g, '') : ''

@@ -2,7 +2,9 @@ import type { ReplyPart } from '../source.ts'
 import { UpstreamError } from './upstream-error.ts'
 
 /** An answer that has nothing but thinking in it is no success: it fails, or the thinking is the answer. */
-export async function * withoutEmptySuccess (parts: AsyncIterable<string | ReplyPart>, { reasoningAsAnswer }: { reasoningAsAnswer: boolean }): AsyncGenerator<string | ReplyPart> {
+export async function * withoutEmptySuccess (
+  parts: AsyncIterable<string | ReplyPart>, { reasoningAsAnswer }: { reasoningAsAnswer: boolean }
+): AsyncGenerator<string | ReplyPart> {
   let hasText = false
   let hasThoughts = false
   let thoughts = ''

@@ -87,10 +87,16 @@ export function createOpenAISource (options: OpenAIOptions): Source {
 }
 
 /** How a provider ended its answer; louder if it was not as it should be. */
-function logEnd (log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason = '' }: AttemptFacts, identifier: IdentifierFilter): void {
+function logEnd (
+  log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason = '' }: AttemptFacts, identifier: IdentifierFilter
+): void {
   const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || endingOf(finishReason) === 'unknown'
-  const fields = { model, attempt, finishReason: identifier(finishReason), ending: endingOf(finishReason), contentType, skipped, unknownParts, deltas }
-  log[isOdd ? 'warn' : 'info'](fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer')
+  const fields = {
+    model, attempt, finishReason: identifier(finishReason), ending: endingOf(finishReason), contentType, skipped, unknownParts, deltas
+  }
+  log[isOdd ? 'warn' : 'info'](
+    fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer'
+  )
 }
 
 /** One request and its answer. Whichever way it is left, its connection is closed. */

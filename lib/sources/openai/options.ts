@@ -33,7 +33,8 @@ export const API_KEY_WORDS = 'visible ASCII characters, without quotes, spaces o
 /** A header takes nothing else, and the error that it throws shows the key. */
 export const isApiKey = (value: unknown): boolean => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) && !/["'`]/.test(value)
 
-export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment, and without /chat/completions at its end'
+export const BASE_URL_WORDS = 'an http or https URL without user name, password, query and fragment, and without ' +
+  '/chat/completions at its end'
 /** Without what would end up in a log, or come between the address and a path that is appended, or be appended twice. */
 export function isBaseURL (value: unknown): boolean {
   if (typeof value !== 'string' || !/^https?:[^\s?#]+$/i.test(value) || !URL.canParse(value)) return false

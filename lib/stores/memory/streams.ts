@@ -113,7 +113,18 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       const holder = claim === undefined ? undefined : claims.get(claim)
       if (holder !== undefined) return holder
       const entry: Entry = {
-        id, chat, claim, status: 'running', content, reasoning: '', outcome: undefined, metadata, epoch: FIRST_EPOCH, textEpoch: FIRST_EPOCH, snapshot: undefined, watchers: undefined
+        id,
+        chat,
+        claim,
+        status: 'running',
+        content,
+        reasoning: '',
+        outcome: undefined,
+        metadata,
+        epoch: FIRST_EPOCH,
+        textEpoch: FIRST_EPOCH,
+        snapshot: undefined,
+        watchers: undefined
       }
       entries.set(id, entry)
       if (claim !== undefined) claims.set(claim, id)

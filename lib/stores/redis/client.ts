@@ -40,7 +40,9 @@ const MAX_BACKOFF_MS = 2000
  * Opens a connection to the server of a URL, and again whenever it is lost; meanwhile commands fail at once. Resolves
  * when it stands, or when the first attempt has failed.
  */
-export async function connectRedis ({ url, log, clock, timeoutMs, load = () => import('redis') }: RedisUrlOptions): Promise<RedisConnection> {
+export async function connectRedis (
+  { url, log, clock, timeoutMs, load = () => import('redis') }: RedisUrlOptions
+): Promise<RedisConnection> {
   const { createClient } = await load().catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new ConfigError([{ name: 'REDIS_URL', problem: 'needs a package that is not installed: npm install redis' }])
@@ -117,7 +119,9 @@ function secretsOf (url: string): string[] {
     const { protocol, password } = new URL(url)
     if (protocol === 'redis:' || protocol === 'rediss:') return [url, password, decodeURIComponent(password)]
   } catch {}
-  throw new ConfigError([{ name: 'REDIS_URL', problem: 'is no address of a Redis server, expected redis://[user:password@]host[:port][/database] or rediss://…' }])
+  throw new ConfigError([
+    { name: 'REDIS_URL', problem: 'is no address of a Redis server, expected redis://[user:password@]host[:port][/database] or rediss://…' }
+  ])
 }
 
 // Random, so that replicas do not come back all at once.

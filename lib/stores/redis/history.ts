@@ -28,7 +28,9 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
     async add (key, generation, turn) {
       const bytes = Buffer.byteLength(turn.prompt) + Buffer.byteLength(turn.reply)
       await runScript(connection, ADD, keysOf(key), [
-        String(generation), `${bytes}:${createId()}:${JSON.stringify(turn)}`, String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
+        String(generation), `${bytes}:${createId()}:${JSON.stringify(turn)}`, String(limits.turns), String(limits.bytes), ttlArg(
+          limits.idleMs
+        )
       ])
     },
     async clear (key) { await runScript(connection, CLEAR, keysOf(key), []) },

@@ -18,7 +18,10 @@ const LATE_MS = 1000
 const LOOKS_MS = 4000
 /** Between two looks. */
 const GAP_MS = 2000
-/** For how long an owner may know of a stop, and not have ended the stream: a sign of life is due within one second, and a loop may stand still for another. */
+/**
+ * For how long an owner may know of a stop, and not have ended the stream: a sign of life is due within one second, and a loop may stand
+ * still for another.
+ */
 const STOP_MS = 2000
 
 /**

@@ -20,7 +20,8 @@ export interface SeenStream {
 
 const ENTRY_BYTES = 500
 
-const bytesOf = ({ contentBytes, reasoningBytes, metadataBytes }: SeenStream): number => contentBytes + reasoningBytes + metadataBytes + ENTRY_BYTES
+const bytesOf = ({ contentBytes, reasoningBytes, metadataBytes }: SeenStream): number =>
+  contentBytes + reasoningBytes + metadataBytes + ENTRY_BYTES
 
 /** The streams that were read most recently, within bounds of number and bytes. */
 export class RecentStreams {

@@ -22,7 +22,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
 /** Runs a script, all of whose keys have to be in one hash slot. The server may have forgotten it at any time. */
-export async function runScript (connection: RedisConnection, { lua, sha }: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+export async function runScript (
+  connection: RedisConnection, { lua, sha }: RedisScript, keys: readonly string[], args: readonly string[]
+): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args]
   try {
     return await connection.command(['EVALSHA', sha, ...rest], keys[0])

@@ -97,7 +97,10 @@ ${NOW}
 if status then
   ttl = redis.call('PTTL', KEYS[1])
 else
-  redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', epoch, 's', 'running', 'h', ARGV[3], 'o', '', 'm', ARGV[4])
+  redis.call(
+    'HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', epoch, 's', 'running',
+    'h', ARGV[3], 'o', '', 'm', ARGV[4]
+  )
 end
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call('STRLEN', KEYS[3]) < #reasoning then

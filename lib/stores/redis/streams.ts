@@ -128,7 +128,9 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     async append (id, epoch, track, offset, text) {
       const [stream, content, reasoning] = keysOf(id)
-      const [field, keys] = track === 'content' ? ['c', [stream, content, reasoning]] as const : ['r', [stream, reasoning, content]] as const
+      const [field, keys] = track === 'content'
+        ? ['c', [stream, content, reasoning]] as const
+        : ['r', [stream, reasoning, content]] as const
       const written = Number(await runWith(APPEND, keys, [String(epoch), field, String(offset), String(text.length), text]))
       if (written === 2) watchers.ring(id)
       return written > 0
@@ -141,7 +143,9 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     async end (id, epoch, outcome, { content, reasoning } = NO_TEXT) {
-      const reply = await run(END, id, String(epoch), outcome.status, JSON.stringify(outcome), ttlArg(retentionMs), String(content), String(reasoning))
+      const reply = await run(
+        END, id, String(epoch), outcome.status, JSON.stringify(outcome), ttlArg(retentionMs), String(content), String(reasoning)
+      )
       if (!Array.isArray(reply)) return false
       const [claim] = reply.map(String) as [string]
       // Where it goes wrong the claim is kept for longer than the stream, which does no harm.
@@ -175,12 +179,16 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       const [epoch, work, ageMs] = await run(ADOPT, id) as unknown[]
       if (epoch === undefined) return undefined
       watchers.ring(id)
-      return { epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work), ageMs: Number(ageMs) }
+      return {
+        epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work), ageMs: Number(ageMs)
+      }
     },
 
     async restore ({ id, claim, chat, metadata = {} }, epoch, { content, reasoning }) {
-      const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat), claim === undefined ? '' : claimKey(claim),
-        content, String(content.length), reasoning, String(reasoning.length), ...fieldsOf(metadata)))
+      const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat), claim === undefined
+        ? ''
+        : claimKey(claim),
+      content, String(content.length), reasoning, String(reasoning.length), ...fieldsOf(metadata)))
       if (restored === 0) return false
       // Who comes second finds it again; who cannot be told is answered by a stream of its own.
       if (claim !== undefined) claimFor(id, claim, runningTtlMs).catch(() => {})
@@ -204,10 +212,14 @@ type StreamKeys = [stream: string, content: string, reasoning: string, metadata:
 
 /** `base` is what the reply was asked with: what the reply leaves out stands there. */
 function seenStream (id: string, reply: unknown[], base: SeenStream | undefined): SeenStream {
-  const [birth, version, notesVersion, textEpoch, status, chat, outcome, grown, content, reasoning] = reply.slice(0, 10).map(String) as Fields
+  const [
+    birth, version, notesVersion, textEpoch, status, chat, outcome, grown, content, reasoning
+  ] = reply.slice(0, 10).map(String) as Fields
   const head = grown === '1' ? base : undefined
   const { failure, notice }: Partial<Outcome> = outcome === '' ? {} : JSON.parse(outcome)
-  const { metadata, metadataBytes } = Array.isArray(reply[10]) ? metadataOf(reply[10].map(String)) : { ...base as SeenStream, metadata: (base as SeenStream).record.metadata }
+  const { metadata, metadataBytes } = Array.isArray(reply[10])
+    ? metadataOf(reply[10].map(String))
+    : { ...base as SeenStream, metadata: (base as SeenStream).record.metadata }
   return {
     birth,
     version: Number(version),

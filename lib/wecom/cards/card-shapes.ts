@@ -78,7 +78,9 @@ const checkbox = object<Checkbox>({
   question_key: key,
   disable: optional(flag),
   mode: optional(oneOf(0, 1)),
-  option_list: list(object<CheckboxOption>({ ...option, is_checked: optional(flag) }), { nonEmpty: true, max: 20, of: 'options', unique: 'id' })
+  option_list: list(
+    object<CheckboxOption>({ ...option, is_checked: optional(flag) }), { nonEmpty: true, max: 20, of: 'options', unique: 'id' }
+  )
 })
 
 // Cards of apps have them; WeCom takes them from a bot and shows nothing of them.

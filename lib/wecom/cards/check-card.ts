@@ -23,7 +23,9 @@ function plainCopy (value: unknown): { readonly card_type?: unknown } {
   } catch {
     copy = undefined
   }
-  if (typeof copy !== 'object' || copy === null) throw refusal([{ path: 'card', problem: 'must be an object that can be written as JSON, without a key __proto__' }])
+  if (typeof copy !== 'object' || copy === null) {
+    throw refusal([{ path: 'card', problem: 'must be an object that can be written as JSON, without a key __proto__' }])
+  }
   return copy
 }
 

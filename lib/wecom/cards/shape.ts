@@ -53,7 +53,8 @@ export function oneOf (...allowed: ReadonlyArray<string | number>): Rule {
 export const flag: Rule = (value, path) => typeof value === 'boolean' ? [] : fault(path, 'must be true or false')
 
 export function between (min: number, max: number): Rule {
-  return (value, path) => typeof value === 'number' && value >= min && value <= max ? [] : fault(path, `must be a number from ${min} to ${max}`)
+  return (value, path) =>
+    typeof value === 'number' && value >= min && value <= max ? [] : fault(path, `must be a number from ${min} to ${max}`)
 }
 
 export interface ListOptions {
@@ -117,7 +118,8 @@ export function neededWith (field: string, other: string): Relation {
 
 /** One of two fields has to be there. */
 export function neededWithout (field: string, other: string): Relation {
-  return (value, path) => !isAbsent(value[field]) || !isAbsent(value[other]) ? [] : fault(pathTo(path, field), `needed where there is no ${other}`)
+  return (value, path) =>
+    !isAbsent(value[field]) || !isAbsent(value[other]) ? [] : fault(pathTo(path, field), `needed where there is no ${other}`)
 }
 
 /** The field names an item of a list of the same object. */

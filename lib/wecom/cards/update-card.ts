@@ -15,7 +15,9 @@ export interface UpdateTemplateCardOptions {
 }
 
 /** With a `card_action` and without: error 42045. */
-const NO_NOTICE: Fault = { path: 'card_type', problem: 'WeCom refuses a text_notice in place of a used card; cards.done builds a card that it takes' }
+const NO_NOTICE: Fault = {
+  path: 'card_type', problem: 'WeCom refuses a text_notice in place of a used card; cards.done builds a card that it takes'
+}
 
 const userList = list(filled(), { nonEmpty: true, of: 'users' })
 

@@ -12,7 +12,8 @@ import { fileNameOf } from './file-name.ts'
 import { typeOf } from './type.ts'
 
 /**
- * Where WeCom keeps the media of AI bots: buckets of Tencent's object storage, the only home that its documentation shows (document 100719).
+ * Where WeCom keeps the media of AI bots: buckets of Tencent's object storage, the only home that its documentation shows (document
+ * 100719).
  * The bucket and its region are WeCom's to change, hence the wildcard. It lets in buckets of other customers of the storage too; that is
  * bearable because a URL comes from a callback that WeCom has signed, and a host that wants it narrower names the bucket.
  */

@@ -30,7 +30,9 @@ t.test('order.mjs: an answer with a card', async t => {
   const { content, problems, frames } = await wecom().send('my order')
   t.strictSame(problems, [])
   t.equal(content, 'I have found this for “my order” and 0 files:')
-  t.match(frames.at(-1)?.reply, { msgtype: 'stream_with_template_card', template_card: { card_type: 'text_notice', main_title: { title: 'Order 4711' } } })
+  t.match(frames.at(-1)?.reply, {
+    msgtype: 'stream_with_template_card', template_card: { card_type: 'text_notice', main_title: { title: 'Order 4711' } }
+  })
 })
 
 t.test('hooks.mjs: questions are seen before, and answers behind', async t => {
@@ -43,9 +45,12 @@ t.test('hooks.mjs: questions are seen before, and answers behind', async t => {
 
 t.test('hooks.mjs: each event has its hook', async t => {
   const { wecom, log } = await serve(t, 'hooks.mjs')
-  const send = async (eventtype: string, said: object = {}) => (await wecom().post({ msgtype: 'event', from: { userid: 'zhang' }, event: { eventtype, [eventtype]: said } })).reply
+  const send = async (eventtype: string, said: object = {}) =>
+    (await wecom().post({ msgtype: 'event', from: { userid: 'zhang' }, event: { eventtype, [eventtype]: said } })).reply
   t.strictSame(await send('enter_chat'), { msgtype: 'text', text: { content: 'Hello zhang, what can I do for you?' } })
-  const used = { event_key: 'book', task_id: 'room', selected_items: { selected_item: [{ question_key: 'q', option_ids: { option_id: ['small'] } }] } }
+  const used = {
+    event_key: 'book', task_id: 'room', selected_items: { selected_item: [{ question_key: 'q', option_ids: { option_id: ['small'] } }] }
+  }
   t.match(await send('template_card_event', used), {
     response_type: 'update_template_card',
     template_card: { main_title: { title: 'Meeting room' }, checkbox: { option_list: [{ text: 'Booked: small' }] }, task_id: 'room' }

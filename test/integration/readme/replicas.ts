@@ -10,7 +10,9 @@ else {
     const takeListeners = watchSignals()
     const prefix = redis.newPrefix()
     const change = (code: string): string => code.replace('support:', prefix).replace('sleep(5000)', 'sleep(100)')
-    const { app, url, log, wecom } = await serve(t, 'replicas.mjs', { REDIS_URL: redis.url, MOCK_CHUNK_DELAY_MS: '20', STREAM_FIRST_REPLY_GRACE_MS: '0' }, change)
+    const { app, url, log, wecom } = await serve(
+      t, 'replicas.mjs', { REDIS_URL: redis.url, MOCK_CHUNK_DELAY_MS: '20', STREAM_FIRST_REPLY_GRACE_MS: '0' }, change
+    )
     const [[signal, onSignal] = []] = takeListeners()
     t.equal(signal, 'SIGTERM')
     t.strictSame(await (await fetch(`${url}/ready`)).json(), { ready: true })

@@ -57,11 +57,14 @@ t.test('production.mjs: hooks leave the callback alone, and shutdown lets an ans
 
 t.test('ask.mjs: the methods serve a page of the host', async t => {
   const { app, url, wecom } = await serve(t, 'ask.mjs', { MOCK_CHUNK_DELAY_MS: '5' })
-  const post = async (body: object) => await fetch(`${url}/ask`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const post = async (body: object) =>
+    await fetch(`${url}/ask`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   const { id } = await (await post({ prompt: 'hello' })).json() as { id: string }
   const events = await fetch(`${url}/ask/${id}`)
   t.equal(events.headers.get('content-type'), 'text/event-stream')
-  const states = (await events.text()).split('\n\n').filter(event => event !== '').map(event => JSON.parse(event.replace(/^data: /, '')) as StreamState)
+  const states = (await events.text()).split('\n\n').filter(event => event !== '').map(
+    event => JSON.parse(event.replace(/^data: /, '')) as StreamState
+  )
   t.match(states.at(-1), { status: 'done', content: HELLO })
   t.ok(states.length > 2, 'the text grew')
   t.match(await app.getStreamState(id, { from: states[0]?.cursor ?? 0 }), { delta: HELLO.slice(states[0]?.cursor) })

@@ -4,14 +4,17 @@ import type { AccessListsOptions } from '../../../lib/bot/access-lists.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 
 const EVERYBODY = { allow: [], deny: [] }
-const listsWith = (lists: Partial<AccessListsOptions>) => createAccessLists({ users: EVERYBODY, chats: EVERYBODY, bots: EVERYBODY, ...lists })
+const listsWith = (lists: Partial<AccessListsOptions>) =>
+  createAccessLists({ users: EVERYBODY, chats: EVERYBODY, bots: EVERYBODY, ...lists })
 
 const single = (more: object = {}): Message => ({ msgtype: 'text', aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...more })
 const group = (more: object = {}): Message => single({ chattype: 'group', chatid: 'g', ...more })
 
 t.test('without lists everything is let in, whatever it lacks', async t => {
   const lists = listsWith({})
-  for (const message of [single(), group(), { msgtype: 'text' }, group({ chatid: undefined, from: null, aibotid: 5 })]) t.equal(lists(message), undefined)
+  for (const message of [single(), group(), { msgtype: 'text' }, group({ chatid: undefined, from: null, aibotid: 5 })]) {
+    t.equal(lists(message), undefined)
+  }
 })
 
 const KINDS = [
@@ -26,7 +29,9 @@ for (const [name, key, message] of KINDS) {
   t.test(`${name}: an allow list lets in what is on it, letter by letter, and nothing else`, async t => {
     const lists = listsWith({ [key]: { allow: ['a', 'Zhang.San-1'], deny: [] } })
     for (const id of ['a', 'Zhang.San-1']) t.equal(lists(message(id)), undefined, id)
-    for (const id of ['A', 'zhang.san-1', 'a ', ' a', 'b', '', 'ab', '__proto__', undefined, null, 5, ['a'], { a: 1 }]) t.equal(lists(message(id)), name, String(id))
+    for (const id of ['A', 'zhang.san-1', 'a ', ' a', 'b', '', 'ab', '__proto__', undefined, null, 5, ['a'], { a: 1 }]) {
+      t.equal(lists(message(id)), name, String(id))
+    }
   })
 
   t.test(`${name}: a deny list refuses what is on it, and nothing else`, async t => {

@@ -33,10 +33,27 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
   const stream = new AbortController()
   const opened = { id: 's', deadline: 12_345, refuse: (...args: unknown[]) => { refused.push(['s', ...args]) } } as unknown as OpenStream
   const message: Message = {
-    msgtype: 'mixed', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'group-id', from: { userid: 'zhang-san' }, response_url: 'https://my-response-url', text: { content: '@Robot my-raw-words' }
+    msgtype: 'mixed',
+    msgid: 'm',
+    aibotid: 'bot',
+    chattype: 'group',
+    chatid: 'group-id',
+    from: {
+      userid: 'zhang-san'
+    },
+    response_url: 'https://my-response-url',
+    text: { content: '@Robot my-raw-words' }
   }
   const asked = {
-    stream: opened, message, inbound: { text: 'my-prompt', media: [{ kind: 'image', url: 'https://my-media-url' }], quote: { text: 'my-quote', media: [{ kind: 'file', url: 'https://my-cited-url' }] } } as const
+    stream: opened,
+    message,
+    inbound: {
+      text: 'my-prompt',
+      media: [{ kind: 'image', url: 'https://my-media-url' }],
+      quote: {
+        text: 'my-quote', media: [{ kind: 'file', url: 'https://my-cited-url' }]
+      }
+    } as const
   }
   const inquire = async () => await access.admitsCommand(asked as never, stream.signal)
   const question = async () => await access.admitsQuestion(asked as never, stream.signal)
@@ -51,7 +68,9 @@ t.test('where nothing is configured everybody is let in, and no timer is armed',
 
 t.test('the host is told who asks, once, and given a logger and a signal', async t => {
   const calls: Array<[Requester, { log: Logger, signal: AbortSignal }]> = []
-  const { inquire, message, log, clock, stream } = setUp({ decide: (who: Requester, context: { log: Logger, signal: AbortSignal }) => { calls.push([who, context]); return true } })
+  const { inquire, message, log, clock, stream } = setUp(
+    { decide: (who: Requester, context: { log: Logger, signal: AbortSignal }) => { calls.push([who, context]); return true } }
+  )
   t.equal(await inquire(), true)
   t.strictSame(calls.map(([who]) => who), [{ sender: 'zhang-san', bot: 'bot', chat: { type: 'group', id: 'group-id' }, message }])
   t.equal(clock.pending, 0)
@@ -64,8 +83,12 @@ t.test('the host is told who asks, once, and given a logger and a signal', async
 })
 
 t.test('true lets in; false and sentences refuse, at once or later', async t => {
-  for (const wrap of [(value: unknown) => value, async (value: unknown) => { await settle(); return value }, (value: unknown) => ({ then: (resolve: (value: unknown) => void) => resolve(value) })]) {
-    for (const [given, admitted, told] of [[true, true, []], [false, false, [['s', 'DENIED', '']]], ['Not you.', false, [['s', 'DENIED', 'Not you.']]], ['', false, [['s', 'DENIED', '']]]] as const) {
+  for (const wrap of [(value: unknown) => value, async (value: unknown) => { await settle(); return value }, (value: unknown) => ({
+    then: (resolve: (value: unknown) => void) => resolve(value)
+  })]) {
+    for (const [given, admitted, told] of [[true, true, []], [false, false, [['s', 'DENIED', '']]], [
+      'Not you.', false, [['s', 'DENIED', 'Not you.']]
+    ], ['', false, [['s', 'DENIED', '']]]] as const) {
       for (const method of ['inquire', 'question'] as const) {
         const { refused, log, clock, ...ask } = setUp({ decide: () => wrap(given) })
         t.equal(await ask[method](), admitted)
@@ -84,7 +107,9 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
     [async () => { throw new Error('@Robot my-raw-words') }, { type: 'Error' }],
     [async () => { await settle(); throw new TypeError('directory') }, { type: 'TypeError', message: 'directory' }],
     [() => { throw null }, { type: 'object' }], // eslint-disable-line no-throw-literal
-    ...[undefined, null, 0, 1, {}, [], () => true, Symbol('x'), { ok: true }].map(given => [() => given, { message: 'access.decide gives true, false or a sentence' }] as const),
+    ...[undefined, null, 0, 1, {}, [], () => true, Symbol('x'), { ok: true }].map(
+      given => [() => given, { message: 'access.decide gives true, false or a sentence' }] as const
+    ),
     ['no function', { type: 'TypeError' }]
   ] as Array<[unknown, object]>) {
     const { inquire, refused, log, clock } = setUp({ decide })
@@ -101,14 +126,18 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
 
 t.test('it fails closed for a message that says little, too', async t => {
   const { access, refused, opened, log } = setUp({ decide: () => { throw new Error('the prompt was: prompt') } })
-  t.equal(await access.admitsCommand({ stream: opened, message: { msgtype: 'text' }, inbound: { text: 'prompt', media: [] } }, new AbortController().signal), false)
+  t.equal(await access.admitsCommand(
+    { stream: opened, message: { msgtype: 'text' }, inbound: { text: 'prompt', media: [] } }, new AbortController().signal
+  ), false)
   t.equal(refused.length, 1)
   t.match(log.lines[0], { fields: { cause: { message: 'the [redacted] was: [redacted]' } } })
 })
 
 t.test('a host that takes longer than ten seconds refuses, and is told', async t => {
   let signal: AbortSignal | undefined
-  const { inquire, refused, log, clock } = setUp({ decide: async (_who: Requester, context: { signal: AbortSignal }) => { signal = context.signal; return await new Promise(() => {}) } })
+  const { inquire, refused, log, clock } = setUp(
+    { decide: async (_who: Requester, context: { signal: AbortSignal }) => { signal = context.signal; return await new Promise(() => {}) } }
+  )
   let admitted: boolean | undefined
   const asking = inquire().then(answer => { admitted = answer })
   await settle()
@@ -120,7 +149,9 @@ t.test('a host that takes longer than ten seconds refuses, and is told', async t
   t.equal(admitted, false)
   t.equal(signal?.aborted, true)
   t.strictSame(refused, [['s', 'DENIED', '']])
-  t.match(log.lines, [{ level: 'warn', message: 'a hook takes too long', fields: { hook: 'access.decide', waitedMs: 10_000 } }, { level: 'info' }])
+  t.match(
+    log.lines, [{ level: 'warn', message: 'a hook takes too long', fields: { hook: 'access.decide', waitedMs: 10_000 } }, { level: 'info' }]
+  )
 })
 
 t.test('what a late host says does not count, whatever it is', async t => {

@@ -28,7 +28,9 @@ t.test('without hooks nothing is decided and nobody told', async t => {
 t.test('onMessage sees the turn, and decides', async t => {
   for (const decision of [undefined, false, '', 'an answer', { prompt: 'another' }, { prompt: '', source: 'other' }]) {
     const seen: Array<[Turn, MessageContext]> = []
-    const { hooks, log, clock } = setUp({ onMessage: async (turn, context) => { seen.push([turn, context]); return decision as MessageDecision } })
+    const { hooks, log, clock } = setUp(
+      { onMessage: async (turn, context) => { seen.push([turn, context]); return decision as MessageDecision } }
+    )
     t.equal(await hooks.onMessage('s', TURN, signal), decision)
     t.equal(seen[0]?.[0], TURN)
     t.equal(seen[0]?.[1].signal.aborted, false)
@@ -40,7 +42,11 @@ t.test('onMessage sees the turn, and decides', async t => {
 
 t.test('a hook that throws, rejects or gives what is no decision costs a line in the log', async t => {
   for (const onMessage of [
-    () => { throw new Error('on my prompt') }, async () => { throw new Error('on my prompt') }, () => true, () => null, () => 5, () => [], () => ({ deadline: 1 }), () => ({ prompt: 5 })
+    () => { throw new Error('on my prompt') }, async () => {
+      throw new Error(
+        'on my prompt'
+      )
+    }, () => true, () => null, () => 5, () => [], () => ({ deadline: 1 }), () => ({ prompt: 5 })
   ] as Array<NonNullable<AnswerHooks['onMessage']>>) {
     const { hooks, log } = setUp({ onMessage })
     t.equal(await hooks.onMessage('s', TURN, signal), undefined)
@@ -51,11 +57,24 @@ t.test('a hook that throws, rejects or gives what is no decision costs a line in
 
 t.test('what a hook quotes of a question or an answer is kept out of the log', async t => {
   const turn: Turn = {
-    ...TURN, quote: { text: 'my quote' }, history: [{ prompt: 'my earlier prompt', reply: 'my earlier answer' }], message: { response_url: 'https://my-response-url', image: { url: 'https://my-image' } }
+    ...TURN,
+    quote: { text: 'my quote' },
+    history: [{ prompt: 'my earlier prompt', reply: 'my earlier answer' }],
+    message: {
+      response_url: 'https://my-response-url', image: { url: 'https://my-image' }
+    }
   }
   const { hooks, log } = setUp({
-    onMessage: ({ quote, history, message }) => { throw new Error([quote?.text, history?.[0]?.prompt, history?.[0]?.reply, message?.['response_url']].join()) },
-    onFinish: ({ state, question }) => { throw new Error(`${state.content} ${question.message?.['response_url']}`, { cause: new Error(JSON.stringify(question.message)) }) }
+    onMessage: ({ quote, history, message }) => {
+      throw new Error(
+        [quote?.text, history?.[0]?.prompt, history?.[0]?.reply, message?.['response_url']].join()
+      )
+    },
+    onFinish: ({ state, question }) => {
+      throw new Error(
+      `${state.content} ${question.message?.['response_url']}`, { cause: new Error(JSON.stringify(question.message)) }
+      )
+    }
   })
   await hooks.onMessage('s', turn, signal)
   await hooks.onFinish({ ...FINISH, question: turn })

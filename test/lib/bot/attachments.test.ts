@@ -73,9 +73,15 @@ t.test('a file that cannot be had is told with its reason, and does not keep the
   await settle()
   for (const [index, reason] of MEDIA_FAILURES.entries()) fetching[index]?.fail(new MediaError(reason, 'so it is'))
   fetching.at(-1)?.give()
-  t.strictSame(await got, [...MEDIA_FAILURES.map(lost => ({ kind: 'image', lost })), { kind: 'file', type: 'image/png', size: 8, data: 'iVBORw0KGgo=' }])
+  t.strictSame(await got, [
+    ...MEDIA_FAILURES.map(lost => ({ kind: 'image', lost })), { kind: 'file', type: 'image/png', size: 8, data: 'iVBORw0KGgo=' }
+  ])
   t.match(log.lines, MEDIA_FAILURES.map(() => ({
-    level: 'warn', message: 'an attachment could not be had', fields: { kind: 'image', cause: { type: 'MediaError', code: 'WECOM_ERR_MEDIA', message: /so it is/ } }
+    level: 'warn',
+    message: 'an attachment could not be had',
+    fields: {
+      kind: 'image', cause: { type: 'MediaError', code: 'WECOM_ERR_MEDIA', message: /so it is/ }
+    }
   })))
   t.equal(log.lines.length, MEDIA_FAILURES.length)
 })
@@ -83,7 +89,9 @@ t.test('a file that cannot be had is told with its reason, and does not keep the
 t.test('whatever else goes wrong is broken, and neither address nor key gets into the log', async t => {
   const url = 'https://media.test/img/1?q-signature=5ecre7'
   const ownKey = 'own key of the file'
-  for (const error of [new Error(`GET ${url} with ${ownKey} and ${BOT_KEY}`), `no error: ${url}`, undefined, Object.assign(new Error('x'), { code: url })]) {
+  for (const error of [
+    new Error(`GET ${url} with ${ownKey} and ${BOT_KEY}`), `no error: ${url}`, undefined, Object.assign(new Error('x'), { code: url })
+  ]) {
     const { attachments, fetching, log } = setUp()
     const got = attachments([image(url, ownKey)], never)
     await settle()
@@ -151,7 +159,9 @@ async function fetchOver (t: Test, aeskey: string | undefined, key: Buffer) {
   const file = Buffer.from(`a file that is encrypted with ${aeskey ?? 'the key of the bot'}`)
   server.respondWith(media(encryptMedia(file, key), { 'content-disposition': 'attachment; filename="../n.txt"' }))
   const set = setUp({ fetch: createMediaFetcher({ ...server.trust, clock: createManualClock() }) })
-  return { file, log: set.log, got: await set.attachments([{ kind: 'file', url: server.url, ...(aeskey !== undefined && { aeskey }) }], never) }
+  return {
+    file, log: set.log, got: await set.attachments([{ kind: 'file', url: server.url, ...(aeskey !== undefined && { aeskey }) }], never)
+  }
 }
 
 t.test('a file comes over the network byte for byte, with either key', async t => {

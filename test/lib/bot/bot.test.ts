@@ -12,7 +12,9 @@ async function setUp (settings: ReceiveSettings) {
   t.teardown(() => bot.close())
   const receive = bot.receiver({ firstReplyGraceMs: 100, ...settings })
   return async (more: object): Promise<any> => {
-    const reply = await receive({ msgid: String(Math.random()), aibotid: 'bot', chattype: 'single', from: { userid: 'user' }, ...more } as unknown as Message)
+    const reply = await receive(
+      { msgid: String(Math.random()), aibotid: 'bot', chattype: 'single', from: { userid: 'user' }, ...more } as unknown as Message
+    )
     return reply === undefined ? undefined : JSON.parse(reply)
   }
 }

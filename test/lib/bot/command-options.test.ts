@@ -5,7 +5,9 @@ const run = (): string => ''
 const good = { words: ['/x'], description: 'x', run }
 
 t.test('commands that can be called have no fault', async t => {
-  for (const options of [undefined, {}, { stop: [], new: [], help: ['/?'] }, { stop: undefined, more: [] }, { more: [good, { ...good, words: [] }] }, { stop: [], more: [{ ...good, words: ['/stop'] }] }]) {
+  for (const options of [undefined, {}, { stop: [], new: [], help: ['/?'] }, { stop: undefined, more: [] }, {
+    more: [good, { ...good, words: [] }]
+  }, { stop: [], more: [{ ...good, words: ['/stop'] }] }]) {
     t.strictSame(commandFaults(options), [])
   }
   for (const options of ['/stop', 5, null, []]) t.strictSame(commandFaults(options), [], 'the check of the option says what is wrong')
@@ -17,12 +19,22 @@ t.test('a word that calls two commands is a fault of the second', async t => {
     [{ stop: ['/x', '/X'] }, 'stop', '"/X"'],
     [{ more: [{ ...good, words: ['／ＳＴＯＰ '] }] }, 'more[0].words', '"／ＳＴＯＰ "'],
     [{ help: ['/x'], more: [{ ...good, words: ['/X'] }] }, 'more[0].words', '"/X"']
-  ] as const) t.strictSame(commandFaults(options), [{ name: `option commands.${name}`, problem: `has ${word}, which calls a command already` }])
+  ] as const) {
+    t.strictSame(
+      commandFaults(options), [{ name: `option commands.${name}`, problem: `has ${word}, which calls a command already` }]
+    )
+  }
 })
 
 t.test('all faults are told at once, each by its name', async t => {
   const faults = commandFaults({
-    stop: '/stop', new: ['/new', ' \u3000'], help: [5], halt: [], more: [good, { words: '/y', run }, { words: ['/z'], description: 5 }, 'x', null]
+    stop: '/stop',
+    new: ['/new', ' \u3000'],
+    help: [5],
+    halt: [],
+    more: [
+      good, { words: '/y', run }, { words: ['/z'], description: 5 }, 'x', null
+    ]
   })
   t.strictSame(faults, [
     { name: 'option commands.halt', problem: 'is unknown, expected stop, new, help or more' },

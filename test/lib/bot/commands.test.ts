@@ -15,7 +15,12 @@ const turn = { prompt: 'hi', reply: 'hello' }
 function setUp (options: CommandOptions = {}, sentences = texts) {
   const clock = createManualClock()
   const conversationOf = createConversations({
-    history: createMemoryHistory(clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100), lines: createMemoryQueues(clock), scope: 'member', parallel: false
+    history: createMemoryHistory(
+      clock, { turns: 10, bytes: 1000, idleMs: 1_000_000 }, 100
+    ),
+    lines: createMemoryQueues(clock),
+    scope: 'member',
+    parallel: false
   })
   const commandOf = createCommands(options, sentences)
   const stopped: string[] = []
@@ -33,7 +38,9 @@ const remember = async (conversation: Conversation): Promise<void> => conversati
 
 t.test('a command is the whole of a message, in any case and width', async t => {
   const { say } = setUp()
-  for (const text of ['/stop', '停止', '/STOP', '/Stop', ' /stop\n', '　停止　', '／ｓｔｏｐ', '／ＳＴＯＰ']) t.equal(await say(text), texts.stopNothing, text)
+  for (const text of ['/stop', '停止', '/STOP', '/Stop', ' /stop\n', '　停止　', '／ｓｔｏｐ', '／ＳＴＯＰ']) {
+    t.equal(await say(text), texts.stopNothing, text)
+  }
   for (const text of ['/new', '新对话', '／ＮＥＷ']) t.equal(await say(text), texts.newDone, text)
   for (const text of ['/help', '帮助', '/Help']) t.match(await say(text), '/help 帮助', text)
 })
@@ -41,20 +48,27 @@ t.test('a command is the whole of a message, in any case and width', async t => 
 t.test('mentions around it do not count', async t => {
   const { say, commandOf } = setUp({ more: [{ words: ['enough', 'start over'], description: '', run: () => 'own' }] })
   for (const text of [
-    '@Robot /stop', '＠小助手 停止', ' @Robot\u2005/STOP ', '@Claude Code /stop', '@My Little Bot /stop', '@A @B /stop', '@A /stop @B', '/stop @B', '/stop @Claude Code', '/stop@B', '@B/stop', '@A @B/stop', '@B／ｓｔｏｐ',
+    '@Robot /stop', '＠小助手 停止', ' @Robot\u2005/STOP ', '@Claude Code /stop', '@My Little Bot /stop', '@A @B /stop', '@A /stop @B',
+    '/stop @B', '/stop @Claude Code', '/stop@B', '@B/stop', '@A @B/stop', '@B／ｓｔｏｐ',
     '@Robot\n/stop', '停止 @B', '停止@小助手', '@A @B 停止', `@${'x'.repeat(40)} /stop`, '@小助手@张三 /stop', `${'@A '.repeat(300)}/stop`
   ]) t.equal(await say(text), texts.stopNothing, JSON.stringify(text))
   for (const text of ['@A enough', 'start over @A']) t.equal(await say(text), 'own', text)
   for (const text of [
-    '@Robot', 'mail @Robot /stop', '@/stop', '@ /stop', '@Bot 请问怎么用 /help', '@Bot 如何开始 新对话', '@Claude Code 停止', '停止 @Claude Code', '停止 @B 的回答', '@Bot停止', '@Bot how do I use /help',
+    '@Robot', 'mail @Robot /stop', '@/stop', '@ /stop', '@Bot 请问怎么用 /help', '@Bot 如何开始 新对话', '@Claude Code 停止', '停止 @Claude Code',
+    '停止 @B 的回答', '@Bot停止', '@Bot how do I use /help',
     '@Bot, /help', '@Bot，/help', '@Bot 你好。/help', '@Bot what? /help', '@Bot: /help', '@Bot what about\n/help', '/help @Bot how does this work', '/help me @Bot', '@Bot docs/help', '@Bot https://x/help', '@Bot/docs/help',
-    '@Claude Code/stop', `@${'x'.repeat(41)} /stop`, 'enough@example.com', '@Bot /help /stop', '@Bot /stopp', '@Bot x/stop', `${'@A '.repeat(400)}/stop`
+    '@Claude Code/stop', `@${'x'.repeat(
+      41
+    )} /stop`, 'enough@example.com', '@Bot /help /stop', '@Bot /stopp', '@Bot x/stop', `${'@A '.repeat(400)}/stop`
   ]) t.equal(commandOf(text), undefined, JSON.stringify(text))
 })
 
 t.test('what is no command is none', async t => {
   const { commandOf } = setUp()
-  for (const text of ['', ' ', 'stop', '/ stop', '/stop it', 'please /stop', '/stop/new', '/stop\n/new', '停止吧', '停 止', '/halt', '/', 'constructor', '__proto__']) {
+  for (const text of [
+    '', ' ', 'stop', '/ stop', '/stop it', 'please /stop', '/stop/new', '/stop\n/new', '停止吧', '停 止', '/halt', '/', 'constructor',
+    '__proto__'
+  ]) {
     t.equal(commandOf(text), undefined, JSON.stringify(text))
   }
 })
@@ -88,7 +102,15 @@ t.test('the host adds its own', async t => {
   const asked: unknown[] = []
   const { say, mine } = setUp({
     more: [
-      { words: ['/Who'], description: 'tells', run: ({ sender, conversation }) => { asked.push(sender, conversation); return `you are ${sender}` } },
+      {
+        words: ['/Who'],
+        description: 'tells',
+        run: ({ sender, conversation }) => {
+          asked.push(
+            sender, conversation
+          ); return `you are ${sender}`
+        }
+      },
       { words: ['/later'], description: 'tells later', run: async () => 'later' },
       { words: ['/none'], description: 'tells nothing', run: () => 5 as unknown as string },
       { words: ['/fail'], description: 'fails', run: () => { throw new Error('broken') } },

@@ -43,7 +43,8 @@ function setUp ({ scope = 'member', parallel = false, meddle = () => ({}) }: Set
 }
 
 const single = (user: string, more: Partial<Chat> = {}): [Chat, string] => [{ scope: 's', bot: 'bot', user, ...more }, user]
-const group = (id: string, sender: string, more: Partial<Chat> = {}): [Chat, string] => [{ scope: 's', bot: 'bot', group: id, ...more }, sender]
+const group = (id: string, sender: string, more: Partial<Chat> = {}): [Chat, string] =>
+  [{ scope: 's', bot: 'bot', group: id, ...more }, sender]
 
 t.test('turns of a conversation come one at a time, in their order', async t => {
   const { conversationOf, ask, happened } = setUp()
@@ -204,7 +205,9 @@ t.test('in parallel nobody waits, and all that runs can be told', async t => {
 })
 
 /** Whether what is said, and who waits, in one conversation counts in the other. */
-async function isShared (scope: ConversationsOptions['scope'], one: [Chat, string | undefined], other: [Chat, string | undefined]): Promise<boolean> {
+async function isShared (
+  scope: ConversationsOptions['scope'], one: [Chat, string | undefined], other: [Chat, string | undefined]
+): Promise<boolean> {
   const { conversationOf, ask, happened } = setUp({ scope })
   const [first, second] = [conversationOf(...one), conversationOf(...other)]
   await first.remember((await first.history()).generation, turn)
@@ -264,10 +267,14 @@ t.test('without conversations in groups nothing is remembered and nobody waits, 
 t.test('whoever cannot be told apart has no conversation', async t => {
   for (const scope of ['member', 'chat', 'none'] as const) {
     t.same(await withoutMemory(scope, [{ scope: 's' }, undefined]), ['a', 'b'], 'a single chat without a user')
-    t.same(await withoutMemory(scope, [{ scope: 's', bot: 'bot' }, 'u'], single('u')), ['a'], 'a group without its id is not the single chat of its member')
+    t.same(await withoutMemory(
+      scope, [{ scope: 's', bot: 'bot' }, 'u'], single('u')
+    ), ['a'], 'a group without its id is not the single chat of its member')
   }
   await withoutMemory('member', [{ scope: 's', group: 'g' }, undefined])
-  t.equal(await isShared('chat', [{ scope: 's', group: 'g' }, undefined], [{ scope: 's', group: 'g' }, 'u']), true, 'in a conversation of all it does not matter who speaks')
+  t.equal(await isShared(
+    'chat', [{ scope: 's', group: 'g' }, undefined], [{ scope: 's', group: 'g' }, 'u']
+  ), true, 'in a conversation of all it does not matter who speaks')
 })
 
 t.test('a conversation that is cleared while a turn runs does not remember that turn', async t => {

@@ -24,12 +24,23 @@ function setUp ({ hooks = {}, facts = {} }: Setup = {}) {
 }
 
 const event = (eventtype: unknown, said: object = {}, more: object = {}): Message =>
-  ({ msgtype: 'event', msgid: 'e1', create_time: 1_700_000_000, aibotid: 'bot', from: { userid: 'user' }, event: { eventtype, ...said }, ...more }) as Message
+  ({
+    msgtype: 'event',
+    msgid: 'e1',
+    create_time: 1_700_000_000,
+    aibotid: 'bot',
+    from: { userid: 'user' },
+    event: {
+      eventtype, ...said
+    },
+    ...more
+  }) as Message
 const entered = (more: object = {}): Message => event('enter_chat', {}, more)
 const pressed = (said: object = {}, more: object = {}): Message => event('template_card_event', {
   template_card_event: { card_type: 'text_notice', event_key: 'key', task_id: card.task_id, ...said }
 }, { chattype: 'single', response_url: 'https://my-response-url', ...more })
-const rated = (said: object = {}, more: object = {}): Message => event('feedback_event', { feedback_event: { id: 'f', type: 1, ...said } }, { chattype: 'single', ...more })
+const rated = (said: object = {}, more: object = {}): Message =>
+  event('feedback_event', { feedback_event: { id: 'f', type: 1, ...said } }, { chattype: 'single', ...more })
 
 t.test('who enters is welcomed by the text of the settings', async t => {
   const { receive, warnings } = setUp()
@@ -84,7 +95,9 @@ t.test('a card that was used is read', async t => {
   const { receive } = setUp({ hooks: { onCardEvent: event => { events.push(event) } } })
   const selected = {
     selected_item: [
-      { question_key: 'q1', option_ids: { option_id: ['a', 'b'] } }, { question_key: 'q2', option_ids: { option_id: [] } }, { question_key: 'q3' },
+      {
+        question_key: 'q1', option_ids: { option_id: ['a', 'b'] }
+      }, { question_key: 'q2', option_ids: { option_id: [] } }, { question_key: 'q3' },
       { question_key: 'q4', option_ids: { option_id: [5, 'c'] } }, { option_ids: { option_id: ['d'] } }, null
     ]
   }
@@ -97,7 +110,9 @@ t.test('a card that was used is read', async t => {
     cardType: 'text_notice',
     key: 'key',
     taskId: card.task_id,
-    selected: [{ question: 'q1', options: ['a', 'b'] }, { question: 'q2', options: [] }, { question: 'q3', options: [] }, { question: 'q4', options: ['c'] }],
+    selected: [{
+      question: 'q1', options: ['a', 'b']
+    }, { question: 'q2', options: [] }, { question: 'q3', options: [] }, { question: 'q4', options: ['c'] }],
     message
   }])
   await receive(event('template_card_event', {}, { msgid: 'e2' }))
@@ -140,7 +155,9 @@ t.test('an event without a hook gets the empty reply', async t => {
 t.test('a feedback is told with the answer that it belongs to, hours later', async t => {
   const events: FeedbackEvent[] = []
   const { receive, clock } = setUp({ hooks: { onFeedback: event => { events.push(event); return 'ignored' } } })
-  const question = { msgtype: 'text', msgid: 'm1', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'asker' }, text: { content: 'hi' } }
+  const question = {
+    msgtype: 'text', msgid: 'm1', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'asker' }, text: { content: 'hi' }
+  }
   const { stream: { id, feedback } } = JSON.parse(await receive(question) ?? '')
   t.same(feedback, { id })
   await clock.advance(30 * 3_600_000)
@@ -196,7 +213,9 @@ t.test('an event that nobody knows gets the empty reply, and a line with its typ
   const named = log.lines.filter(({ level }) => level === 'info')
   t.ok(named.every(({ message }) => message === 'an event has no hook'))
   t.strictSame(named.map(({ fields }) => fields['eventtype']), [
-    'disconnected_event', 'auth_change_event', 'enter_check_update', '__proto__', 'constructor', `future?${'x'.repeat(57)}`, '??', '', '', '', '', ''
+    'disconnected_event', 'auth_change_event', 'enter_check_update', '__proto__', 'constructor', `future?${'x'.repeat(
+      57
+    )}`, '??', '', '', '', '', ''
   ])
 })
 
@@ -250,7 +269,9 @@ t.test('a store that fails keeps no hook from being called', async t => {
   const { receive, warnings } = setUp({ hooks, facts: { putIfAbsent: away, get: away } })
   t.equal(await receive(entered()), textReply('1'))
   await settle()
-  t.strictSame(warnings().map(({ level, message }) => [level, message]), Array.from({ length: 2 }, () => ['error', 'the facts of an event could not be had']))
+  t.strictSame(warnings().map(({ level, message }) => [level, message]), Array.from(
+    { length: 2 }, () => ['error', 'the facts of an event could not be had']
+  ))
   t.equal(await receive(rated({ id: 'a'.repeat(32) }, { msgid: 'e2' })), undefined)
   t.equal(calls, 2)
   t.notMatch(JSON.stringify(warnings()), 'sk-secret')
@@ -267,12 +288,16 @@ t.test('a store that fails later leaves the repeated event without a reply', asy
 
 t.test('with a store and a hook that hang, the reply comes before WeCom gives up', async t => {
   const never = (): Promise<never> => new Promise(() => {})
-  const { receive, clock, warnings } = setUp({ hooks: { onFeedback: never, onEnterChat: never }, facts: { putIfAbsent: never, get: never } })
+  const { receive, clock, warnings } = setUp(
+    { hooks: { onFeedback: never, onEnterChat: never }, facts: { putIfAbsent: never, get: never } }
+  )
   const start = clock.now()
   let tookMs: number | undefined
   receive(rated({ id: 'a'.repeat(32) })).then(() => { tookMs = clock.now() - start }, t.fail)
   for (let n = 0; n < 50; n++) await clock.advance(100)
   t.equal(tookMs, 4000)
-  t.strictSame(warnings().map(({ message }) => message), ['the facts of an event take too long', 'the facts of an event take too long', 'a hook takes too long'])
+  t.strictSame(warnings().map(({ message }) => message), [
+    'the facts of an event take too long', 'the facts of an event take too long', 'a hook takes too long'
+  ])
   t.equal(clock.pending, 0)
 })

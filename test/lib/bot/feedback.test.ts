@@ -10,7 +10,18 @@ import { createLog } from '../../fixtures/log.ts'
 import { settle } from '../../fixtures/sources.ts'
 
 const HOUR = 3_600_000
-const asked: Message = { msgtype: 'text', msgid: 'm', aibotid: 'bot', chattype: 'group', chatid: 'g', from: { userid: 'u' }, text: { content: 'secret' }, response_url: 'https://secret' }
+const asked: Message = {
+  msgtype: 'text',
+  msgid: 'm',
+  aibotid: 'bot',
+  chattype: 'group',
+  chatid: 'g',
+  from: { userid: 'u' },
+  text: {
+    content: 'secret'
+  },
+  response_url: 'https://secret'
+}
 
 function setUp (own: Partial<KeyValueStore> = {}) {
   const clock = createManualClock()
@@ -41,7 +52,9 @@ t.test('a store that fails costs a line', async t => {
   const { links, log } = setUp({ putIfAbsent: () => Promise.reject(new Error('away, sk-secret1234')) })
   links.keep('id', asked)
   await settle()
-  t.match(log.lines, [{ level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }])
+  t.match(log.lines, [
+    { level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }
+  ])
 })
 
 const record = (more: Partial<StreamRecord>): StreamRecord =>
@@ -49,12 +62,20 @@ const record = (more: Partial<StreamRecord>): StreamRecord =>
 
 t.test('what has something of the source, or may get it, can be rated', async t => {
   for (const more of [
-    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, { status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' } }, { metadata: { images: [] } }, { metadata: { card: { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com/' } } } }
+    { status: 'running' }, { status: 'stopping' }, { content: 'x' }, {
+      status: 'error', content: 'x', failure: { code: 'BROKEN', reference: '1' }
+    }, {
+      metadata: { images: [] }
+    }, {
+      metadata: { card: { card_type: 'text_notice', main_title: { title: 'x' }, card_action: { type: 1, url: 'https://example.com/' } } }
+    }
   ] as const) t.equal(canBeRated(record(more)), true, JSON.stringify(more))
 })
 
 t.test('an excuse cannot', async t => {
-  for (const more of [{}, { notice: 'UNSUPPORTED' }, { status: 'error', failure: { code: 'BUSY', reference: '1' } }] as const) t.equal(canBeRated(record(more)), false, JSON.stringify(more))
+  for (const more of [{}, { notice: 'UNSUPPORTED' }, { status: 'error', failure: { code: 'BUSY', reference: '1' } }] as const) {
+    t.equal(canBeRated(record(more)), false, JSON.stringify(more))
+  }
 })
 
 const feedback = (said: unknown): Message => ({ msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: said } })
@@ -68,7 +89,9 @@ t.test('a feedback is read', async t => {
 })
 
 t.test('what WeCom has added since is kept, or left out, and harms nobody', async t => {
-  t.same(readFeedback(feedback({ id: 5, type: 2, content: {}, inaccurate_reason_list: [5, '1', null, 2] })), { vote: 'inaccurate', reasons: ['other', 'other', 'other', 'incomplete'], feedbackId: '' })
+  t.same(readFeedback(
+    feedback({ id: 5, type: 2, content: {}, inaccurate_reason_list: [5, '1', null, 2] })
+  ), { vote: 'inaccurate', reasons: ['other', 'other', 'other', 'incomplete'], feedbackId: '' })
   t.same(readFeedback(feedback({ type: 2, inaccurate_reason_list: 2 })), { vote: 'inaccurate', reasons: [], feedbackId: '' })
   for (const said of [undefined, null, 5, [], {}, { type: 4 }, { type: '1' }]) t.equal(readFeedback(feedback(said)), undefined)
   for (const event of [undefined, null, 'x']) t.equal(readFeedback({ msgtype: 'event', event }), undefined)

@@ -13,7 +13,16 @@ import { createLog } from '../../fixtures/log.ts'
 const URL_OF_WECOM = 'https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=secret'
 const message = (url: unknown = URL_OF_WECOM): Message => ({ msgtype: 'text', response_url: url })
 const LONG: StreamRecord = {
-  id: 's', status: 'done', content: 'x'.repeat(30_000), reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: { deliverable: true }
+  id: 's',
+  status: 'done',
+  content: 'x'.repeat(30_000),
+  reasoning: '',
+  chat: undefined,
+  failure: undefined,
+  notice: undefined,
+  metadata: {
+    deliverable: true
+  }
 }
 
 function setUp ({ send = async () => {}, putIfAbsent }: Partial<Pick<ActiveReply, 'send'> & Pick<KeyValueStore, 'putIfAbsent'>> = {}) {
@@ -36,10 +45,14 @@ t.test('a message has a way besides its bubble where its response_url may be cal
 
 t.test('what a bubble could not hold is sent, once, whoever else would', async t => {
   const { late, sent, log } = setUp()
-  const all = await Promise.all([late.deliver(message(), LONG), late.deliver(message(), LONG), late.deliver(message(), { ...LONG, id: 'other' })])
+  const all = await Promise.all(
+    [late.deliver(message(), LONG), late.deliver(message(), LONG), late.deliver(message(), { ...LONG, id: 'other' })]
+  )
   t.strictSame(all, ['delivered', undefined, undefined])
   t.match(sent, [[URL_OF_WECOM, { content: /^x+$/ }]])
-  t.strictSame(log.lines, [{ level: 'info', fields: { streamId: 's', bytes: sent[0]?.[1].content?.length }, message: 'the rest of an answer was delivered' }])
+  t.strictSame(log.lines, [
+    { level: 'info', fields: { streamId: 's', bytes: sent[0]?.[1].content?.length }, message: 'the rest of an answer was delivered' }
+  ])
   t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), LONG), 'delivered', 'another message is another')
 })
 

@@ -39,7 +39,9 @@ for (const [name, hook] of failing) {
   t.test(`a hook that ${name} costs a line without content`, async t => {
     const { run, log, clock } = setUp()
     t.equal(await run('onFeedback', hook, { ...EVENT, message: { event: { feedback_event: { content: 'comment' } } } }), undefined)
-    t.match(log.lines, [{ level: 'error', message: 'a hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }])
+    t.match(log.lines, [
+      { level: 'error', message: 'a hook failed', fields: { hook: 'onFeedback', cause: { message: 'bad [redacted], [redacted]' } } }
+    ])
     t.equal(log.lines.length, 1)
     t.equal(clock.pending, 0)
   })
@@ -49,7 +51,9 @@ async function callSlow (t: Test, settleIt: (resolve: (value: string) => void, r
   const { run, log, clock } = setUp()
   let end = (): void => {}
   let given: unknown = 'not yet'
-  run('onEnterChat', () => new Promise<string>((resolve, reject) => { end = () => settleIt(resolve, reject) }), EVENT).then(value => { given = value }, t.fail)
+  run('onEnterChat', () => new Promise<string>((resolve, reject) => { end = () => settleIt(resolve, reject) }), EVENT).then(
+    value => { given = value }, t.fail
+  )
   await clock.advance(2999)
   t.equal(given, 'not yet')
   await clock.advance(1)
@@ -74,11 +78,15 @@ t.test('what takes too long is told so by its signal', async t => {
 })
 
 t.test('what is of no use without its stream is left when that ends, without a line', async t => {
-  for (const end of [() => new Promise<never>(() => {}), (signal: AbortSignal) => new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))]) {
+  for (const end of [() => new Promise<never>(() => {}), (signal: AbortSignal) => new Promise<never>(
+    (_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))
+  )]) {
     const { run, log, clock } = setUp()
     const stream = new AbortController()
     let signal: AbortSignal | undefined
-    const given = run('onMessage', async context => { signal = context.signal; await end(context.signal) }, EVENT, { signal: stream.signal, streamId: 's' })
+    const given = run(
+      'onMessage', async context => { signal = context.signal; await end(context.signal) }, EVENT, { signal: stream.signal, streamId: 's' }
+    )
     await settle()
     stream.abort(new Error('over'))
     t.equal(await given, undefined)

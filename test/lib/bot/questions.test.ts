@@ -17,17 +17,28 @@ interface Setup extends ReceiveSettings, Partial<BotOptions> {}
 function setUp ({ store, lines, history, facts, limits, ...settings }: Setup = {}) {
   const hand = createHandSource()
   const { clock, log, streams, close, receiver } = createBot({
-    source: hand.source, limits: limits ?? {}, ...(store && { store }), ...(lines && { lines }), ...(history && { history }), ...(facts && { facts })
+    source: hand.source,
+    limits: limits ?? {},
+    ...(store && { store }),
+    ...(lines && { lines }),
+    ...(history && {
+      history
+    }),
+    ...(facts && { facts })
   })
   const receive = receiver(settings)
   let messages = 0
   const post = async (message: object): Promise<{ id: string, finish: boolean, content: string }> => {
-    const reply = await receive({ msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as Message)
+    const reply = await receive(
+      { msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as Message
+    )
     await settle()
     return JSON.parse(reply as string).stream
   }
-  const say = async (content: string, more: object = {}): Promise<string> => (await post({ msgtype: 'text', text: { content }, ...more })).id
-  const shown = async (id: string): Promise<string> => (await post({ msgtype: 'stream', stream: { id }, from: undefined, chattype: undefined, aibotid: undefined })).content
+  const say = async (content: string, more: object = {}): Promise<string> =>
+    (await post({ msgtype: 'text', text: { content }, ...more })).id
+  const shown = async (id: string): Promise<string> =>
+    (await post({ msgtype: 'stream', stream: { id }, from: undefined, chattype: undefined, aibotid: undefined })).content
   /** Lets the last question be answered with this. */
   const answer = async (text: string): Promise<void> => {
     await hand.call().push(text)
@@ -93,7 +104,9 @@ t.test('a turn that hangs blocks nobody past its deadline', async t => {
 })
 
 t.test('who waits ends at the deadline, too, and is not asked about', async t => {
-  const { say, shown, clock, prompts, hand } = setUp({ limits: { deadlineMs: 1000, firstTokenTimeoutMs: 5000 }, lines: { read: async () => ['another'] } })
+  const { say, shown, clock, prompts, hand } = setUp(
+    { limits: { deadlineMs: 1000, firstTokenTimeoutMs: 5000 }, lines: { read: async () => ['another'] } }
+  )
   const id = await say('waits')
   await clock.advance(1000)
   t.match(await shown(id), /^响应超时/)
@@ -141,7 +154,11 @@ t.test('attachments reach the source with the words, and what was sent is rememb
   const lost: LostAttachment = { kind: 'file', lost: 'TIMEOUT' }
   const { say, hand, answer } = setUp({ attachments: async references => references.map(({ kind }) => kind === 'image' ? png : lost) })
   await say('', image({
-    msgtype: 'mixed', mixed: { msg_item: [{ msgtype: 'text', text: { content: 'what is it?' } }, image()] }, quote: { msgtype: 'file', file: { url: 'https://media.test/f' } }
+    msgtype: 'mixed',
+    mixed: {
+      msg_item: [{ msgtype: 'text', text: { content: 'what is it?' } }, image()]
+    },
+    quote: { msgtype: 'file', file: { url: 'https://media.test/f' } }
   }))
   t.match(hand.call().turn, { prompt: 'what is it?', attachments: [png], quote: { attachments: [lost] } })
   t.notOk('text' in (hand.call().turn.quote ?? {}))
@@ -401,7 +418,15 @@ t.test('the host can answer, refuse or change a question before its source sees 
 t.test('the host can send a question to a source of its own, and one that is not there ends with a sentence', async t => {
   const { say, shown, prompts } = setUp({
     source: yielding('of the bot'),
-    hooks: { onMessage: turn => turn.prompt === 'lost' ? { ...turn, source: 'nowhere' } : turn.prompt === 'other' ? { ...turn, source: yielding('of the hook') } : undefined }
+    hooks: {
+      onMessage: turn => turn.prompt === 'lost'
+        ? { ...turn, source: 'nowhere' }
+        : turn.prompt === 'other'
+          ? {
+              ...turn, source: yielding('of the hook')
+            }
+          : undefined
+    }
   })
   t.equal(await shown(await say('a')), 'of the bot')
   t.equal(await shown(await say('other')), 'of the hook')
@@ -410,7 +435,9 @@ t.test('the host can send a question to a source of its own, and one that is not
 })
 
 t.test('a stop does not wait for a hook, nor does the next question', async t => {
-  const { say, shown, streams, prompts, log } = setUp({ hooks: { onMessage: ({ prompt }) => prompt === 'a' ? new Promise(() => {}) : undefined } })
+  const { say, shown, streams, prompts, log } = setUp(
+    { hooks: { onMessage: ({ prompt }) => prompt === 'a' ? new Promise(() => {}) : undefined } }
+  )
   const id = await say('a')
   await say('b')
   t.strictSame(prompts(), [])
@@ -499,7 +526,9 @@ t.test('only so many questions of a user are open, the waiting ones included, un
 t.test('questions keep their order, however long the host decides about each', async t => {
   const verdicts = new Map<unknown, (verdict: boolean) => void>()
   const { say, shown, prompts, answer } = setUp({
-    access: { decide: async ({ message }) => await new Promise(resolve => verdicts.set((message?.['text'] as { content: string }).content, resolve)) }
+    access: {
+      decide: async ({ message }) => await new Promise(resolve => verdicts.set((message?.['text'] as { content: string }).content, resolve))
+    }
   })
   await say('a')
   const refused = await say('b')
@@ -521,7 +550,14 @@ t.test('questions keep their order, however long the host decides about each', a
 t.test('a question about which the host still decides can be stopped', async t => {
   let signal: AbortSignal | undefined
   const { say, shown, prompts, log, streams } = setUp({
-    access: { maxRunning: 1, decide: async ({ sender }, context) => { signal = context.signal; return sender !== 'u' || await new Promise(() => {}) } }
+    access: {
+      maxRunning: 1,
+      decide: async ({ sender }, context) => {
+        signal = context.signal; return sender !== 'u' || await new Promise(
+          () => {}
+        )
+      }
+    }
   })
   const id = await say('a')
   await streams.stop(id)

@@ -72,7 +72,9 @@ t.test('the source is given the turn', async t => {
   const { hand, replyTo, clock } = setUp()
   const inGroup = message('@Robot what is up', { chattype: 'group', chatid: 'g' })
   await replyTo(inGroup)
-  t.same(hand.call().turn, { prompt: 'what is up', sender: 'user', bot: 'bot', chat: { type: 'group', id: 'g' }, message: inGroup, deadline: clock.now() + 330_000 })
+  t.same(hand.call().turn, {
+    prompt: 'what is up', sender: 'user', bot: 'bot', chat: { type: 'group', id: 'g' }, message: inGroup, deadline: clock.now() + 330_000
+  })
   t.same(JSON.parse(JSON.stringify(hand.call().turn)), hand.call().turn, 'plain data')
 })
 
@@ -174,7 +176,9 @@ t.test('a refresh of another chat is told that the stream is gone', async t => {
   t.equal(await shown(single.id, { chattype: 'group', chatid: 'g' }), texts.expired, 'the same user in a group')
   t.equal(await shown(single.id, { chattype: 'group', from: { userid: 'other' } }), texts.expired, 'any group, even one without a name')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g' }), 'secret')
-  t.equal(await shown(group.id, { chattype: 'group', chatid: 'g', from: { userid: 'other' } }), 'secret', 'a group is one chat for all its members')
+  t.equal(await shown(
+    group.id, { chattype: 'group', chatid: 'g', from: { userid: 'other' } }
+  ), 'secret', 'a group is one chat for all its members')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'other' }), texts.expired, 'another group')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g', aibotid: 'other' }), texts.expired, 'another bot in the group')
   t.equal(await shown(group.id, {}), texts.expired, 'the same user alone')
@@ -190,8 +194,12 @@ t.test('a field that a refresh lacks is not compared', async t => {
   await hand.call().push('secret')
   const lacking = { aibotid: undefined, chattype: undefined, from: undefined }
   for (const [id, more] of [
-    [single.id, { aibotid: undefined }], [single.id, { chattype: undefined }], [single.id, { from: undefined }], [single.id, { from: {} }], [single.id, lacking],
-    [group.id, { chattype: 'group', chatid: 'g', from: undefined }], [group.id, { chatid: 'g', chattype: undefined }], [group.id, { chattype: 'group' }],
+    [single.id, { aibotid: undefined }], [
+      single.id, { chattype: undefined }
+    ], [single.id, { from: undefined }], [single.id, { from: {} }], [single.id, lacking],
+    [
+      group.id, { chattype: 'group', chatid: 'g', from: undefined }
+    ], [group.id, { chatid: 'g', chattype: undefined }], [group.id, { chattype: 'group' }],
     [group.id, { chattype: 'group', aibotid: undefined }], [group.id, { chattype: undefined }], [group.id, lacking]
   ] as const) t.equal((await replyTo(refresh(id, more))).content, 'secret', JSON.stringify(more))
 })
@@ -202,7 +210,9 @@ t.test('a stream of the host is never shown', async t => {
   await settle()
   t.match(await streams.read(id), { content: 'internal' })
   t.same(await replyTo(refresh(id)), { id, finish: true, content: texts.expired })
-  t.same(await replyTo(refresh(id, { aibotid: undefined, chattype: undefined, from: undefined })), { id, finish: true, content: texts.expired })
+  t.same(
+    await replyTo(refresh(id, { aibotid: undefined, chattype: undefined, from: undefined })), { id, finish: true, content: texts.expired }
+  )
 })
 
 t.test('a refresh of what never was is told that it is gone', async t => {
@@ -211,7 +221,9 @@ t.test('a refresh of what never was is told that it is gone', async t => {
   t.same(await replyTo(refresh('x'.repeat(100_000))), { id: 'x'.repeat(100_000), finish: true, content: texts.expired })
   const { receive } = setUp()
   for (const stream of [undefined, null, 'id', {}, { id: 5 }]) {
-    t.match(JSON.parse(await receive({ ...refresh(''), stream } as unknown as Message) as string), { stream: { finish: true, content: texts.expired } })
+    t.match(JSON.parse(
+      await receive({ ...refresh(''), stream } as unknown as Message) as string
+    ), { stream: { finish: true, content: texts.expired } })
   }
 })
 
@@ -229,7 +241,9 @@ t.test('who is on a deny list is told so with the first frame, once and for all'
   const { replyTo, hand, log, clock } = setUp({
     access: { lists: { users: { allow: [], deny: ['user'] } }, decide: who => { refused.push(who); return true } }, firstReplyGraceMs: 200
   })
-  for (const [msgid, more] of [['a', {}], ['b', { text: { content: '/stop' } }], ['c', { msgtype: 'image', image: { url: 'https://media.test/i' } }], ['d', { text: { content: '' } }], ['e', { chattype: 'group', chatid: 'g' }]] as const) {
+  for (const [msgid, more] of [['a', {}], ['b', { text: { content: '/stop' } }], [
+    'c', { msgtype: 'image', image: { url: 'https://media.test/i' } }
+  ], ['d', { text: { content: '' } }], ['e', { chattype: 'group', chatid: 'g' }]] as const) {
     const first = await replyTo(message('my-words', { msgid, ...more }))
     t.match(first, { finish: true, content: texts.denied }, msgid)
     t.same(await replyTo(message('my-words', { msgid, ...more })), first, 'delivered again')
@@ -260,7 +274,9 @@ t.test('a refresh is never refused', async t => {
   const { hand, bot, replyTo } = setUp()
   const { id } = await replyTo(message('hi'))
   await hand.call().push('Hello')
-  const strict = bot({ access: { lists: { users: { allow: [], deny: ['user'] } }, decide: () => false, messagesPerMinute: 1, maxRunning: 1 } })
+  const strict = bot(
+    { access: { lists: { users: { allow: [], deny: ['user'] } }, decide: () => false, messagesPerMinute: 1, maxRunning: 1 } }
+  )
   for (let n = 0; n < 3; n++) t.match(read(await strict(refresh(id) as Message)), { finish: false, content: 'Hello' })
 })
 
@@ -284,7 +300,9 @@ t.test('a command of the host runs only once the host has let it in', async t =>
   let decide!: (verdict: boolean) => void
   let runs = 0
   const more = [{ words: ['/run'], description: 'runs', run: () => { runs++; return 'ran' } }]
-  const { replyTo, clock } = setUp({ commands: { more }, access: { decide: async () => await new Promise(resolve => { decide = resolve }) } })
+  const { replyTo, clock } = setUp(
+    { commands: { more }, access: { decide: async () => await new Promise(resolve => { decide = resolve }) } }
+  )
   for (const [verdict, content, count] of [[false, texts.denied, 0], [true, 'ran', 1]] as const) {
     const first = replyTo(message('/run', { msgid: String(verdict) }))
     await settle()
@@ -310,8 +328,12 @@ t.test('a kind of message that cannot be read is answered at once, and the same 
   t.equal(hand.calls.length, 0)
   t.equal(clock.now(), 1_700_000_000_000)
   await replyTo(message('', { msgtype: `new\n${'x'.repeat(100)}`, msgid: 'long' }))
-  t.strictSame(log.lines.filter(({ message }) => message === 'a message is of a kind that cannot be read').map(({ level, fields }) => [level, fields['msgtype']]), [
-    ...['image', 'file', 'video', 'of the future', '__proto__'].flatMap(kind => [['info', kind], ['info', kind]]), ['info', `new?${'x'.repeat(60)}`]
+  t.strictSame(log.lines.filter(({ message }) => message === 'a message is of a kind that cannot be read').map(
+    ({ level, fields }) => [level, fields['msgtype']]
+  ), [
+    ...['image', 'file', 'video', 'of the future', '__proto__'].flatMap(
+      kind => [['info', kind], ['info', kind]]
+    ), ['info', `new?${'x'.repeat(60)}`]
   ])
 })
 
@@ -338,7 +360,14 @@ t.test('what is not the answer of a source cannot be rated', async t => {
   const more = [{ words: ['/slow'], description: 'slow', run: () => new Promise<string>(() => {}) }]
   const links: string[] = []
   const { replyTo, clock } = setUp({
-    hooks: { onFeedback () {} }, commands: { more }, limits: { maxRunning: 1, maxQueued: 0 }, facts: { async putIfAbsent (key, value) { links.push(key); return value } }
+    hooks: { onFeedback () {} },
+    commands: { more },
+    limits: { maxRunning: 1, maxQueued: 0 },
+    facts: {
+      async putIfAbsent (
+        key, value
+      ) { links.push(key); return value }
+    }
   })
   const running = await replyTo(message('hi'))
   t.strictSame(links, [`feedback:${running.id}`])
@@ -346,7 +375,9 @@ t.test('what is not the answer of a source cannot be rated', async t => {
   await settle()
   await clock.advance(200)
   for (const shown of [
-    await replyTo(message('/help', { msgid: 'm2' })), await slow, await replyTo(message('busy', { msgid: 'm3' })), await replyTo(message('busy', { msgid: 'm3' })),
+    await replyTo(
+      message('/help', { msgid: 'm2' })
+    ), await slow, await replyTo(message('busy', { msgid: 'm3' })), await replyTo(message('busy', { msgid: 'm3' })),
     await replyTo(message('', { msgid: 'm4' })), await replyTo(message('', { msgid: 'm5', msgtype: 'of the future' }))
   ]) t.notOk('feedback' in shown, shown.content)
   t.equal(links.length, 1)
@@ -380,7 +411,9 @@ t.test('a message without words is one where there is something to look at', asy
   for (const [more, references] of [
     [{ msgtype: 'image', image: file }, [{ kind: 'image', ...file }]],
     [{ quote: { msgtype: 'text', text: { content: 'before' } } }, []],
-    [{ msgtype: 'text', text: { content: '@Robot' }, chattype: 'group', chatid: 'g', quote: { msgtype: 'file', file } }, [{ kind: 'file', ...file }]]
+    [{
+      msgtype: 'text', text: { content: '@Robot' }, chattype: 'group', chatid: 'g', quote: { msgtype: 'file', file }
+    }, [{ kind: 'file', ...file }]]
   ] as const) {
     const { replyTo, hand } = setUp({ attachments })
     t.match(await replyTo(message('', more)), { finish: false })
@@ -394,8 +427,12 @@ t.test('a command is answered with the first frame, and asks no source', async t
   const { replyTo, hand, clock } = setUp()
   t.match(await replyTo(message('/stop')), { finish: true, content: texts.stopNothing })
   t.match(await replyTo(message(' 新对话 ', { msgid: 'm2' })), { finish: true, content: texts.newDone })
-  t.match(await replyTo(message('@Robot /HELP', { msgid: 'm3', chattype: 'group', chatid: 'g' })), { finish: true, content: /^可用命令：\n- \/stop 停止/ })
-  t.match(await replyTo(message('/help', { msgid: 'm4', chattype: 'group', chatid: 'g' })), { finish: true, content: /^可用命令/ }, 'a mention is not needed')
+  t.match(await replyTo(
+    message('@Robot /HELP', { msgid: 'm3', chattype: 'group', chatid: 'g' })
+  ), { finish: true, content: /^可用命令：\n- \/stop 停止/ })
+  t.match(await replyTo(
+    message('/help', { msgid: 'm4', chattype: 'group', chatid: 'g' })
+  ), { finish: true, content: /^可用命令/ }, 'a mention is not needed')
   t.match(await replyTo(message('/help me', { msgid: 'm5' })), { finish: false }, 'it is the whole of a message')
   t.strictSame(hand.calls.map(({ turn }) => turn.prompt), ['/help me'])
   t.equal(clock.now(), 1_700_000_000_000)
@@ -497,7 +534,9 @@ t.test('what a store has just lost is shown as it is known here, and never blank
   const chat = { scope: 'scope', bot: 'bot', user: 'user' }
   let known: LastRead | undefined
   let lost = true
-  const { receive, bot } = setUp({ scope: 'scope', store: { read: async () => undefined, lastRead: () => known, isRecovering: () => lost } })
+  const { receive, bot } = setUp(
+    { scope: 'scope', store: { read: async () => undefined, lastRead: () => known, isRecovering: () => lost } }
+  )
   const show = (content: string, status: StoredStatus = 'running', ageMs = 0): void => {
     known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, metadata: {} }, ageMs }
   }
@@ -600,13 +639,17 @@ t.test('a card that comes when the bubble is over is not shown', async t => {
   await clock.advance(1000)
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()
-  t.match(JSON.parse(await receive(refresh(id) as Message) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } })
+  t.match(
+    JSON.parse(await receive(refresh(id) as Message) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } }
+  )
 })
 
 t.test('commands have nothing to be delivered', async t => {
   const { bot, streams } = setUp()
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
-  const [{ id: asked }, { id: command }] = [read(await receive(message('hi') as Message)), read(await receive(message('/help', { msgid: 'm2' }) as Message))]
+  const [{ id: asked }, { id: command }] = [
+    read(await receive(message('hi') as Message)), read(await receive(message('/help', { msgid: 'm2' }) as Message))
+  ]
   t.same((await streams.read(asked))?.metadata, { deliverable: true })
   t.same((await streams.read(command))?.metadata, {})
 })

@@ -80,7 +80,13 @@ t.test('a question beyond the rate takes no place', async t => {
   const joined: string[] = []
   const { join } = stores.lines
   const own = createUserLimits({
-    facts: stores.facts, lines: { ...stores.lines, join: async (key, id, expires) => { joined.push(id); await join(key, id, expires) } }, scope: 'scope', messagesPerMinute: 1, maxRunning: 1
+    facts: stores.facts,
+    lines: {
+      ...stores.lines, join: async (key, id, expires) => { joined.push(id); await join(key, id, expires) }
+    },
+    scope: 'scope',
+    messagesPerMinute: 1,
+    maxRunning: 1
   })
   t.equal(await own.exceededBy('a', messageOf(), clock.now() + 1000), undefined)
   t.equal(await own.exceededBy('b', messageOf(), clock.now() + 1000), 'rate')
@@ -93,7 +99,9 @@ t.test('no key tells who it is about', async t => {
   const clock = createManualClock()
   const facts = { ...createMemoryKeyValues(clock, 10), increment: async (key: string) => { keys.push(key); return 1 } }
   const lines = { ...createMemoryQueues(clock), join: async (key: string) => { keys.push(key) } }
-  await createUserLimits({ facts, lines, scope: 'scope', messagesPerMinute: 5, maxRunning: 5 }).exceededBy('s', messageOf({ from: { userid: 'zhang' } }), 0)
+  await createUserLimits({ facts, lines, scope: 'scope', messagesPerMinute: 5, maxRunning: 5 }).exceededBy(
+    's', messageOf({ from: { userid: 'zhang' } }), 0
+  )
   t.equal(new Set(keys).size, 2)
   for (const key of keys) t.match(key, /^[0-9a-f]{64}$/)
 })

@@ -7,7 +7,9 @@ t.test('an error ends the command with 1, told in a sentence if one will do', t 
   const unforeseen = new Error('who knows')
   for (const [error, told] of [
     [new ConfigError([{ name: 'PORT', problem: 'is odd' }]), 'fastify-wecom-stream is not configured correctly:\n- PORT: is odd'],
-    [Object.assign(new Error('listen'), { code: 'EADDRINUSE', port: 3000 }), 'Port 3000 is in use: set PORT to another one, or to 0 for any free one.'],
+    [Object.assign(
+      new Error('listen'), { code: 'EADDRINUSE', port: 3000 }
+    ), 'Port 3000 is in use: set PORT to another one, or to 0 for any free one.'],
     [
       Object.assign(new Error("Cannot find package 'fastify' imported from /app/dist/start.js"), { code: 'ERR_MODULE_NOT_FOUND' }),
       'fastify is not installed: run npm ci first.'

@@ -35,7 +35,9 @@ t.test('with nothing configured it serves the mock with throw-away credentials, 
 })
 
 t.test('what is configured is used, and its secrets are not printed', async t => {
-  const { printed, target } = await start(t, { ...CREDENTIALS, OPENAI_API_KEY: 'sk-do-not-print', WECOM_CALLBACK_PATH: '/bot', HOST: '127.0.0.2' })
+  const { printed, target } = await start(
+    t, { ...CREDENTIALS, OPENAI_API_KEY: 'sk-do-not-print', WECOM_CALLBACK_PATH: '/bot', HOST: '127.0.0.2' }
+  )
   t.match(target, /^http:\/\/127\.0\.0\.2:\d+\/bot$/)
   t.match(printed, /Source {10}openai/)
   for (const secret of [CREDENTIALS.WECOM_TOKEN, CREDENTIALS.WECOM_ENCODING_AES_KEY, 'sk-do-not-print']) t.notOk(printed.includes(secret))

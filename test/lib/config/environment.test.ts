@@ -30,7 +30,9 @@ t.test('the environment is read from a file, which process.env beats', async t =
     OPENAI_MODEL: '$HOME'
   })
   t.equal(env['PATH'], process.env['PATH'])
-  t.same({ ...process.env }, { ...before, WECOM_RECEIVE_ID: 'process', WECOM_TOKEN: '  ', STREAM_SOURCE: 'mock' }, 'process.env is as it was')
+  t.same(
+    { ...process.env }, { ...before, WECOM_RECEIVE_ID: 'process', WECOM_TOKEN: '  ', STREAM_SOURCE: 'mock' }, 'process.env is as it was'
+  )
 
   const KEY = 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR'
   configOf(readConfig(callbackSettings, { options: {}, env: { ...env, WECOM_ENCODING_AES_KEY: KEY }, extraOptions: [] }))
@@ -47,7 +49,9 @@ t.test('a file that is not there is no fault, one that cannot be read is', async
 t.test('a file in UTF-16, which a PowerShell writes, is a fault with its name', async t => {
   const dir = t.testdir({})
   const path = join(dir, '.env')
-  for (const bytes of [Buffer.from('\uFEFFWECOM_TOKEN=x', 'utf16le'), Buffer.from('WECOM_TOKEN=x', 'utf16le'), Buffer.from('\uFEFFWECOM_TOKEN=x', 'utf16le').swap16()]) {
+  for (const bytes of [Buffer.from(
+    '\uFEFFWECOM_TOKEN=x', 'utf16le'
+  ), Buffer.from('WECOM_TOKEN=x', 'utf16le'), Buffer.from('\uFEFFWECOM_TOKEN=x', 'utf16le').swap16()]) {
     writeFileSync(path, bytes)
     t.throws(() => readEnvironment(path), {
       code: 'WECOM_ERR_CONFIG', faults: [{ name: path, problem: 'is in UTF-16 or binary, expected UTF-8: save it anew' }]

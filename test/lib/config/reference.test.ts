@@ -29,13 +29,17 @@ t.test('.env.example names each variable once, in the order of the table, with i
 })
 
 const file = new URL('plugins/index.ts', ROOT).pathname
-const program = ts.createProgram([file], { ...ts.convertCompilerOptionsFromJson(JSON.parse(read('tsconfig.json')).compilerOptions, '.').options, noEmit: true })
+const program = ts.createProgram(
+  [file], { ...ts.convertCompilerOptionsFromJson(JSON.parse(read('tsconfig.json')).compilerOptions, '.').options, noEmit: true }
+)
 const checker = program.getTypeChecker()
 
 /** The public type of the options of `register`. */
 function optionsType (): ts.Type {
   const source = program.getSourceFile(file) as ts.SourceFile
-  const declaration = source.statements.find((node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === 'WecomStreamOptions')
+  const declaration = source.statements.find(
+    (node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === 'WecomStreamOptions'
+  )
   return checker.getTypeAtLocation(declaration as ts.InterfaceDeclaration)
 }
 
@@ -55,7 +59,13 @@ function declaredOption (path: string): DeclaredOption | undefined {
 }
 
 const TYPES: Record<string, string[]> = {
-  integer: ['number'], number: ['number'], boolean: ['boolean'], string: ['string', 'string | Source'], array: ['string | readonly string[]']
+  integer: ['number'],
+  number: ['number'],
+  boolean: ['boolean'],
+  string: ['string', 'string | Source'],
+  array: [
+    'string | readonly string[]'
+  ]
 }
 
 t.test('each option is declared in the type of its setting, and its docstring names the variable', async t => {
@@ -67,8 +77,11 @@ t.test('each option is declared in the type of its setting, and its docstring na
     }
     const { type, words } = declared
     const members = type.isUnion() ? type.types : [type]
-    if (schema.enum === undefined) t.ok(TYPES[schema.type]?.includes(checker.typeToString(type, undefined, ts.TypeFormatFlags.NoTruncation)), `${option} is of type ${checker.typeToString(type)}`)
-    else t.strictSame(members.map(member => (member as ts.StringLiteralType).value).sort(), [...schema.enum].sort(), option)
+    if (schema.enum === undefined) {
+      t.ok(TYPES[schema.type]?.includes(
+        checker.typeToString(type, undefined, ts.TypeFormatFlags.NoTruncation)
+      ), `${option} is of type ${checker.typeToString(type)}`)
+    } else t.strictSame(members.map(member => (member as ts.StringLiteralType).value).sort(), [...schema.enum].sort(), option)
     // A group may name all of its variables at once, as in `OPENAI_*`.
     const groups = variable.split('_').map((_part, index, parts) => `${parts.slice(0, index).join('_')}_*`)
     t.ok([variable, ...groups].some(name => words.includes(`\`${name}\``)), `the docstring of option ${option} names ${variable}`)

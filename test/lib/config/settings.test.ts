@@ -27,16 +27,26 @@ const optionsWith = (path: string, value: unknown): object =>
 const ofType = (type: string): string[] => Object.keys(all).filter(name => all[name]?.schema.type === type)
 const bound = (name: string, which: 'minimum' | 'maximum'): number => all[name]?.schema[which] as number
 
-const BAD_NUMBERS = ['Infinity', '-Infinity', '1e999', '-1e999', 'NaN', '-1', 'abc', '5s', '1,000', '1_000', '５', 'true', 'null', '[]', '{}', '--5']
+const BAD_NUMBERS = [
+  'Infinity', '-Infinity', '1e999', '-1e999', 'NaN', '-1', 'abc', '5s', '1,000', '1_000', '５', 'true', 'null', '[]', '{}', '--5'
+]
 const BAD_TEXTS: Record<string, string[]> = {
   WECOM_ENCODING_AES_KEY: [
-    KEY.slice(1), KEY + 'A', KEY + '=', KEY.slice(1) + '-', KEY.slice(1) + '_', KEY.slice(1) + '.', KEY.slice(1) + '密', ` ${KEY.slice(1)}`, `${KEY}\n`, 'short'
+    KEY.slice(1), KEY + 'A', KEY + '=', KEY.slice(
+      1
+    ) + '-', KEY.slice(1) + '_', KEY.slice(1) + '.', KEY.slice(1) + '密', ` ${KEY.slice(1)}`, `${KEY}\n`, 'short'
   ],
-  WECOM_CALLBACK_PATH: ['wecom', 'wecom/callback', 'https://host/wecom', '/a b', '/a?b=1', '/a#b', '/:id', '/a/*', '/a\n', '\\a', '/a\\b', '/a%20b', '/a%2Fb', '/a%zz'],
+  WECOM_CALLBACK_PATH: [
+    'wecom', 'wecom/callback', 'https://host/wecom', '/a b', '/a?b=1', '/a#b', '/:id', '/a/*', '/a\n', '\\a', '/a\\b', '/a%20b', '/a%2Fb',
+    '/a%zz'
+  ],
   WECOM_LANGUAGE: ['zh', 'EN', 'en-US', 'fr'],
   WECOM_CONVERSATION_SCOPE: ['group', 'Member', 'true'],
   STREAM_ON_OWNER_LOST: ['fail', 'Restart', 'true'],
-  REDIS_URL: ['localhost:6379', '127.0.0.1', 'http://host', 'unix:///run/redis', 'redis:host', 'redis:///1', 'REDIS://host', 'redis://ho st', ' redis://host', 'redis://host:99999', 'redis://:hunter2@host:x'],
+  REDIS_URL: [
+    'localhost:6379', '127.0.0.1', 'http://host', 'unix:///run/redis', 'redis:host', 'redis:///1', 'REDIS://host', 'redis://ho st',
+    ' redis://host', 'redis://host:99999', 'redis://:hunter2@host:x'
+  ],
   REDIS_PREFIX: ['a{b', '{a}:', '}'],
   STREAM_REASONING: ['maybe', 'HIDE', 'show ', 'true'],
   OPENAI_API_KEY: ['sk-1 2', 'sk-1\n', 'sk-密', 'sk\u0000', 'sk-\u00e9'],
@@ -80,7 +90,9 @@ for (const name of ofType('integer')) {
 
 t.test('times and sizes name their unit', async t => {
   for (const name of ofType('integer')) {
-    const unit = name.endsWith('_MS') ? 'whole number of milliseconds' : name.endsWith('_BYTES') ? 'whole number of bytes' : 'whole number from'
+    const unit = name.endsWith('_MS')
+      ? 'whole number of milliseconds'
+      : name.endsWith('_BYTES') ? 'whole number of bytes' : 'whole number from'
     t.match(all[name]?.expected, unit, name)
     // Node fires a timer of more at once.
     if (name.endsWith('_MS')) t.ok(bound(name, 'maximum') <= 2 ** 31 - 1, name)
@@ -108,7 +120,9 @@ t.test('the grace of the first reply stays far from the 5 s that WeCom waits', a
 
 t.test('a flag is true or false', async t => {
   for (const name of ofType('boolean')) {
-    for (const bad of ['yes', '1', '0', 'TRUE', 'False', 'on', 'null']) t.match(faultsOfVariable(name, bad), [{ name, problem: `is "${bad}", expected true or false` }], name)
+    for (const bad of ['yes', '1', '0', 'TRUE', 'False', 'on', 'null']) {
+      t.match(faultsOfVariable(name, bad), [{ name, problem: `is "${bad}", expected true or false` }], name)
+    }
     for (const good of ['true', 'false']) t.same(faultsOfVariable(name, good), [])
     const option = all[name]?.option as string
     for (const bad of ['true', 1, null]) t.match(faultsOfOption(name, bad), [{ name: `option ${option}` }])
@@ -117,7 +131,9 @@ t.test('a flag is true or false', async t => {
 })
 
 t.test('a temperature is a number from 0 to 2', async t => {
-  for (const bad of [...BAD_NUMBERS, '2.1', '-0.1']) t.match(faultsOfVariable('OPENAI_TEMPERATURE', bad), [{ name: 'OPENAI_TEMPERATURE', problem: /expected a number from 0 to 2/ }], bad)
+  for (const bad of [...BAD_NUMBERS, '2.1', '-0.1']) {
+    t.match(faultsOfVariable('OPENAI_TEMPERATURE', bad), [{ name: 'OPENAI_TEMPERATURE', problem: /expected a number from 0 to 2/ }], bad)
+  }
   for (const good of ['0', '0.7', '2']) t.same(faultsOfVariable('OPENAI_TEMPERATURE', good), [])
   for (const bad of ['0.7', NaN, Infinity, null, 2.1]) t.equal(faultsOf({}, { openai: { temperature: bad } }).length, 1, String(bad))
 })
@@ -129,21 +145,33 @@ t.test('a list is ids with commas between them, or an array of ids', async t => 
     const own = { [name]: all[name] as Setting }
     const read = (env: Record<string, string>, options: object = {}) => readConfig(own, { options, env, extraOptions })
     for (const [text, ids] of [
-      ['a', ['a']], ['a,b', ['a', 'b']], [' Zhang.San , li@x\n,\twr_-1 ', ['Zhang.San', 'li@x', 'wr_-1']], ['a,,b,', ['a', 'b']], ['a b', ['a b']], ['张三,a，b', ['张三', 'a', 'b']]
+      ['a', ['a']], ['a,b', ['a', 'b']], [
+        ' Zhang.San , li@x\n,\twr_-1 ', ['Zhang.San', 'li@x', 'wr_-1']
+      ], ['a,,b,', ['a', 'b']], ['a b', ['a b']], ['张三,a，b', ['张三', 'a', 'b']]
     ] as const) {
       t.match(read({ [name]: text }), { faults: [], config: { [name]: ids } }, text)
       t.match(read({ [name]: 'other' }, optionsWith(option, text)), { faults: [], config: { [name]: ids } }, 'as an option')
     }
-    for (const ids of [[], ['a'], ['a,b', ' c ']]) t.match(read({ [name]: 'other' }, optionsWith(option, ids)), { faults: [], config: { [name]: ids } }, 'ids of an array are left as they are')
+    for (const ids of [[], ['a'], ['a,b', ' c ']]) {
+      t.match(
+        read({ [name]: 'other' }, optionsWith(option, ids)), { faults: [], config: { [name]: ids } }, 'ids of an array are left as they are'
+      )
+    }
     for (const bad of [',', ' , ，']) {
-      t.same(faultsOfVariable(name, bad), [{ name, problem: `has ${bad.length} characters that do not fit, expected ids, separated by commas` }])
+      t.same(
+        faultsOfVariable(name, bad), [{ name, problem: `has ${bad.length} characters that do not fit, expected ids, separated by commas` }]
+      )
       t.equal(faultsOfOption(name, bad).length, 1)
     }
     for (const bad of [[''], ['a', ' '], ['a', 5], [undefined], [['a']]]) {
-      t.same(faultsOfOption(name, bad), [{ name: `option ${option}`, problem: 'has items that do not fit, expected ids, separated by commas' }])
+      t.same(
+        faultsOfOption(name, bad), [{ name: `option ${option}`, problem: 'has items that do not fit, expected ids, separated by commas' }]
+      )
     }
     for (const bad of [5, true, null, {}, new Set(['a']), () => ['a']]) {
-      t.match(faultsOfOption(name, bad), [{ name: `option ${option}`, problem: /^is of type (number|boolean|null|object|function), expected ids, separated by commas$/ }])
+      t.match(faultsOfOption(name, bad), [
+        { name: `option ${option}`, problem: /^is of type (number|boolean|null|object|function), expected ids, separated by commas$/ }
+      ])
     }
   }
 })
@@ -159,13 +187,24 @@ t.test('a text as an option is refused unless it is text', async t => {
 
 t.test('what fits is taken', async t => {
   for (const [name, values] of Object.entries({
-    WECOM_LANGUAGE: ['zh-CN', 'en'], WECOM_CONVERSATION_SCOPE: ['member', 'chat', 'none'], STREAM_REASONING: ['hide', 'show', 'placeholder'], STREAM_HISTORY_TURNS: ['0']
+    WECOM_LANGUAGE: ['zh-CN', 'en'],
+    WECOM_CONVERSATION_SCOPE: ['member', 'chat', 'none'],
+    STREAM_REASONING: [
+      'hide', 'show', 'placeholder'
+    ],
+    STREAM_HISTORY_TURNS: ['0']
   })) for (const value of values) t.same(faultsOf({ [name]: value }), [], `${name}: ${value}`)
-  for (const path of ['/', '/wecom', '/wecom/callback', '/wecom/', '/企业/微信', '/a-b_c.d~e']) t.same(faultsOf({ WECOM_CALLBACK_PATH: path }), [], path)
-  for (const url of ['https://api.example.com/v1', 'http://127.0.0.1:11434/v1', 'HTTPS://host', 'http://[::1]:8080/v1/', 'https://host/a/@b/v1']) {
+  for (const path of ['/', '/wecom', '/wecom/callback', '/wecom/', '/企业/微信', '/a-b_c.d~e']) {
+    t.same(faultsOf({ WECOM_CALLBACK_PATH: path }), [], path)
+  }
+  for (const url of [
+    'https://api.example.com/v1', 'http://127.0.0.1:11434/v1', 'HTTPS://host', 'http://[::1]:8080/v1/', 'https://host/a/@b/v1'
+  ]) {
     t.same(faultsOf({ OPENAI_BASE_URL: url }), [], url)
   }
-  for (const url of ['redis://host', 'rediss://user:p%40ss@host:6380/2', 'redis://127.0.0.1:6379', 'redis://[::1]:6379/0']) t.same(faultsOf({ REDIS_URL: url }), [], url)
+  for (const url of ['redis://host', 'rediss://user:p%40ss@host:6380/2', 'redis://127.0.0.1:6379', 'redis://[::1]:6379/0']) {
+    t.same(faultsOf({ REDIS_URL: url }), [], url)
+  }
   for (const prefix of ['app:', 'a b', '*']) t.same(faultsOf({ REDIS_PREFIX: prefix }), [], prefix)
   for (const key of [KEY, 'A'.repeat(42) + '/', '+'.repeat(43)]) t.same(faultsOf({ WECOM_ENCODING_AES_KEY: key }), [], key)
 })
@@ -200,8 +239,12 @@ t.test('every extra option is refused unless it is of its type', async t => {
   }
   for (const [option, values] of Object.entries(bad)) {
     for (const value of values) {
-      const { faults } = readConfig(option === 'source' ? callbackSettings : all, { options: optionsWith(option, value), env: needed, extraOptions })
-      t.ok(faults.some(fault => fault.name === `option ${option}` && /^is of type \w+, expected \w/.test(fault.problem)), `${option}: ${String(value)}`)
+      const { faults } = readConfig(
+        option === 'source' ? callbackSettings : all, { options: optionsWith(option, value), env: needed, extraOptions }
+      )
+      t.ok(faults.some(
+        fault => fault.name === `option ${option}` && /^is of type \w+, expected \w/.test(fault.problem)
+      ), `${option}: ${String(value)}`)
     }
   }
   t.same(faultsOf({}, {

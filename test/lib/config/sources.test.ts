@@ -11,7 +11,9 @@ import { settle, yielding } from '../../fixtures/sources.ts'
 
 const mine = yielding('mine')
 
-async function sourcesFor (options: SourceOptions, env: Record<string, string> = {}, clock = createManualClock()): ReturnType<typeof createSources> {
+async function sourcesFor (
+  options: SourceOptions, env: Record<string, string> = {}, clock = createManualClock()
+): ReturnType<typeof createSources> {
   const settings = typeof options.source === 'function' ? { ...options, source: undefined } : options
   const { config, faults } = readConfig(streamsSettings, { options: settings, env, extraOptions: streamsExtraOptions })
   t.same(faults, [])
@@ -96,14 +98,24 @@ t.test('the settings of openai reach its requests', async t => {
   t.match(requests, [{
     url: 'http://model.invalid/v1/chat/completions',
     key: 'Bearer sk-1',
-    body: { model: 'best', messages: [{ role: 'developer', content: 'be kind' }, { role: 'user', content: 'hi' }], max_tokens: 9, temperature: 0.5, seed: 7 }
+    body: {
+      model: 'best',
+      messages: [
+        { role: 'developer', content: 'be kind' }, { role: 'user', content: 'hi' }
+      ],
+      max_tokens: 9,
+      temperature: 0.5,
+      seed: 7
+    }
   }])
   t.notOk('stream_options' in (requests[0]?.body ?? {}))
 
   const about: Turn = {
     prompt: 'hi',
     attachments: [
-      { kind: 'file', name: 'a.txt', type: 'application/octet-stream', size: 3, data: 'YWJj' }, { kind: 'file', type: 'application/pdf', size: 3, data: 'YWJj' }
+      {
+        kind: 'file', name: 'a.txt', type: 'application/octet-stream', size: 3, data: 'YWJj'
+      }, { kind: 'file', type: 'application/pdf', size: 3, data: 'YWJj' }
     ],
     deadline: 0
   }
@@ -113,14 +125,18 @@ t.test('the settings of openai reach its requests', async t => {
   }
   t.match(await told({}), [{ content: /用户发来的文件 "a.txt"的内容[^]*abc[^]*application\/pdf/ }])
   t.match(await told({ WECOM_LANGUAGE: 'en', OPENAI_MAX_FILE_TEXT_BYTES: '1', OPENAI_PDF_AS_FILE: 'true' }), [{
-    content: [{ text: /from the user: file[^]*a\n[^]*2 more bytes of text[^]*hi$/ }, { file: { file_data: 'data:application/pdf;base64,YWJj' } }]
+    content: [
+      { text: /from the user: file[^]*a\n[^]*2 more bytes of text[^]*hi$/ }, { file: { file_data: 'data:application/pdf;base64,YWJj' } }
+    ]
   }])
 })
 
 t.test('a choice that cannot be is a fault', async t => {
   t.same(sourceFaults({}, {}), [])
   t.match(sourceFaults({}, { STREAM_SOURCE: 'gpt' }), [{ name: 'STREAM_SOURCE', problem: 'is "gpt", expected one of mock, openai' }])
-  t.match(sourceFaults({ source: 'gpt', sources: { mine, mock: mine } }, { STREAM_SOURCE: 'gpt' }), [{ name: 'option source', problem: 'is "gpt", expected one of mock, openai, mine' }])
+  t.match(sourceFaults(
+    { source: 'gpt', sources: { mine, mock: mine } }, { STREAM_SOURCE: 'gpt' }
+  ), [{ name: 'option source', problem: 'is "gpt", expected one of mock, openai, mine' }])
   t.match(sourceFaults({}, { STREAM_SOURCE: '__proto__' }), [{ name: 'STREAM_SOURCE' }])
   t.match(sourceFaults({}, { STREAM_SOURCE: 'x'.repeat(1000) })[0]?.problem, /^is "x{80}", expected/)
 })
@@ -137,5 +153,7 @@ t.test('a source of the host that is no function is a fault', async t => {
   const sources = { good: mine, bad: 'x', none: null } as unknown as Record<string, Source>
   t.same(sourceFaults({ sources }, {}).map(({ name }) => name), ['option sources.bad', 'option sources.none'])
   t.same(sourceFaults({ sources, source: mine }, {}).length, 2, 'whoever is asked')
-  t.same(sourceFaults({ sources: null as unknown as Record<string, Source> }, {}), [], 'no object at all is left to the check of the option')
+  t.same(
+    sourceFaults({ sources: null as unknown as Record<string, Source> }, {}), [], 'no object at all is left to the check of the option'
+  )
 })

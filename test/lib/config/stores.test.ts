@@ -71,7 +71,9 @@ t.test('a client of the host\'s comes before a URL', async t => {
 
 t.test('a server that is away keeps nobody from starting', async t => {
   const log = createLog()
-  const { store, close } = await createStores({ config: configFor({ REDIS_URL: 'redis://127.0.0.1:1' }), client: undefined, clock: systemClock, log })
+  const { store, close } = await createStores(
+    { config: configFor({ REDIS_URL: 'redis://127.0.0.1:1' }), client: undefined, clock: systemClock, log }
+  )
   await t.rejects(store.read('s'))
   t.match(log.lines, [{ level: 'error', message: 'the connection to Redis is lost' }])
   await close()
@@ -84,7 +86,14 @@ if (redis !== undefined) {
   t.test('with a URL everything is kept there, for all who have it', async t => {
     const prefix = newPrefix()
     const open = async (env: Record<string, string> = {}) => {
-      const config = configFor({ REDIS_URL: url, REDIS_PREFIX: prefix, REDIS_COMMAND_TIMEOUT_MS: '5000', STREAM_RETENTION_MS: '50000', STREAM_HISTORY_TURNS: '1', ...env })
+      const config = configFor({
+        REDIS_URL: url,
+        REDIS_PREFIX: prefix,
+        REDIS_COMMAND_TIMEOUT_MS: '5000',
+        STREAM_RETENTION_MS: '50000',
+        STREAM_HISTORY_TURNS: '1',
+        ...env
+      })
       return await createStores({ config, client: undefined, clock: systemClock, log: createLog() })
     }
     const [one, two] = await Promise.all([open(), open()])
@@ -115,7 +124,9 @@ if (redis !== undefined) {
     const client = createClient({ url })
     await client.connect()
     const prefix = newPrefix()
-    const { store, close } = await createStores({ config: configFor({ REDIS_PREFIX: prefix, REDIS_COMMAND_TIMEOUT_MS: '5000' }), client, clock: systemClock, log: createLog() })
+    const { store, close } = await createStores(
+      { config: configFor({ REDIS_PREFIX: prefix, REDIS_COMMAND_TIMEOUT_MS: '5000' }), client, clock: systemClock, log: createLog() }
+    )
     await store.create({ id: 's' })
     t.match((await store.read('s'))?.record, { status: 'running' })
     await store.close()

@@ -48,18 +48,22 @@ t.test('IPv4 networks are judged at both of their ends, alone and within IPv6', 
 
 t.test('IPv6 is public only where IANA gave it away', async t => {
   for (const address of [
-    '::', '::1', '0:0:0:0:0:0:0:1', '100::1', '1fff:ffff::', '4000::', '5f00::1', 'fc00::1', 'fd00:ec2::254', 'fdff:ffff::', 'fe80::1', 'febf::1',
-    'fec0::1', 'ff02::1', '2001::', '2001:1ff:ffff::', '2001:db8::1', '2001:db8:ffff::', '2002::1', '2002:ffff::', '3fff::1', '3fff:fff:ffff::',
+    '::', '::1', '0:0:0:0:0:0:0:1', '100::1', '1fff:ffff::', '4000::', '5f00::1', 'fc00::1', 'fd00:ec2::254', 'fdff:ffff::', 'fe80::1',
+    'febf::1',
+    'fec0::1', 'ff02::1', '2001::', '2001:1ff:ffff::', '2001:db8::1', '2001:db8:ffff::', '2002::1', '2002:ffff::', '3fff::1',
+    '3fff:fff:ffff::',
     '64:ff9a::808:808', '64:ff9b:0:0:0:1:808:808', '::fffe:8.8.8.8', '::1:ffff:8.8.8.8'
   ]) t.notOk(isPublicAddress(address), address)
   for (const address of [
-    '2000::', '2001:200::', '2001:db7:ffff::', '2001:db9::', '2003::', '2400:3200::1', '2402:4e00::', '2606:4700:4700::1111', '3ffe:ffff::', '3fff:1000::'
+    '2000::', '2001:200::', '2001:db7:ffff::', '2001:db9::', '2003::', '2400:3200::1', '2402:4e00::', '2606:4700:4700::1111', '3ffe:ffff::',
+    '3fff:1000::'
   ]) t.ok(isPublicAddress(address), address)
 })
 
 t.test('a zone, another spelling, and what is no address are refused', async t => {
   for (const address of [
-    'fe80::1%eth0', '2606:4700::1%1', '2606:4700::1%', '', ' 8.8.8.8', '8.8.8.8 ', '8.8.8', '134744072', '0x8080808', '010.8.8.8', '8.8.8.8:80', '[2606:4700::1]',
+    'fe80::1%eth0', '2606:4700::1%1', '2606:4700::1%', '', ' 8.8.8.8', '8.8.8.8 ', '8.8.8', '134744072', '0x8080808', '010.8.8.8',
+    '8.8.8.8:80', '[2606:4700::1]',
     'localhost', 'media.test', '8.8.8.8\n', '2606:4700::1\0'
   ]) t.notOk(isPublicAddress(address), JSON.stringify(address))
 })

@@ -66,7 +66,9 @@ const bytes = (size: number): Buffer => Buffer.alloc(size, Uint8Array.from({ len
 t.test('a body and the headers are given, and nothing is told that need not be', async t => {
   const { server, start } = await prepare(t)
   server.respondWith(media(bytes(LIMIT), { 'content-disposition': 'attachment; filename=a.png', 'set-cookie': 'a=b' }))
-  for (let i = 0; i < 2; i++) t.match(await start(), { body: bytes(LIMIT), headers: { 'content-disposition': 'attachment; filename=a.png' } })
+  for (let i = 0; i < 2; i++) {
+    t.match(await start(), { body: bytes(LIMIT), headers: { 'content-disposition': 'attachment; filename=a.png' } })
+  }
   t.equal(server.connections, 2, 'no connection is used twice')
   for (const request of server.requests) {
     t.match(request, { method: 'GET', path: `/img/1?${URL_SECRET}`, serverName: 'media.test' })
@@ -87,7 +89,9 @@ t.test('a body is posted whole, once, with the headers that were given', async t
   t.equal(await received, body)
   t.strictSame(server.requests.map(({ method, headers }) => ({ method, headers })), [{
     method: 'POST',
-    headers: { 'content-type': 'text/plain', 'content-length': '300000', 'accept-encoding': 'identity', host: server.host, connection: 'close' }
+    headers: {
+      'content-type': 'text/plain', 'content-length': '300000', 'accept-encoding': 'identity', host: server.host, connection: 'close'
+    }
   }])
 })
 
@@ -123,7 +127,9 @@ t.test('a connection that its host keeps open is closed', async t => {
 t.test('every redirect is refused, wherever it leads', async t => {
   const { server, start, fails } = await prepare(t)
   for (const status of [300, 301, 302, 303, 304, 305, 307, 308, 399]) {
-    for (const location of [server.url, '/img/2', 'https://other.test/', 'https://127.0.0.1/', 'http://169.254.169.254/latest/meta-data/', undefined]) {
+    for (const location of [
+      server.url, '/img/2', 'https://other.test/', 'https://127.0.0.1/', 'http://169.254.169.254/latest/meta-data/', undefined
+    ]) {
       const before = server.connections
       server.respondWith(media(status === 304 ? bytes(0) : bytes(10), location === undefined ? {} : { location }, status))
       await fails(start(), 'REFUSED', /leads elsewhere/)
@@ -187,7 +193,9 @@ t.test('a Content-Length that lies is not believed', async t => {
   await fails(start(), 'BROKEN')
   server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n', bytes(20)], true))
   await fails(start(), 'BROKEN')
-  server.respondWith(raw(['HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n5000\r\n', bytes(0x5000), '\r\n0\r\n\r\n'], true))
+  server.respondWith(
+    raw(['HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n5000\r\n', bytes(0x5000), '\r\n0\r\n\r\n'], true)
+  )
   await fails(start(), 'BROKEN')
 })
 
@@ -232,17 +240,33 @@ t.test('a certificate for another name, or of nobody known, is a failure', async
 t.test('a name that nobody knows is a failure, and so is a look-up that throws', async t => {
   const { start, fails } = await prepare(t)
   const failed = (code?: string): Error => Object.assign(new Error(`no ${URL_SECRET}`), code === undefined ? {} : { code })
-  await fails(start({ lookup: (_hostname, _options, callback) => callback(failed('ENOTFOUND'), []) }), 'BROKEN', /^the download failed \(ENOTFOUND\)$/, false)
+  await fails(start(
+    { lookup: (_hostname, _options, callback) => callback(failed('ENOTFOUND'), []) }
+  ), 'BROKEN', /^the download failed \(ENOTFOUND\)$/, false)
   await fails(start({ lookup: (_hostname, _options, callback) => callback(failed(), []) }), 'BROKEN', /\(no code\)$/, false)
   await fails(start({ lookup: () => { throw failed('EFAIL') } }), 'BROKEN', /\(EFAIL\)$/, false)
 })
 
 /** Each of the moments in which an exchange can hang. */
-const MOMENTS: Array<{ name: string, sent?: false, options?: Partial<ExchangeOptions>, script?: Parameters<MediaServer['respondWith']>[0], reached: (server: MediaServer, asked: Promise<void>) => Promise<unknown> }> = [
+const MOMENTS: Array<{
+  name: string,
+  sent?: false,
+  options?: Partial<ExchangeOptions>,
+  script?: Parameters<MediaServer['respondWith']>[0],
+  reached: (server: MediaServer, asked: Promise<void>) => Promise<unknown>
+}> = [
   { name: 'the name', sent: false, options: {}, reached: (_server, asked) => asked },
   { name: 'the head', script: () => {}, reached: server => server.request(0) },
   { name: 'the body', script: response => { response.writeHead(200); response.flushHeaders() }, reached: server => server.request(0) },
-  { name: 'the rest of the body', script: response => { response.writeHead(200, { 'content-length': 100 }); response.write(bytes(10)) }, reached: server => server.request(0) }
+  {
+    name: 'the rest of the body',
+    script: response => {
+      response.writeHead(
+        200, { 'content-length': 100 }
+      ); response.write(bytes(10))
+    },
+    reached: server => server.request(0)
+  }
 ]
 
 for (const { name, options, script, reached, sent } of MOMENTS) {

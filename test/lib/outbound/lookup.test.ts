@@ -41,7 +41,9 @@ t.test('a look-up that knows one address only is judged by it', async t => {
 })
 
 t.test('one address inside spoils the answer, wherever it stands', async t => {
-  for (const address of ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:10.0.0.1', 'fe80::1%eth0', 'fd00::1', 'localhost', '']) {
+  for (const address of [
+    '127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:10.0.0.1', 'fe80::1%eth0', 'fd00::1', 'localhost', ''
+  ]) {
     const inside = { address, family: address.includes(':') ? 6 : 4 }
     for (const answer of [[inside], [inside, OUTSIDE], [OUTSIDE, inside], [OUTSIDE, inside, OUTSIDE_V6]]) {
       const [error, addresses] = (await guarded([null, answer])).answer

@@ -24,7 +24,9 @@ t.test('without options, the defaults of the client hold, and public addresses a
   const local = createOutbound({ allowedHosts: ['localhost', '127.0.0.1'] }, DEFAULTS)
   t.throws(() => local.target('https://media.test/'), { name: 'OutboundError', reason: 'REFUSED' })
   t.throws(() => local.target('https://127.0.0.1/'), { reason: 'REFUSED', message: /not public/ })
-  await t.rejects(local.exchange(local.target('https://localhost/'), GET, signal), { reason: 'REFUSED', message: /not public/, sent: false })
+  await t.rejects(
+    local.exchange(local.target('https://localhost/'), GET, signal), { reason: 'REFUSED', message: /not public/, sent: false }
+  )
 })
 
 t.test('a target is exchanged with under the options', async t => {
@@ -55,9 +57,14 @@ t.test('the time is that of the options, else that of the client', async t => {
 
 t.test('options that cannot be meant are refused', async t => {
   for (const pattern of ['https://media.test', '*']) {
-    t.throws(() => createOutbound({ allowedHosts: ['media.test', pattern] }, DEFAULTS), { code: 'WECOM_ERR_INPUT', message: `allowedHosts: '${pattern}' must be a host name, '*.' and a suffix, or an IP address, with an optional port` })
+    t.throws(() => createOutbound({ allowedHosts: ['media.test', pattern] }, DEFAULTS), {
+      code: 'WECOM_ERR_INPUT',
+      message: `allowedHosts: '${pattern}' must be a host name, '*.' and a suffix, or an IP address, with an optional port`
+    })
   }
   for (const timeoutMs of [0, -1, 1.5, NaN, Infinity]) {
-    t.throws(() => createOutbound({ timeoutMs }, DEFAULTS), { code: 'WECOM_ERR_INPUT', message: 'timeoutMs must be a whole number above 0' })
+    t.throws(
+      () => createOutbound({ timeoutMs }, DEFAULTS), { code: 'WECOM_ERR_INPUT', message: 'timeoutMs must be a whole number above 0' }
+    )
   }
 })

@@ -24,10 +24,17 @@ t.test('what is no https URL of an allowed host is refused', async t => {
     'https://user@media.test/', 'https://user:pass@media.test/', 'https://:pass@media.test/', 'https://media.test@evil.test/', 'https://evil.test\\@media.test/',
     'https://evil.test/', 'https://evil.test/media.test', 'https://evil.test?media.test', 'https://evil.test#media.test', 'https://media.test.evil.test/',
     'https://media.test%2eevil.test/', 'https://evil。test/', 'https://media.test:8443/', 'https://media.test:80/', 'https://localhost/', 'https://metadata.google.internal/'
-  ]) t.throws(() => readTarget(url, { allowedHosts: ['media.test'], isAllowedAddress: anyAddress }), { name: 'OutboundError', reason: 'REFUSED' }, url)
+  ]) {
+    t.throws(
+      () => readTarget(url, { allowedHosts: ['media.test'], isAllowedAddress: anyAddress }), { name: 'OutboundError', reason: 'REFUSED' },
+      url
+    )
+  }
 })
 
-const LOOPBACK = ['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0x7f.1', '017700000001', '0177.0.0.1', '127.0.0.1.', '１２７.0.0.1', '%31%32%37.0.0.1']
+const LOOPBACK = [
+  '127.0.0.1', '127.1', '2130706433', '0x7f000001', '0x7f.1', '017700000001', '0177.0.0.1', '127.0.0.1.', '１２７.0.0.1', '%31%32%37.0.0.1'
+]
 const LOOPBACK_V6 = ['[::1]', '[0:0:0:0:0:0:0:1]', '[0000::0001]']
 
 t.test('an address that is not public is refused in every spelling, even when it is among the allowed hosts', async t => {
@@ -45,7 +52,9 @@ t.test('an address that is not public is refused in every spelling, even when it
       const url = `https://${spelling}/`
       const rules = { allowedHosts: [allowed as string], isAllowedAddress: anyAddress }
       t.equal(readTarget(url, rules).path, '/', `${spelling} would be let in`)
-      t.throws(() => readTarget(url, { ...rules, isAllowedAddress: isPublicAddress }), { reason: 'REFUSED', message: /not public/ }, spelling)
+      t.throws(
+        () => readTarget(url, { ...rules, isAllowedAddress: isPublicAddress }), { reason: 'REFUSED', message: /not public/ }, spelling
+      )
     }
   }
 })
@@ -53,7 +62,9 @@ t.test('an address that is not public is refused in every spelling, even when it
 t.test('an address is let in by no name and no wildcard', async t => {
   for (const host of [...LOOPBACK, ...LOOPBACK_V6, '8.8.8.8']) {
     for (const pattern of ['media.test', '*.test', '*.0.0.1', '*.8.8.8', '*.1']) {
-      t.throws(() => readTarget(`https://${host}/`, { allowedHosts: [pattern], isAllowedAddress: anyAddress }), { reason: 'REFUSED', message: /allowed/ }, `${host} by ${pattern}`)
+      t.throws(() => readTarget(
+        `https://${host}/`, { allowedHosts: [pattern], isAllowedAddress: anyAddress }
+      ), { reason: 'REFUSED', message: /allowed/ }, `${host} by ${pattern}`)
     }
   }
 })

@@ -4,10 +4,14 @@ import type { LookupFunction } from 'node:net'
 import { inspect } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
-import { ActiveReplyError, createActiveReply, DEFAULT_ACTIVE_REPLY_HOSTS, DEFAULT_ACTIVE_REPLY_TIMEOUT_MS, MAX_ACTIVE_REPLY_BYTES } from '../../../lib/replies/active-reply.ts'
+import {
+  ActiveReplyError, createActiveReply, DEFAULT_ACTIVE_REPLY_HOSTS, DEFAULT_ACTIVE_REPLY_TIMEOUT_MS, MAX_ACTIVE_REPLY_BYTES
+} from '../../../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../../../lib/replies/active-reply.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
-import { endless, halting, ok, rejects, reset, RESPONSE_SECRET, says, silence, startActiveReplyServer, USED_UP } from '../../fixtures/active-reply-server.ts'
+import {
+  endless, halting, ok, rejects, reset, RESPONSE_SECRET, says, silence, startActiveReplyServer, USED_UP
+} from '../../fixtures/active-reply-server.ts'
 import type { ActiveReplyScript, ActiveReplyServer } from '../../fixtures/active-reply-server.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
@@ -35,9 +39,13 @@ async function fails (t: Test, sent: Promise<void>, { message = /./, ...expected
   t.match(error, { name: 'ActiveReplyError', code: 'WECOM_ERR_ACTIVE_REPLY', message }, name)
   const { reason, uncertain, errcode } = error
   t.strictSame({ reason, uncertain, errcode }, { errcode: undefined, ...expected }, name)
-  const told = [inspect(error, { depth: Infinity, showHidden: true, getters: true }), error.message, error.stack, JSON.stringify(error)].join('\n')
+  const told = [
+    inspect(error, { depth: Infinity, showHidden: true, getters: true }), error.message, error.stack, JSON.stringify(error)
+  ].join('\n')
   const host = /\/\/([^/?#]{4,})/.exec(url)?.[1] ?? 'media.test'
-  for (const secret of [RESPONSE_SECRET, '5ecre7', host, 'qyapi', 'cgi-bin', '127.0.0.1', 'my-answer', '企业', 'my-feedback', 'refused:', 'errmsg']) {
+  for (const secret of [
+    RESPONSE_SECRET, '5ecre7', host, 'qyapi', 'cgi-bin', '127.0.0.1', 'my-answer', '企业', 'my-feedback', 'refused:', 'errmsg'
+  ]) {
     t.notOk(told.includes(secret), `${name}: ${secret} is not told`)
   }
   t.strictSame(Reflect.ownKeys(error).sort(), ['code', 'errcode', 'message', 'name', 'reason', 'stack', 'uncertain'])
@@ -100,10 +108,14 @@ t.test('content is sent as it is, up to the limit of WeCom', async t => {
   }
   const before = server.connections
   for (const message of [{ content: '🙂'.repeat(5120) + 'a' }, { content: 'a'.repeat(20481) }]) {
-    await t.rejects(reply.send(server.url(), message), { code: 'WECOM_ERR_INPUT', message: 'the content of an active reply has at most 20480 bytes' })
+    await t.rejects(
+      reply.send(server.url(), message), { code: 'WECOM_ERR_INPUT', message: 'the content of an active reply has at most 20480 bytes' }
+    )
   }
   for (const feedbackId of ['企'.repeat(85) + 'aa', 'a'.repeat(257)]) {
-    await t.rejects(reply.send(server.url(), { content: 'a', feedbackId }), { code: 'WECOM_ERR_INPUT', message: 'feedbackId has at most 256 bytes' })
+    await t.rejects(
+      reply.send(server.url(), { content: 'a', feedbackId }), { code: 'WECOM_ERR_INPUT', message: 'feedbackId has at most 256 bytes' }
+    )
   }
   t.equal(server.connections, before)
 })
@@ -113,22 +125,39 @@ const NO_ERRCODE = /cannot be used: it is no JSON object with an errcode$/
 
 const ANSWERS: Array<[name: string, script: ActiveReplyScript, expected: Expected, when?: 'early']> = [
   ...[-1, 1, 40_008, 45_009, 1e15].map((errcode): [string, ActiveReplyScript, Expected] => [
-    `errcode ${errcode}`, rejects(errcode), { reason: 'REJECTED', uncertain: false, errcode, message: new RegExp(`rejected the active reply with errcode ${errcode}$`) }
+    `errcode ${errcode}`, rejects(errcode), {
+      reason: 'REJECTED', uncertain: false, errcode, message: new RegExp(`rejected the active reply with errcode ${errcode}$`)
+    }
   ]),
   ...[201, 204, 400, 403, 404, 429, 500, 502, 503].map((status): [string, ActiveReplyScript, Expected] => [
-    `status ${status}`, says(status === 204 ? '' : { errcode: 0, errmsg: 'ok' }, status), uncertain(new RegExp(`answered with status ${status}$`))
+    `status ${status}`, says(
+      status === 204 ? '' : { errcode: 0, errmsg: 'ok' }, status
+    ), uncertain(new RegExp(`answered with status ${status}$`))
   ]),
-  ...[301, 302, 303, 307, 308].flatMap(status => ['https://qyapi.media.test/', 'https://127.0.0.1/', 'http://169.254.169.254/latest/', '/cgi-bin/other'].map((location): [string, ActiveReplyScript, Expected] => [
+  ...[301, 302, 303, 307, 308].flatMap(status => [
+    'https://qyapi.media.test/', 'https://127.0.0.1/', 'http://169.254.169.254/latest/', '/cgi-bin/other'
+  ].map((location): [string, ActiveReplyScript, Expected] => [
     `status ${status} to ${location}`, says({ errcode: 0 }, status, { location }), uncertain(/its host leads elsewhere$/)
   ])),
-  ...['', 'success', '{', 'null', '0', '"ok"', '[]', '[{"errcode":0}]', '{}', '{"errmsg":"ok"}', '{"errcode":"0"}', '{"errcode":null}', '{"errcode":false}', '{"errcode":[0]}', '<html>ok</html>', 'errcode=0'].map((body): [string, ActiveReplyScript, Expected] => [
+  ...[
+    '', 'success', '{', 'null', '0', '"ok"', '[]', '[{"errcode":0}]', '{}', '{"errmsg":"ok"}', '{"errcode":"0"}', '{"errcode":null}',
+    '{"errcode":false}', '{"errcode":[0]}', '<html>ok</html>', 'errcode=0'
+  ].map((body): [string, ActiveReplyScript, Expected] => [
     `the body ${body}`, says(body), uncertain(NO_ERRCODE)
   ]),
   ['a compressed body', says({ errcode: 0 }, 200, { 'content-encoding': 'gzip' }), uncertain(/it is compressed$/)],
   ['a body over 64 KiB', says({ errcode: 0, errmsg: '.'.repeat(64 * 1024) }), uncertain(/it is larger than the limit$/)],
   ['an endless body', endless, uncertain(/it is larger than the limit$/)],
-  ['a body that breaks off', response => { response.writeHead(200, { 'content-length': 100 }); response.write('{"errcode":0}', () => response.socket?.destroy()) }, uncertain(/the call failed \(ECONNRESET\)$/)],
-  ['a change of protocol', response => { response.socket?.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n') }, uncertain(/closed the connection$/)],
+  ['a body that breaks off', response => {
+    response.writeHead(200, { 'content-length': 100 }); response.write(
+      '{"errcode":0}', () => response.socket?.destroy()
+    )
+  }, uncertain(/the call failed \(ECONNRESET\)$/)],
+  ['a change of protocol', response => {
+    response.socket?.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    )
+  }, uncertain(/closed the connection$/)],
   ['what is no HTTP', response => { response.socket?.end('SSH-2.0-OpenSSH_9.6\r\n') }, uncertain(/the call failed \(HPE_\w+\)$/)],
   ['a reset after the body', reset, uncertain(/the call failed \(E\w+\)$/)],
   ['a reset before the body', reset, uncertain(/the call failed \(E\w+\)$/), 'early'],
@@ -153,7 +182,9 @@ t.test('what WeCom or whoever stands in its place says is told by its reason, an
 t.test('whatever else WeCom says with errcode 0 is a yes', async t => {
   const server = await serve(t)
   const reply = createActiveReply(server.trust)
-  for (const script of [ok, says('{"errcode":0}'), says('\n {"errmsg":"ok","errcode":0,"more":[1]}'), says({ errcode: 0, errmsg: '企'.repeat(20_000) }), says({ errcode: 0 }, 200, { 'content-type': 'text/plain' })]) {
+  for (const script of [ok, says('{"errcode":0}'), says(
+    '\n {"errmsg":"ok","errcode":0,"more":[1]}'
+  ), says({ errcode: 0, errmsg: '企'.repeat(20_000) }), says({ errcode: 0 }, 200, { 'content-type': 'text/plain' })]) {
     server.answer(script)
     await reply.send(server.url(), MESSAGE)
   }
@@ -231,10 +262,13 @@ t.test('an abort is passed on as its reason, before anything is done or in its m
 
 t.test('where no good connection comes about, nothing was sent', async t => {
   const server = await serve(t)
-  const failed: LookupFunction = (_hostname, _options, callback) => callback(Object.assign(new Error(`no ${RESPONSE_SECRET}`), { code: 'ENOTFOUND' }), [])
+  const failed: LookupFunction = (_hostname, _options, callback) =>
+    callback(Object.assign(new Error(`no ${RESPONSE_SECRET}`), { code: 'ENOTFOUND' }), [])
   for (const [name, options, host, message] of [
     ['a name that nobody knows', { lookup: failed }, 'qyapi.media.test', /^the active reply was not sent: the call failed \(ENOTFOUND\)$/],
-    ['a certificate of nobody known', { ca: [] }, 'qyapi.media.test', /\((?:DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)$/],
+    ['a certificate of nobody known', {
+      ca: []
+    }, 'qyapi.media.test', /\((?:DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)$/],
     ['a certificate for another name', {}, 'other.test', /\(ERR_TLS_CERT_ALTNAME_INVALID\)$/]
   ] as const) {
     const url = `https://${host}:${server.port}/cgi-bin/aibot/response?${RESPONSE_SECRET}`
@@ -245,7 +279,9 @@ t.test('where no good connection comes about, nothing was sent', async t => {
   t.equal(server.requests, 0)
   const url = server.url()
   await server.close()
-  await fails(t, createActiveReply(server.trust).send(url, MESSAGE), { reason: 'BROKEN', uncertain: false, message: /\(ECONNREFUSED\)$/ }, url)
+  await fails(
+    t, createActiveReply(server.trust).send(url, MESSAGE), { reason: 'BROKEN', uncertain: false, message: /\(ECONNREFUSED\)$/ }, url
+  )
 })
 
 t.test('no proxy and no lax TLS of the environment is heeded', async t => {
@@ -282,13 +318,22 @@ const FORBIDDEN: Array<{ name: string, url: string, options?: ActiveReplyOptions
   { name: 'another host behind a backslash', url: `https://other.test\\@qyapi.media.test:PORT/${RESPONSE}` },
   { name: 'another port', url: `https://qyapi.media.test:1/${RESPONSE}` },
   { name: 'the default port', url: `https://qyapi.media.test/${RESPONSE}` },
-  ...['127.0.0.1', '127.1', '2130706433', '0x7f000001', '[::1]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '0', '169.254.169.254', 'localhost'].map(host => (
+  ...[
+    '127.0.0.1', '127.1', '2130706433', '0x7f000001', '[::1]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '0', '169.254.169.254',
+    'localhost'
+  ].map(host => (
     { name: `the address ${host}`, url: `https://${host}:PORT/${RESPONSE}` }
   )),
-  ...['127.0.0.1', '127.1', '2130706433', '0x7f000001', '[::1]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '0', '169.254.169.254'].map(host => ({
+  ...[
+    '127.0.0.1', '127.1', '2130706433', '0x7f000001', '[::1]', '[::ffff:127.0.0.1]', '[64:ff9b::7f00:1]', '0', '169.254.169.254'
+  ].map(host => ({
     name: `the allowed address ${host}`,
     url: `https://${host}:PORT/${RESPONSE}`,
-    options: { allowedHosts: ['127.0.0.1', '[::1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '0.0.0.0', '169.254.169.254'].map(address => `${address}:PORT`) }
+    options: {
+      allowedHosts: ['127.0.0.1', '[::1]', '[::ffff:7f00:1]', '[64:ff9b::7f00:1]', '0.0.0.0', '169.254.169.254'].map(
+        address => `${address}:PORT`
+      )
+    }
   }))
 ]
 
@@ -296,9 +341,18 @@ t.test('what may not be called is not accepted, and never called', async t => {
   const server = await serve(t)
   const here = (text: string): string => text.replace('PORT', `${server.port}`)
   for (const { name, url, options } of FORBIDDEN) {
-    const reply = createActiveReply({ ...server.trust, ...options, allowedHosts: (options?.allowedHosts ?? ['qyapi.media.test:PORT']).map(here), allowPrivateAddresses: false })
+    const reply = createActiveReply({
+      ...server.trust,
+      ...options,
+      allowedHosts: (options?.allowedHosts ?? ['qyapi.media.test:PORT']).map(
+        here
+      ),
+      allowPrivateAddresses: false
+    })
     t.equal(reply.accepts(here(url)), false, name)
-    await fails(t, reply.send(here(url), MESSAGE), { reason: 'REFUSED', uncertain: false, message: /^the active reply was not sent: its / }, here(url), name)
+    await fails(t, reply.send(here(url), MESSAGE), {
+      reason: 'REFUSED', uncertain: false, message: /^the active reply was not sent: its /
+    }, here(url), name)
   }
   t.equal(server.connections, 0)
 })
@@ -306,7 +360,9 @@ t.test('what may not be called is not accepted, and never called', async t => {
 t.test('a name with an address inside is not called', async t => {
   const server = await serve(t)
   for (const addresses of [
-    ['127.0.0.1'], ['10.0.0.1'], ['169.254.169.254'], ['0.0.0.0'], ['::1'], ['::ffff:127.0.0.1'], ['fd00::1'], ['localhost'], ['127.0.0.1', '1.1.1.1'], ['1.1.1.1', '127.0.0.1']
+    ['127.0.0.1'], ['10.0.0.1'], ['169.254.169.254'], ['0.0.0.0'], ['::1'], ['::ffff:127.0.0.1'], ['fd00::1'], ['localhost'], [
+      '127.0.0.1', '1.1.1.1'
+    ], ['1.1.1.1', '127.0.0.1']
   ]) {
     const reply = createActiveReply({ ...server.trust, allowPrivateAddresses: false, lookup: answering(...addresses) })
     const url = server.url()
@@ -322,7 +378,10 @@ t.test('nobody is asked whether a URL is accepted', async t => {
   const reply = createActiveReply({ lookup })
   t.strictSame(DEFAULT_ACTIVE_REPLY_HOSTS, ['qyapi.weixin.qq.com'])
   t.equal(reply.accepts('https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=a'), true)
-  for (const url of ['https://weixin.qq.com/', 'https://a.qyapi.weixin.qq.com/', 'https://qyapi.weixin.qq.com:8443/', 'http://qyapi.weixin.qq.com/', 'https://wecom.invalid/']) t.equal(reply.accepts(url), false, url)
+  for (const url of [
+    'https://weixin.qq.com/', 'https://a.qyapi.weixin.qq.com/', 'https://qyapi.weixin.qq.com:8443/', 'http://qyapi.weixin.qq.com/',
+    'https://wecom.invalid/'
+  ]) t.equal(reply.accepts(url), false, url)
   t.strictSame(asked, [])
 })
 
@@ -330,11 +389,15 @@ t.test('an address of a private deployment can be called', async t => {
   const server = await serve(t)
   server.answer(ok)
   const reply = createActiveReply({ ...server.trust, allowedHosts: [`127.0.0.1:${server.port}`, `*.media.test:${server.port}`] })
-  for (const host of ['127.0.0.1', 'wecom.media.test', 'WECOM.media.test.']) await reply.send(`https://${host}:${server.port}/${RESPONSE}`, MESSAGE)
+  for (const host of ['127.0.0.1', 'wecom.media.test', 'WECOM.media.test.']) {
+    await reply.send(`https://${host}:${server.port}/${RESPONSE}`, MESSAGE)
+  }
   t.equal(server.calls.length, 3)
 })
 
 t.test('options that cannot be meant are refused when the client is made', async t => {
   t.throws(() => createActiveReply({ allowedHosts: ['https://qyapi.weixin.qq.com'] }), { code: 'WECOM_ERR_INPUT', message: /allowedHosts/ })
-  for (const timeoutMs of [0, -1, 1.5, NaN]) t.throws(() => createActiveReply({ timeoutMs }), { code: 'WECOM_ERR_INPUT', message: /timeoutMs/ })
+  for (const timeoutMs of [0, -1, 1.5, NaN]) {
+    t.throws(() => createActiveReply({ timeoutMs }), { code: 'WECOM_ERR_INPUT', message: /timeoutMs/ })
+  }
 })

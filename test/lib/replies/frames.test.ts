@@ -15,7 +15,9 @@ const texts = loadTexts()
 const frames = createFrames(texts)
 
 const record = (fields: Partial<StreamRecord> = {}): StreamRecord =>
-  ({ id: 'id', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}, ...fields })
+  ({
+    id: 'id', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}, ...fields
+  })
 
 const replyOf = (fields: Partial<StreamRecord>): { msgtype: string, stream: { id: string, finish: boolean, content: string } } =>
   JSON.parse(frames.reply('id', record(fields)))
@@ -50,7 +52,9 @@ t.test('a stream that is not to be shown is finished, with the sentence for it',
 })
 
 t.test('a stream that could not be had is finished, with the sentence of its class and its reference', async t => {
-  t.same(JSON.parse(frames.failure('id', { code: 'INTERNAL', reference: 'abc' })), { msgtype: 'stream', stream: { id: 'id', finish: true, content: '服务异常，请稍后再试（编号 abc）' } })
+  t.same(JSON.parse(frames.failure('id', { code: 'INTERNAL', reference: 'abc' })), {
+    msgtype: 'stream', stream: { id: 'id', finish: true, content: '服务异常，请稍后再试（编号 abc）' }
+  })
 })
 
 t.test('a frame is built once for each record', async t => {
@@ -114,7 +118,9 @@ t.test('images come with the last frame, and with no other', async t => {
   t.notOk('msg_item' in replyOf({ content: 'a', metadata: { images } }).stream)
   t.notOk('msg_item' in replyOf({ status: 'done', content: 'a' }).stream)
   t.same(replyOf({ status: 'done', content: 'a', metadata: { images } }).stream, { id: 'id', finish: true, content: 'a', msg_item: images })
-  t.same(replyOf({ status: 'done', metadata: { images } }).stream, { id: 'id', finish: true, content: texts.seeBelow, msg_item: images }, 'beside something to see')
+  t.same(replyOf({ status: 'done', metadata: { images } }).stream, {
+    id: 'id', finish: true, content: texts.seeBelow, msg_item: images
+  }, 'beside something to see')
 })
 
 t.test('an answer without anything to see ends with a sentence', async t => {
@@ -127,7 +133,9 @@ t.test('an answer without anything to see ends with a sentence', async t => {
 t.test('a notice is appended behind the text, each its own', async t => {
   for (const [notice, text] of Object.entries(NOTICES) as Array<[Notice, string]>) {
     t.equal(contentOf({ status: 'done', notice }), text, notice)
-    if (notice !== 'STOPPED' && notice !== 'DENIED') t.equal(contentOf({ status: 'done', content: 'text', notice }), `text\n\n${text}`, `${notice} behind text`)
+    if (notice !== 'STOPPED' && notice !== 'DENIED') {
+      t.equal(contentOf({ status: 'done', content: 'text', notice }), `text\n\n${text}`, `${notice} behind text`)
+    }
   }
 })
 
@@ -143,14 +151,18 @@ t.test('a failure shows the sentence of its class and the reference behind the t
     t.equal(contentOf({ status: 'error', failure }), `${text}（编号 a1b2）`)
     t.equal(contentOf({ status: 'error', content: 'text', failure }), `text\n\n${text}（编号 a1b2）`)
   }
-  t.equal(contentOf({ status: 'error', failure: { code: 'BUSY', reference: 'a1b2' }, notice: 'CLOSING' }), `${texts.closing}（编号 a1b2）`, 'a notice takes the place of the class')
+  t.equal(contentOf(
+    { status: 'error', failure: { code: 'BUSY', reference: 'a1b2' }, notice: 'CLOSING' }
+  ), `${texts.closing}（编号 a1b2）`, 'a notice takes the place of the class')
 })
 
 t.test('an open fence is closed in every frame, before anything of ours', async t => {
   const content = '```js\nlet a'
   t.equal(contentOf({ content }), `${content}\n\`\`\``)
   t.equal(contentOf({ status: 'done', content }), `${content}\n\`\`\``)
-  t.equal(contentOf({ status: 'error', content, failure: { code: 'TIMEOUT', reference: 'r' } }), `${content}\n\`\`\`\n\n${texts.failures.TIMEOUT}（编号 r）`)
+  t.equal(contentOf(
+    { status: 'error', content, failure: { code: 'TIMEOUT', reference: 'r' } }
+  ), `${content}\n\`\`\`\n\n${texts.failures.TIMEOUT}（编号 r）`)
 })
 
 t.test('thinking stands before the text, in a block of its own', async t => {
@@ -214,17 +226,28 @@ t.test('an answer that does not fit is cut, with a notice of exactly what is mis
 t.test('the other notices stand behind the notice of the cut', async t => {
   const content = 'x'.repeat(30_000)
   t.ok(contentOf({ status: 'done', content, notice: 'TOO_LARGE' }).endsWith(`字节未显示）\n\n${texts.tooLarge}`))
-  t.ok(contentOf({ status: 'error', content, failure: { code: 'TIMEOUT', reference: 'r' } }).endsWith(`字节未显示）\n\n${texts.failures.TIMEOUT}（编号 r）`))
+  t.ok(contentOf({ status: 'error', content, failure: { code: 'TIMEOUT', reference: 'r' } }).endsWith(
+    `字节未显示）\n\n${texts.failures.TIMEOUT}（编号 r）`
+  ))
 })
 
 t.test('sentences of the greatest length still fit behind a cut text', async t => {
   const long = (text: string): string => text + '好'.repeat(Math.floor((400 - bytes(text)) / 3))
   const wordy = createFrames(loadTexts({
-    cut: long('{bytes}'), reference: long('{reference}'), failures: { BROKEN: long('') }, closing: long('c'), lostAttachment: long('{reason}'), lost: { BROKEN: long('') }
+    cut: long('{bytes}'),
+    reference: long('{reference}'),
+    failures: {
+      BROKEN: long('')
+    },
+    closing: long('c'),
+    lostAttachment: long('{reason}'),
+    lost: { BROKEN: long('') }
   }))
   for (const notice of [undefined, 'CLOSING'] as const) {
     const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
-    const reply = wordy.reply('id', record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notice, metadata: { lost: ['BROKEN'] } }))
+    const reply = wordy.reply(
+      'id', record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notice, metadata: { lost: ['BROKEN'] } })
+    )
     t.ok(bytes(JSON.parse(reply).stream.content) <= MAX_FRAME_BYTES)
   }
 })
@@ -232,14 +255,21 @@ t.test('sentences of the greatest length still fit behind a cut text', async t =
 const PIECES = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'word ', 'text. ', '你好', '\n', '\r\n', '\n\n', ' ') },
   { weight: 2, arbitrary: fc.constantFrom('```', '```js\n', '\n```\n', '~~~\n', '````\n', '- ', '> ', '`', '    ') },
-  { weight: 2, arbitrary: fc.constantFrom('😀', '👨‍👩‍👧‍👦', '🇩🇪', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', '❤️', 'e\u0301', 'क्षि', 'กำ', '각', '\u200d', '\u0301', '\u200b', '\u2800', 'Z̸̨̧̛̛͓') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '😀', '👨‍👩‍👧‍👦', '🇩🇪', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', '❤️', 'e\u0301', 'क्षि', 'กำ', '각', '\u200d', '\u0301', '\u200b', '\u2800', 'Z̸̨̧̛̛͓'
+    )
+  },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }) },
   { weight: 1, arbitrary: fc.constantFrom('<', '>', '&', '\u0000', '\u2028', '"', '\\', '$&', '{bytes}') }
 )
 
 const ENDS: ReadonlyArray<Partial<StreamRecord>> = [
   { status: 'done' }, { status: 'done', notice: 'LENGTH' }, { status: 'done', notice: 'STOPPED' }, { status: 'done', notice: 'TOO_LARGE' },
-  { status: 'error', failure: { code: 'TIMEOUT', reference: 'a1b2c3d4' } }, { status: 'error', failure: { code: 'INTERNAL', reference: 'a1b2c3d4' } }
+  { status: 'error', failure: { code: 'TIMEOUT', reference: 'a1b2c3d4' } }, {
+    status: 'error', failure: { code: 'INTERNAL', reference: 'a1b2c3d4' }
+  }
 ]
 
 const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' })
@@ -291,7 +321,9 @@ t.test('any text that grows in any steps is shown by the frame contract', async 
         const body = shown.replace(/^<think>[^]*?<\/think>(\n\n)?/, '')
         let same = 0
         while (same < source.length && source[same] === body[same]) same++
-        if (body !== '' && same < source.length && source.trim() !== '' && cutsThrough(source, same)) throw new Error(`frame ${index}: cut through a cluster at ${same}`)
+        if (body !== '' && same < source.length && source.trim() !== '' && cutsThrough(source, same)) {
+          throw new Error(`frame ${index}: cut through a cluster at ${same}`)
+        }
       }
 
       const last: string = replies.at(-1).stream.content
@@ -305,7 +337,9 @@ t.test('any text that grows in any steps is shown by the frame contract', async 
         // What looks like a closer may be of the source.
         const heads = [head, head.replace(/\n[`~]{3,}$/, '')].filter(head => content.startsWith(head))
         if (heads.length === 0) throw new Error('the head is not of the answer')
-        if (!heads.some(head => bytes(head) + Number(cut[1]) === bytes(content))) throw new Error('the notice states another number of bytes')
+        if (!heads.some(head => bytes(head) + Number(cut[1]) === bytes(content))) {
+          throw new Error('the notice states another number of bytes')
+        }
       }
     }), { numRuns: Number(process.env['FRAME_RUNS'] ?? 600), includeErrorInReport: true }))
 })
@@ -314,12 +348,16 @@ t.test('a sealed bubble is over and stays as it was, while its text goes on', as
   const sealed = (more: Partial<StreamRecord>): Partial<StreamRecord> => ({ metadata: { deliverable: true, sealedAt: 5 }, ...more })
   const bubble = { msgtype: 'stream', stream: { id: 'id', finish: true, content: `hello\n\n${texts.later}` } }
   for (const more of [
-    { content: 'hello' }, { content: 'hello world' }, { content: 'hello world', reasoning: 'hm' }, { content: 'hello world', status: 'stopping' },
+    { content: 'hello' }, { content: 'hello world' }, { content: 'hello world', reasoning: 'hm' }, {
+      content: 'hello world', status: 'stopping'
+    },
     { content: 'hello world', status: 'done' }, { content: 'hello', status: 'error', failure: { code: 'BROKEN', reference: 'r' } }
   ] as const) t.same(replyOf(sealed(more)), bubble)
   t.equal(contentOf({ content: '```js\nlet a = 1', metadata: { sealedAt: 9 } }), `\`\`\`js\nlet\n\`\`\`\n\n${texts.later}`)
   t.equal(contentOf({ metadata: { sealedAt: 0, waiting: true } }), texts.later, 'where there was nothing yet')
-  t.ok(isBubbleOver(record(sealed({}))) && isBubbleOver(record({ status: 'done' })) && !isBubbleOver(record()) && !isBubbleOver(record({ status: 'stopping' })))
+  t.ok(isBubbleOver(record(sealed({}))) && isBubbleOver(record({ status: 'done' })) && !isBubbleOver(record()) && !isBubbleOver(
+    record({ status: 'stopping' })
+  ))
 })
 
 t.test('what a bubble cannot hold is promised where there is a way, and left for later', async t => {
@@ -328,7 +366,9 @@ t.test('what a bubble cannot hold is promised where there is a way, and left for
   t.match(shown, new RegExp(`^x+\n\n${texts.later}$`))
   const left = content.length - shown.indexOf('\n')
   t.equal(frames.rest(record({ status: 'done', content, metadata: { deliverable: true } })), 'x'.repeat(left))
-  t.ok(contentOf({ status: 'error', content, metadata: { deliverable: true }, failure: { code: 'BROKEN', reference: 'r' } }).endsWith(`${texts.later}\n\n${texts.failures.BROKEN}（编号 r）`))
+  t.ok(contentOf({ status: 'error', content, metadata: { deliverable: true }, failure: { code: 'BROKEN', reference: 'r' } }).endsWith(
+    `${texts.later}\n\n${texts.failures.BROKEN}（编号 r）`
+  ))
   t.equal(contentOf({ content, metadata: { deliverable: true } }), 'x'.repeat(30_000 - left), 'not before its end')
 })
 
@@ -339,7 +379,8 @@ t.test('nothing is left of an answer that was shown whole', async t => {
 })
 
 t.test('what is left of a sealed bubble says how the answer ended', async t => {
-  const rest = (more: Partial<StreamRecord>): string | undefined => frames.rest(record({ status: 'done', content: 'hello world', ...more, metadata: { sealedAt: 5, ...more.metadata } }))
+  const rest = (more: Partial<StreamRecord>): string | undefined =>
+    frames.rest(record({ status: 'done', content: 'hello world', ...more, metadata: { sealedAt: 5, ...more.metadata } }))
   t.equal(rest({}), ' world')
   t.equal(rest({ content: 'hello' }), texts.complete)
   t.equal(rest({ content: 'hello\n\n' }), texts.complete)
@@ -378,10 +419,24 @@ t.test('what even a message of its own cannot hold is told by its size', async t
 t.test('sentences of the greatest length still fit behind what is left', async t => {
   const long = (text: string): string => text + '好'.repeat(Math.floor((400 - bytes(text)) / 3))
   const wordy = createFrames(loadTexts({
-    cut: long('{bytes}'), reference: long('{reference}'), failures: { BROKEN: long('') }, lostAttachment: long('{reason}'), lost: { BROKEN: long('') }, tooLate: long('')
+    cut: long('{bytes}'),
+    reference: long('{reference}'),
+    failures: {
+      BROKEN: long('')
+    },
+    lostAttachment: long('{reason}'),
+    lost: { BROKEN: long('') },
+    tooLate: long('')
   }))
   const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
-  const rest = wordy.rest(record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, metadata: { sealedAt: 600, lost: ['BROKEN'], tooLate: true } })) as string
+  const rest = wordy.rest(record({
+    status: 'error',
+    content,
+    failure: { code: 'BROKEN', reference: 'a1b2c3d4' },
+    metadata: {
+      sealedAt: 600, lost: ['BROKEN'], tooLate: true
+    }
+  })) as string
   t.ok(bytes(rest) <= MAX_FRAME_BYTES)
   t.ok(rest.endsWith('好'))
 })
@@ -393,7 +448,9 @@ t.test('a card goes with the end where it is asked for, beside text and images',
     msgtype: 'stream_with_template_card', stream: { id: 'id', finish: true, content: 'a', msg_item: images }, template_card: CARD
   })
   t.same(JSON.parse(frames.reply('id', ended)), { msgtype: 'stream', stream: { id: 'id', finish: true, content: 'a', msg_item: images } })
-  t.match(JSON.parse(frames.reply('id', record({ status: 'done', content: 'a' }), { card: true })), { msgtype: 'stream' }, 'where there is one')
+  t.match(
+    JSON.parse(frames.reply('id', record({ status: 'done', content: 'a' }), { card: true })), { msgtype: 'stream' }, 'where there is one'
+  )
   t.equal(contentOf({ status: 'done', metadata: { card: CARD } }), texts.seeBelow)
 })
 
@@ -408,7 +465,9 @@ const KINDS: ReadonlyArray<[kind: string, piece: string]> = [
 
 t.test('bubble and late reply together are the answer, to the byte that is told to be missing', async t => {
   t.doesNotThrow(() => fc.assert(fc.property(
-    fc.constantFrom(...KINDS), fc.integer({ min: 1, max: 60_000 }), fc.option(fc.double({ min: 0, max: 1, noNaN: true })), fc.constantFrom(...ENDS),
+    fc.constantFrom(...KINDS), fc.integer({ min: 1, max: 60_000 }), fc.option(
+      fc.double({ min: 0, max: 1, noNaN: true })
+    ), fc.constantFrom(...ENDS),
     ([kind, piece], size, sealed, end) => {
       const prefix = kind === 'an endless code block' ? '```js\n' : ''
       const content = headOf(prefix + piece.repeat(Math.ceil(size / bytes(piece))), size)

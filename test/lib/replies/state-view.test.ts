@@ -5,7 +5,16 @@ import { loadTexts } from '../../../lib/texts/texts.ts'
 
 const texts = loadTexts({ failures: { TIMEOUT: 'too late' } })
 const record: StreamRecord = {
-  id: 's', status: 'running', content: 'Hi 😀', reasoning: 'hm', chat: { scope: '/' }, failure: undefined, notice: undefined, metadata: { waiting: true }
+  id: 's',
+  status: 'running',
+  content: 'Hi 😀',
+  reasoning: 'hm',
+  chat: { scope: '/' },
+  failure: undefined,
+  notice: undefined,
+  metadata: {
+    waiting: true
+  }
 }
 
 t.test('a record shows its status, its text and where the text ends', async t => {

@@ -6,7 +6,14 @@ import { buildApp, keys, PATH } from '../../fixtures/app.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
 const CARD_EVENT = { eventtype: 'template_card_event', template_card_event: { card_type: 'text_notice', event_key: 'k', task_id: 't' } }
-const CARD = { card_type: 'news_notice', main_title: { title: 'x' }, card_image: { url: 'https://example.com/x.png' }, card_action: { type: 1, url: 'https://example.com' } } as const
+const CARD = {
+  card_type: 'news_notice',
+  main_title: { title: 'x' },
+  card_image: { url: 'https://example.com/x.png' },
+  card_action: {
+    type: 1, url: 'https://example.com'
+  }
+} as const
 
 /** What a bot is posted, and the problems of its reply. */
 async function played (event: SimulatedEvent, { reply, ...options }: EventOptions & { reply?: object } = {}) {
@@ -17,7 +24,17 @@ async function played (event: SimulatedEvent, { reply, ...options }: EventOption
     bot: 'b7',
     post: async (message, overrides) => {
       posted.push(message, overrides)
-      return { statusCode: 200, headers: {}, body: '', reply: reply as Record<string, unknown> | undefined, tookMs: 0, tries: 1, problems: ['of the post'] }
+      return {
+        statusCode: 200,
+        headers: {},
+        body: '',
+        reply: reply as Record<string, unknown> | undefined,
+        tookMs: 0,
+        tries: 1,
+        problems: [
+          'of the post'
+        ]
+      }
     }
   }, event, options)
   const [message, overrides] = posted
@@ -28,7 +45,15 @@ t.test('an event has the documented fields', async t => {
   const { message, overrides, now } = await played({ eventtype: 'enter_chat' })
   t.match(message.msgid, /^[\w+/]{32}$/)
   t.strictSame({ ...message, msgid: '' }, {
-    msgid: '', create_time: now, aibotid: 'b7', chattype: 'single', from: { userid: 'simulated-user' }, msgtype: 'event', event: { eventtype: 'enter_chat' }
+    msgid: '',
+    create_time: now,
+    aibotid: 'b7',
+    chattype: 'single',
+    from: {
+      userid: 'simulated-user'
+    },
+    msgtype: 'event',
+    event: { eventtype: 'enter_chat' }
   })
   t.strictSame(overrides, {})
 })
@@ -52,9 +77,15 @@ t.test('what may not be replied is told', async t => {
     [entering, { msgtype: 'template_card' }, 'the reply to enter_chat is neither a text nor a template_card'],
     [entering, { msgtype: 'stream', stream: {} }, 'the reply to enter_chat is neither a text nor a template_card'],
     [CARD_EVENT, { response_type: 'update_template_card', template_card: { task_id: 't' } }],
-    [CARD_EVENT, { response_type: 'update_template_card', template_card: { task_id: 'u' } }, 'the task_id of the new card is not that of the event'],
-    [CARD_EVENT, { response_type: 'update', template_card: { task_id: 't' } }, 'the reply to template_card_event is no update_template_card'],
-    [CARD_EVENT, { msgtype: 'template_card', template_card: { task_id: 't' } }, 'the reply to template_card_event is no update_template_card'],
+    [CARD_EVENT, {
+      response_type: 'update_template_card', template_card: { task_id: 'u' }
+    }, 'the task_id of the new card is not that of the event'],
+    [CARD_EVENT, {
+      response_type: 'update', template_card: { task_id: 't' }
+    }, 'the reply to template_card_event is no update_template_card'],
+    [CARD_EVENT, {
+      msgtype: 'template_card', template_card: { task_id: 't' }
+    }, 'the reply to template_card_event is no update_template_card'],
     [rated, { msgtype: 'text' }, 'the reply to this event is not the empty one']
   ] as Array<[SimulatedEvent, object | undefined, string?]>) {
     const { problems } = await played(event, reply && { reply })
@@ -64,7 +95,9 @@ t.test('what may not be replied is told', async t => {
 
 t.test('a host tests its hooks with it', async t => {
   const votes: string[] = []
-  const { app } = await buildApp(t, { onEnterChat: ({ sender }) => `Hi ${sender}`, onCardEvent: () => CARD, onFeedback: ({ vote }) => { votes.push(vote) } })
+  const { app } = await buildApp(
+    t, { onEnterChat: ({ sender }) => `Hi ${sender}`, onCardEvent: () => CARD, onFeedback: ({ vote }) => { votes.push(vote) } }
+  )
   const wecom = createSimulator({ target: { app, path: PATH }, ...keys })
   t.match(await wecom.event({ eventtype: 'enter_chat' }, { user: 'li' }), { reply: { text: { content: 'Hi li' } }, problems: [] })
   t.match(await wecom.event(CARD_EVENT), { reply: { template_card: { task_id: 't' } }, problems: [] })

@@ -22,7 +22,9 @@ rule('a frame is a stream reply with an id, a boolean finish and a string of con
   'no object': [[null], 'frame 1: it is not an object'],
   'another type': [[{ msgtype: 'text', text: { content: 'hi' } }], 'frame 1: msgtype is neither stream nor stream_with_template_card'],
   'a card without its type': [[{ ...frame('a', true), template_card: {} }], 'frame 1: template_card does not go with msgtype stream'],
-  'the type without its card': [[{ ...frame('a', true), msgtype: 'stream_with_template_card' }], 'frame 1: template_card does not go with msgtype stream_with_template_card'],
+  'the type without its card': [[
+    { ...frame('a', true), msgtype: 'stream_with_template_card' }
+  ], 'frame 1: template_card does not go with msgtype stream_with_template_card'],
   'no stream': [[{ msgtype: 'stream' }], 'frame 1: stream is not an object'],
   'no id': [[frame('hi', true, { id: undefined })], 'frame 1: stream.id is not a string, or an empty one'],
   'a number as id': [[frame('hi', true, { id: 1 })], 'frame 1: stream.id is not a string, or an empty one'],
@@ -64,13 +66,27 @@ rule('the text only grows', {
   'with the fence of the source, which stays': ended('```\na\n```', '```\na\n```\nb')
 }, {
   'shorter while running': [running('abc', 'ab'), 'frame 2: the text does not start with that of frame 1: it ends at offset 2, before "c"'],
-  'changed while running': [running('abcdef', 'abXdef'), 'frame 2: the text does not start with that of frame 1: at offset 2 stands "Xdef" instead of "cdef"'],
-  'changed at the end': [ended('abcdef', 'sorry'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands "sorry" instead of "abcdef"'],
-  'shorter at the end': [ended('abc', 'abc', 'a'), 'frame 3: the text does not start with that of frame 2: it ends at offset 1, before "bc"'],
-  'a notice while running': [ended('abc\n\n（已停止）', 'abcd'), 'frame 2: the text does not start with that of frame 1: at offset 3 stands "d" instead of "\\n\\n（已停止）"'],
-  'a delta in place of the whole': [running('Hello', ' world'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands " world" instead of "Hello"'],
-  'a changed text before the closer': [running('```\nab\n```', '```\nXb\n```'), 'frame 2: the text does not start with that of frame 1: at offset 4 stands "Xb\\n```" instead of "ab"'],
-  'the text lost behind new thinking': [running('abc', '<think>abc</think>b'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands "b" instead of "abc"']
+  'changed while running': [
+    running('abcdef', 'abXdef'), 'frame 2: the text does not start with that of frame 1: at offset 2 stands "Xdef" instead of "cdef"'
+  ],
+  'changed at the end': [
+    ended('abcdef', 'sorry'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands "sorry" instead of "abcdef"'
+  ],
+  'shorter at the end': [
+    ended('abc', 'abc', 'a'), 'frame 3: the text does not start with that of frame 2: it ends at offset 1, before "bc"'
+  ],
+  'a notice while running': [
+    ended('abc\n\n（已停止）', 'abcd'), 'frame 2: the text does not start with that of frame 1: at offset 3 stands "d" instead of "\\n\\n（已停止）"'
+  ],
+  'a delta in place of the whole': [
+    running('Hello', ' world'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands " world" instead of "Hello"'
+  ],
+  'a changed text before the closer': [running(
+    '```\nab\n```', '```\nXb\n```'
+  ), 'frame 2: the text does not start with that of frame 1: at offset 4 stands "Xb\\n```" instead of "ab"'],
+  'the text lost behind new thinking': [
+    running('abc', '<think>abc</think>b'), 'frame 2: the text does not start with that of frame 1: at offset 0 stands "b" instead of "abc"'
+  ]
 })
 
 t.test('at most 40 characters of the frames stand in a sentence', async t => {
@@ -89,7 +105,9 @@ rule('a text that was shown is never blank again', {
 }, {
   empty: [running('abc', ''), 'frame 2: the text is blank, after frame 1 has shown some'],
   spaces: [running('abc', ' \n\u3000'), 'frame 2: the text is blank, after frame 1 has shown some'],
-  'zero-width characters': [running('abc', 'abcd', '\u200b\u200d\ufeff\u2060\u00ad\u3164\u2800\ufff9'), 'frame 3: the text is blank, after frame 1 has shown some'],
+  'zero-width characters': [
+    running('abc', 'abcd', '\u200b\u200d\ufeff\u2060\u00ad\u3164\u2800\ufff9'), 'frame 3: the text is blank, after frame 1 has shown some'
+  ],
   'the waiting text': [running('abc', '<think></think>'), 'frame 2: the text is blank, after frame 1 has shown some'],
   'thinking alone': [running('abc', '<think>hm</think>'), 'frame 2: the text is blank, after frame 1 has shown some']
 })
@@ -122,8 +140,12 @@ rule('after finish: true the final content is repeated', {
 }, {
   'running again': [[...ended('ab'), frame('ab')], 'frame 2: finish is false, after it was true in frame 1'],
   longer: [[...ended('a', 'ab'), frame('abc', true)], 'frame 3: content is not the final one of frame 2: at offset 2 stands "c"'],
-  'of thinking only': [[...ended('<think>x</think>a'), frame('<think>y</think>a', true)], 'frame 2: content is not the final one of frame 1: at offset 7 stands "y</think>a" instead of "x</think>a"'],
-  'other, then right again': [[...ended('ab'), frame('abc', true), frame('ab', true)], 'frame 2: content is not the final one of frame 1: at offset 2 stands "c"'],
+  'of thinking only': [[
+    ...ended('<think>x</think>a'), frame('<think>y</think>a', true)
+  ], 'frame 2: content is not the final one of frame 1: at offset 7 stands "y</think>a" instead of "x</think>a"'],
+  'other, then right again': [
+    [...ended('ab'), frame('abc', true), frame('ab', true)], 'frame 2: content is not the final one of frame 1: at offset 2 stands "c"'
+  ],
   'without its images': [[frame('a', true, { msg_item: [] }), frame('a', true)], 'frame 2: msg_item is not the final one of frame 1']
 })
 
@@ -186,11 +208,15 @@ t.test('each placeholder is replaced by the next one, or by the answer, and ends
   for (const language of ['zh-CN', 'en'] as const) {
     const { waiting, queued, thinking } = loadTexts({}, language)
     t.same(checkFrames([waiting, queued, waiting, thinking].map(text => frame(text)).concat(ended('Hi'))), [], language)
-    for (const text of [waiting, queued, thinking]) t.same(checkFrames([frame(text, true)]), ['frame 1: the final frame shows the waiting text'])
+    for (const text of [waiting, queued, thinking]) {
+      t.same(checkFrames([frame(text, true)]), ['frame 1: the final frame shows the waiting text'])
+    }
   }
   const own = { queued: 'in line', thinking: 'hm' }
   t.same(checkFrames([frame('in line'), frame('hm'), frame('Hi', true)], { texts: own }), [])
-  t.match(checkFrames([frame(loadTexts().queued), frame('Hi', true)], { texts: own }), [/^frame 2: the text does not start with/], 'not where the host has its own')
+  t.match(checkFrames(
+    [frame(loadTexts().queued), frame('Hi', true)], { texts: own }
+  ), [/^frame 2: the text does not start with/], 'not where the host has its own')
 })
 
 t.test('several rules broken at once are all told, frame by frame', async t => {

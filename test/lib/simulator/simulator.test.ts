@@ -38,7 +38,11 @@ const stream = (content: string, finish = false, id = 's1'): object => ({ msgtyp
 
 /** A bot of the test's own, on the independent crypto; it misbehaves where it is told to. */
 function createBot (t: Test, options: BotOptions = {}): Bot {
-  const { answer = (_message, n) => stream('abc'.slice(0, n), n >= 3), spoil = sealed => sealed, status = 200, contentType = 'application/json', silent = () => false } = options
+  const {
+    answer = (_message, n) => stream(
+      'abc'.slice(0, n), n >= 3
+    ), spoil = sealed => sealed, status = 200, contentType = 'application/json', silent = () => false
+  } = options
   const receiveId = options.receiveId ?? keys.receiveId
   const app = Fastify()
   const messages: Message[] = []
@@ -128,7 +132,9 @@ t.test('verification', async t => {
     ['quotes', plain => JSON.stringify(plain), 'the body is not the plaintext of echostr: it stands in quotes'],
     ['a byte order mark', plain => '\ufeff' + plain, 'the body is not the plaintext of echostr: it begins with a byte order mark'],
     ['a newline', plain => plain + '\n', 'the body is not the plaintext of echostr: there is white space around it'],
-    ['a number\'s form', plain => Number(plain).toExponential(), 'the body is not the plaintext of echostr: it went through a JavaScript number'],
+    ['a number\'s form', plain => Number(
+      plain
+    ).toExponential(), 'the body is not the plaintext of echostr: it went through a JavaScript number'],
     ['something else', () => 'success', 'the body is not the plaintext of echostr']
   ] as Array<[string, (plain: string) => string, string]>) {
     t.test(`${name} in the answer is told`, async t => {
@@ -139,7 +145,9 @@ t.test('verification', async t => {
   }
 
   t.test('another status is told, and the body then is not', async t => {
-    t.match(await simulate(createBot(t, { status: 401, echo: () => 'no' })).verify(), { ok: false, statusCode: 401, body: 'no', problems: ['status 401 instead of 200'] })
+    t.match(await simulate(createBot(t, { status: 401, echo: () => 'no' })).verify(), {
+      ok: false, statusCode: 401, body: 'no', problems: ['status 401 instead of 200']
+    })
   })
 
   t.test('an answer after more than a second is told', async t => {
@@ -177,7 +185,9 @@ t.test('one post', async t => {
     const bot = createBot(t, { answer: () => stream('你好') })
     const result = await simulate(bot).post({ msgtype: 'text', text: { content: 'hi' } })
     t.same(bot.messages, [{ msgtype: 'text', text: { content: 'hi' } }])
-    t.match(result, { statusCode: 200, headers: { 'content-type': 'application/json' }, reply: stream('你好'), tries: 1, problems: { length: 0 } })
+    t.match(
+      result, { statusCode: 200, headers: { 'content-type': 'application/json' }, reply: stream('你好'), tries: 1, problems: { length: 0 } }
+    )
     t.same(Object.keys(JSON.parse(result.body)).sort(), ['encrypt', 'msgsignature', 'nonce', 'timestamp'])
     t.ok(result.tookMs > 0)
   })
@@ -185,7 +195,9 @@ t.test('one post', async t => {
   t.test('it is posted as documented, with a nonce and random bytes of its own', async t => {
     const seen: Array<{ query: Query, body: Message, headers: Message }> = []
     const app = Fastify()
-    app.post(path, async request => { seen.push({ query: request.query as Query, body: request.body as Message, headers: request.headers }) })
+    app.post(
+      path, async request => { seen.push({ query: request.query as Query, body: request.body as Message, headers: request.headers }) }
+    )
     const address = await app.listen({ port: 0, host: '127.0.0.1' })
     t.teardown(() => app.close())
     const simulator = createSimulator({ target: `${address}${path}?tenant=7`, ...keys })
@@ -226,28 +238,62 @@ t.test('one post', async t => {
   const faults: Record<string, [BotOptions, opens: boolean, ...problems: Array<string | RegExp>]> = {
     'status 500': [{ status: 500 }, false, 'status 500 instead of 200'],
     'status 201': [{ status: 201 }, false, 'status 201 instead of 200'],
-    'another content type': [{ contentType: 'text/plain; charset=utf-8' }, true, 'content type "text/plain; charset=utf-8" instead of application/json'],
-    'a content type that only begins alike': [{ contentType: 'application/json5' }, true, 'content type "application/json5" instead of application/json'],
+    'another content type': [
+      { contentType: 'text/plain; charset=utf-8' }, true, 'content type "text/plain; charset=utf-8" instead of application/json'
+    ],
+    'a content type that only begins alike': [
+      { contentType: 'application/json5' }, true, 'content type "application/json5" instead of application/json'
+    ],
     'no JSON': [{ spoil: () => 'success' }, false, 'the body is neither empty nor a JSON object'],
     'a list': [{ spoil: () => [] }, false, 'the body is neither empty nor a JSON object'],
     null: [{ spoil: () => 'null' }, false, 'the body is neither empty nor a JSON object'],
     'a plain reply': [{ spoil: () => stream('a') }, false,
       'the fields are "msgtype, stream" instead of encrypt, msgsignature, nonce, timestamp', /^the timestamp is not/, /^the timestamp is more/, /^the nonce/, 'encrypt and msgsignature are not both strings'],
-    'one field more': [{ spoil: sealed => ({ ...sealed, code: 0 }) }, true, 'the fields are "code, encrypt, msgsignature, nonce, timestamp" instead of encrypt, msgsignature, nonce, timestamp'],
-    'the name of the query field': [{ spoil: ({ msgsignature, ...rest }) => ({ ...rest, msg_signature: msgsignature }) }, false, /^the fields are/, 'encrypt and msgsignature are not both strings'],
-    'a string as timestamp': [{ spoil: sealed => ({ ...sealed, timestamp: String(sealed['timestamp']) }) }, true, 'the timestamp is not a whole JSON number of seconds'],
-    'milliseconds as timestamp': [{ spoil: sealed => restamped(sealed, sealed['timestamp'] * 1000) }, true, 'the timestamp is more than 60 s away from now'],
-    'an old timestamp': [{ spoil: sealed => restamped(sealed, sealed['timestamp'] - 62) }, true, 'the timestamp is more than 60 s away from now'],
-    'half a second': [{ spoil: sealed => restamped(sealed, sealed['timestamp'] - 0.5) }, true, 'the timestamp is not a whole JSON number of seconds'],
-    'a nonce of its own': [{ spoil: sealed => ({ ...sealed, nonce: '1', msgsignature: sign(keys.token, String(sealed['timestamp']), '1', sealed['encrypt']) }) }, true, 'the nonce is not the one of the request'],
-    'a number as nonce': [{ spoil: sealed => ({ ...sealed, nonce: Number(sealed['nonce']) }) }, true, 'the nonce is not the one of the request'],
-    'a number as signature': [{ spoil: sealed => ({ ...sealed, msgsignature: 1 }) }, false, 'encrypt and msgsignature are not both strings'],
-    'a wrong signature': [{ spoil: sealed => ({ ...sealed, msgsignature: '0'.repeat(40) }) }, false, /^the reply does not open: the signature/],
-    'the signature of another token': [{ spoil: sealed => ({ ...sealed, msgsignature: sign('other', String(sealed['timestamp']), sealed['nonce'], sealed['encrypt']) }) }, false, /^the reply does not open: the signature/],
+    'one field more': [{
+      spoil: sealed => ({ ...sealed, code: 0 })
+    }, true, 'the fields are "code, encrypt, msgsignature, nonce, timestamp" instead of encrypt, msgsignature, nonce, timestamp'],
+    'the name of the query field': [{
+      spoil: ({ msgsignature, ...rest }) => ({ ...rest, msg_signature: msgsignature })
+    }, false, /^the fields are/, 'encrypt and msgsignature are not both strings'],
+    'a string as timestamp': [{
+      spoil: sealed => ({ ...sealed, timestamp: String(sealed['timestamp']) })
+    }, true, 'the timestamp is not a whole JSON number of seconds'],
+    'milliseconds as timestamp': [
+      { spoil: sealed => restamped(sealed, sealed['timestamp'] * 1000) }, true, 'the timestamp is more than 60 s away from now'
+    ],
+    'an old timestamp': [
+      { spoil: sealed => restamped(sealed, sealed['timestamp'] - 62) }, true, 'the timestamp is more than 60 s away from now'
+    ],
+    'half a second': [
+      { spoil: sealed => restamped(sealed, sealed['timestamp'] - 0.5) }, true, 'the timestamp is not a whole JSON number of seconds'
+    ],
+    'a nonce of its own': [{
+      spoil: sealed => ({ ...sealed, nonce: '1', msgsignature: sign(keys.token, String(sealed['timestamp']), '1', sealed['encrypt']) })
+    }, true, 'the nonce is not the one of the request'],
+    'a number as nonce': [
+      { spoil: sealed => ({ ...sealed, nonce: Number(sealed['nonce']) }) }, true, 'the nonce is not the one of the request'
+    ],
+    'a number as signature': [
+      { spoil: sealed => ({ ...sealed, msgsignature: 1 }) }, false, 'encrypt and msgsignature are not both strings'
+    ],
+    'a wrong signature': [
+      { spoil: sealed => ({ ...sealed, msgsignature: '0'.repeat(40) }) }, false, /^the reply does not open: the signature/
+    ],
+    'the signature of another token': [{
+      spoil: sealed => ({ ...sealed, msgsignature: sign('other', String(sealed['timestamp']), sealed['nonce'], sealed['encrypt']) })
+    }, false, /^the reply does not open: the signature/],
     'another receiver id': [{ receiveId: 'corp' }, false, /^the reply does not open: the receiver id/],
-    'padding to 16': [{ spoil: sealed => resealed(sealed, encryptLayout(keys.encodingAESKey, { text: 'x'.repeat(12), padding: Buffer.alloc(16, 16) })) }, false, /^the reply does not open: the ciphertext is not whole blocks/],
-    'wrong padding': [{ spoil: sealed => resealed(sealed, encryptLayout(keys.encodingAESKey, { text: 'x'.repeat(12), padding: Buffer.alloc(32, 32).fill(1, 3, 4) })) }, false, /^the reply does not open: the padding/],
-    'another key': [{ spoil: sealed => resealed(sealed, seal(other, '{}', '1', '1', Buffer.alloc(16, 7)).encrypt) }, false, /^the reply does not open/],
+    'padding to 16': [{
+      spoil: sealed => resealed(sealed, encryptLayout(keys.encodingAESKey, { text: 'x'.repeat(12), padding: Buffer.alloc(16, 16) }))
+    }, false, /^the reply does not open: the ciphertext is not whole blocks/],
+    'wrong padding': [{
+      spoil: sealed => resealed(
+        sealed, encryptLayout(keys.encodingAESKey, { text: 'x'.repeat(12), padding: Buffer.alloc(32, 32).fill(1, 3, 4) })
+      )
+    }, false, /^the reply does not open: the padding/],
+    'another key': [
+      { spoil: sealed => resealed(sealed, seal(other, '{}', '1', '1', Buffer.alloc(16, 7)).encrypt) }, false, /^the reply does not open/
+    ],
     'plaintext that is no JSON': [{ answer: () => 'hello' }, false, 'the opened reply is not a JSON object'],
     'plaintext that is no object': [{ answer: () => [1] }, false, 'the opened reply is not a JSON object']
   }
@@ -276,7 +322,9 @@ t.test('one post', async t => {
   })
 
   t.test('random bytes that come again are told', async t => {
-    const bot = createBot(t, { spoil: sealed => resealed(sealed, encryptLayout(keys.encodingAESKey, { text: '{}', random: Buffer.alloc(16, 1) })) })
+    const bot = createBot(
+      t, { spoil: sealed => resealed(sealed, encryptLayout(keys.encodingAESKey, { text: '{}', random: Buffer.alloc(16, 1) })) }
+    )
     const simulator = simulate(bot)
     t.same((await simulator.post({})).problems, [])
     t.same((await simulator.post({})).problems, ['the 16 random bytes are those of the answer before'])
@@ -292,7 +340,9 @@ t.test('one post', async t => {
       return reply.code(400).send({ error: 'no' })
     })
     const simulator = createSimulator({ target: { app, path }, ...keys })
-    const result = await simulator.post({}, { query: { nonce: undefined, timestamp: ['1', '2'], msg_signature: 'x', more: '' }, body: '{', contentType: 'text/xml' })
+    const result = await simulator.post(
+      {}, { query: { nonce: undefined, timestamp: ['1', '2'], msg_signature: 'x', more: '' }, body: '{', contentType: 'text/xml' }
+    )
     t.match(result, { statusCode: 400, body: '{"error":"no"}', problems: ['status 400 instead of 200'] })
     t.equal(result.reply, undefined)
     t.same({ ...seen[0] }, { query: { timestamp: ['1', '2'], msg_signature: 'x', more: '' }, body: '{', type: 'text/xml' })
@@ -424,7 +474,9 @@ t.test('one post', async t => {
 
   t.test('a target has to be an address or an app', async t => {
     for (const target of ['', 'localhost', '/wecom/callback', 'ftp://host/', 'file:///x']) {
-      t.throws(() => createSimulator({ target, ...keys }), { code: 'WECOM_ERR_INPUT', message: /^target must be an http or https URL/ }, target)
+      t.throws(
+        () => createSimulator({ target, ...keys }), { code: 'WECOM_ERR_INPUT', message: /^target must be an http or https URL/ }, target
+      )
     }
     t.throws(() => createSimulator({ target: 'http://host/', ...keys, encodingAESKey: 'short' }), { code: 'WECOM_ERR_INPUT' })
   })
@@ -460,7 +512,9 @@ t.test('a conversation', async t => {
       msgtype: 'text',
       text: { content: 'hi' }
     })
-    t.strictSame({ ...refresh, msgid: '' }, { msgid: '', aibotid: 'b7', chattype: 'single', from: { userid: 'u1' }, msgtype: 'stream', stream: { id: 's1' } })
+    t.strictSame({ ...refresh, msgid: '' }, {
+      msgid: '', aibotid: 'b7', chattype: 'single', from: { userid: 'u1' }, msgtype: 'stream', stream: { id: 's1' }
+    })
     const ids = [message, refresh, ...more].map(message => message?.['msgid'])
     t.ok(ids.every(id => typeof id === 'string' && id.length === 32))
     t.equal(new Set(ids).size, 3)
@@ -469,7 +523,13 @@ t.test('a conversation', async t => {
   t.test('the defaults reach nobody outside', async t => {
     const bot = createBot(t)
     await simulate(bot).send('hi')
-    t.match(bot.messages[0], { aibotid: 'simulated-bot', from: { userid: 'simulated-user' }, response_url: /^https:\/\/wecom\.invalid\/cgi-bin\/aibot\/response\?response_code=\w{32}$/ })
+    t.match(bot.messages[0], {
+      aibotid: 'simulated-bot',
+      from: {
+        userid: 'simulated-user'
+      },
+      response_url: /^https:\/\/wecom\.invalid\/cgi-bin\/aibot\/response\?response_code=\w{32}$/
+    })
   })
 
   t.test('in a group, refreshes name the chat too', async t => {
@@ -482,7 +542,9 @@ t.test('a conversation', async t => {
 
   t.test('any kind of message can be sent', async t => {
     const bot = createBot(t)
-    const message = { msgtype: 'voice', voice: { content: 'hello' }, quote: { msgtype: 'text', text: { content: 'x' } }, from: { userid: 'u', corpid: 'c' } }
+    const message = {
+      msgtype: 'voice', voice: { content: 'hello' }, quote: { msgtype: 'text', text: { content: 'x' } }, from: { userid: 'u', corpid: 'c' }
+    }
     await simulate(bot).send(message)
     t.match(bot.messages[0], message)
     t.notOk('text' in (bot.messages[0] ?? {}))
@@ -532,7 +594,9 @@ t.test('a conversation', async t => {
   t.test('lost answers are not seen, are judged all the same, and make WeCom try again', async t => {
     const bot = createBot(t, { answer: (_message, n) => stream('abcdef'.slice(0, n), n >= 5) })
     const transcript = await simulate(bot).send('hi', { msgid: 'm', drop: n => n === 1 || n === 4 })
-    t.same(transcript.frames.map(({ content, lost }) => [content, lost]), [['a', true], ['ab', undefined], ['abc', undefined], ['abcd', true], ['abcde', undefined]])
+    t.same(transcript.frames.map(({ content, lost }) => [content, lost]), [
+      ['a', true], ['ab', undefined], ['abc', undefined], ['abcd', true], ['abcde', undefined]
+    ])
     t.same(bot.messages.map(({ msgid }) => msgid === 'm'), [true, true, false, false, false])
     t.equal(bot.messages[3]?.['msgid'], bot.messages[4]?.['msgid'], 'the same refresh once more')
     t.match(transcript, { finished: true, content: 'abcde', problems: { length: 0 } })
@@ -542,23 +606,38 @@ t.test('a conversation', async t => {
     const good = createBot(t, { answer: () => stream('a', true) })
     t.match(await simulate(good).send('hi', { drop: n => n === 1 }), { finished: true, frames: { length: 2 }, problems: { length: 0 } })
     const shrunk = createBot(t, { answer: (_message, n) => stream(['', 'abc', 'ab', 'abc'][n] as string, n === 3) })
-    t.match((await simulate(shrunk).send('hi', { drop: n => n === 1 })).problems, [/^frame 2: the text does not start with that of frame 1/])
+    t.match(
+      (await simulate(shrunk).send('hi', { drop: n => n === 1 })).problems, [/^frame 2: the text does not start with that of frame 1/]
+    )
     const bad = createBot(t, { answer: (_message, n) => n === 1 ? stream('a', true) : stream('expired', true) })
     t.match((await simulate(bad).send('hi', { drop: n => n === 1 })).problems, [/^frame 2: content is not the final one of frame 1/])
   })
 
   t.test('a message whose answers are all lost has no stream', async t => {
     const transcript = await simulate(createBot(t)).send('hi', { drop: () => true })
-    t.match(transcript, { id: '', finished: false, gaveUp: false, content: '', frames: { length: 3 }, problems: ['the message: it was not answered with a stream'] })
+    t.match(transcript, {
+      id: '',
+      finished: false,
+      gaveUp: false,
+      content: '',
+      frames: { length: 3 },
+      problems: [
+        'the message: it was not answered with a stream'
+      ]
+    })
   })
 
   t.test('late refreshes have to repeat the end', async t => {
     const good = createBot(t, { answer: (_message, n) => stream('abc'.slice(0, n), n >= 2) })
     const shrinking = createBot(t, { answer: (_message, n) => n < 3 ? stream('abc', true) : stream('', true) })
     const repeated = createBot(t, { answer: (_message, n) => stream('ab'.slice(0, n), n >= 2) })
-    t.match(await simulate(repeated).send('hi', { late: 2 }), { frames: { length: 4 }, finished: true, content: 'ab', problems: { length: 0 } })
+    t.match(
+      await simulate(repeated).send('hi', { late: 2 }), { frames: { length: 4 }, finished: true, content: 'ab', problems: { length: 0 } }
+    )
     t.match((await simulate(good).send('hi', { late: 1 })).problems, [/^frame 3: content is not the final one of frame 2/])
-    t.match((await simulate(shrinking).send('hi', { late: 3 })).problems, [/^frame 3: the final frame has no visible/, /^frame 3: content is not the final one/, /^frame 4/, /^frame 4/])
+    t.match((await simulate(shrinking).send('hi', { late: 3 })).problems, [
+      /^frame 3: the final frame has no visible/, /^frame 3: content is not the final one/, /^frame 4/, /^frame 4/
+    ])
   })
 
   t.test('a conversation without an end is given up after six minutes, late refreshes are not', async t => {
@@ -578,11 +657,15 @@ t.test('a conversation', async t => {
     await clock.advance(59_999)
     t.equal(clock.pending, 2)
     await clock.advance(1)
-    t.match(await transcript, { finished: false, gaveUp: true, content: 'a', problems: ['the conversation: no frame with finish: true within 360000 ms'] })
+    t.match(await transcript, {
+      finished: false, gaveUp: true, content: 'a', problems: ['the conversation: no frame with finish: true within 360000 ms']
+    })
     t.equal(clock.pending, 0)
 
     const done = createBot(t, { answer: () => stream('a', true) })
-    const late = simulate(done, { clock, giveUpMs: 1000 }).send('hi', { late: 3, refreshMs: 900, onFrame: () => setImmediate(() => { clock.advance(900) }) })
+    const late = simulate(done, { clock, giveUpMs: 1000 }).send(
+      'hi', { late: 3, refreshMs: 900, onFrame: () => setImmediate(() => { clock.advance(900) }) }
+    )
     t.match(await late, { finished: true, gaveUp: false, frames: { length: 4 } })
   })
 
@@ -612,7 +695,9 @@ t.test('a conversation', async t => {
     const transcript = simulate(bot, { clock }).send('hi', { signal: abort.signal, onFrame: () => setImmediate(() => { abort.abort() }) })
     t.match(await transcript, { id: 's1', finished: false, gaveUp: false, content: 'a', frames: { length: 1 }, problems: { length: 0 } })
     t.equal(clock.pending, 0)
-    t.match(await simulate(bot, { clock }).send('hi', { signal: abort.signal }), { id: '', frames: { length: 0 }, finished: false, problems: { length: 0 } })
+    t.match(await simulate(bot, { clock }).send('hi', { signal: abort.signal }), {
+      id: '', frames: { length: 0 }, finished: false, problems: { length: 0 }
+    })
     t.equal(bot.messages.length, 1)
     t.equal(clock.pending, 0)
   })
@@ -634,10 +719,18 @@ t.test('a conversation', async t => {
 
   const answers: Record<string, [answer: (n: number) => unknown, ...problems: Array<string | RegExp>]> = {
     'the empty reply': [() => undefined, 'the message: it was not answered with a stream'],
-    'no reply that opens': [() => 'x', 'the message: the opened reply is not a JSON object', 'the message: it was not answered with a stream'],
-    'another kind of reply': [() => ({ msgtype: 'template_card', template_card: {} }), 'the message: the reply has no stream', 'the message: it was not answered with a stream'],
-    'a stream that is null': [() => ({ msgtype: 'stream', stream: null }), 'the message: the reply has no stream', 'the message: it was not answered with a stream'],
-    'a stream without an id': [() => ({ msgtype: 'stream', stream: { finish: 1, content: 2 } }), 'the message: it was not answered with a stream', 'frame 1: stream.id is not a string, or an empty one']
+    'no reply that opens': [
+      () => 'x', 'the message: the opened reply is not a JSON object', 'the message: it was not answered with a stream'
+    ],
+    'another kind of reply': [() => ({
+      msgtype: 'template_card', template_card: {}
+    }), 'the message: the reply has no stream', 'the message: it was not answered with a stream'],
+    'a stream that is null': [
+      () => ({ msgtype: 'stream', stream: null }), 'the message: the reply has no stream', 'the message: it was not answered with a stream'
+    ],
+    'a stream without an id': [() => ({
+      msgtype: 'stream', stream: { finish: 1, content: 2 }
+    }), 'the message: it was not answered with a stream', 'frame 1: stream.id is not a string, or an empty one']
   }
   for (const [name, [answer, ...problems]] of Object.entries(answers)) {
     t.test(`a message answered with ${name} ends there`, async t => {
@@ -679,7 +772,9 @@ t.test('a conversation', async t => {
     const closing = Date.now()
     await app.close()
     t.ok(Date.now() - closing < 1000)
-    t.notOk(await new Promise(resolve => connect(Number(new URL(address).port), '127.0.0.1').on('connect', () => resolve(true)).on('error', () => resolve(false))))
+    t.notOk(await new Promise(
+      resolve => connect(Number(new URL(address).port), '127.0.0.1').on('connect', () => resolve(true)).on('error', () => resolve(false))
+    ))
   })
 
   t.test('over HTTP an aborted post closes its connection', async t => {

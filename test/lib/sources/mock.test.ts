@@ -91,7 +91,9 @@ t.test('an abort ends its wait at once', async t => {
 t.test('without a clock it goes by that of the system', async t => {
   const context: SourceContext = { signal: new AbortController().signal, log: createLog(), untimed: work => work }
   const started = performance.now()
-  for await (const piece of createMockSource({ chunks: ['a'], chunkDelayMs: 20, echo: false })({ prompt: '', deadline: 0 }, context)) t.equal(piece, 'a')
+  for await (const piece of createMockSource({ chunks: ['a'], chunkDelayMs: 20, echo: false })({ prompt: '', deadline: 0 }, context)) {
+    t.equal(piece, 'a')
+  }
   t.ok(performance.now() - started >= 18)
   t.type(createMockSource(), 'function')
 })

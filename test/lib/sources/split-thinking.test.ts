@@ -9,7 +9,8 @@ type Piece = string | ReplyPart
 const END: ReplyPart = { type: 'end', reason: 'stop' }
 const thought = (text: string): ReplyPart => ({ type: 'reasoning', text })
 const answer = (...pieces: Piece[]): AsyncIterable<Piece> => yielding(...pieces)(undefined as never, undefined as never)
-const broken = (error: unknown, ...pieces: string[]): AsyncIterable<Piece> => throwing(error, ...pieces)(undefined as never, undefined as never)
+const broken = (error: unknown, ...pieces: string[]): AsyncIterable<Piece> =>
+  throwing(error, ...pieces)(undefined as never, undefined as never)
 
 async function split (pieces: AsyncIterable<Piece>, opened = false, seen: Piece[] = []): Promise<Piece[]> {
   for await (const piece of splitThinking(pieces, { opened })) seen.push(piece)
@@ -29,7 +30,9 @@ t.test('where the template opens the thinking, the answer begins with it', async
 })
 
 t.test('parts pass as they are', async t => {
-  const parts: ReplyPart[] = [thought('<think>'), { type: 'image', data: 'x' }, { type: 'end', reason: 'length', usage: { inputTokens: 1 } }]
+  const parts: ReplyPart[] = [
+    thought('<think>'), { type: 'image', data: 'x' }, { type: 'end', reason: 'length', usage: { inputTokens: 1 } }
+  ]
   const split_ = await split(answer(...parts))
   t.strictSame(split_, parts)
   for (const [index, part] of parts.entries()) t.equal(split_[index], part)
@@ -69,7 +72,9 @@ t.test('who leaves early closes the answer, and is given nothing more', async t 
 })
 
 t.test('without tags, the text comes out as it went in, however it ends', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom('<', '/', 't', 'h', '\n', '`', ' ', '限') })), fc.boolean(), async (pieces, ended) => {
+  await fc.assert(fc.asyncProperty(fc.array(
+    fc.string({ unit: fc.constantFrom('<', '/', 't', 'h', '\n', '`', ' ', '限') })
+  ), fc.boolean(), async (pieces, ended) => {
     const out = await split(answer(...pieces, ...(ended ? [END] : [])))
     return out.filter(piece => typeof piece === 'string').join('') === pieces.join('')
   }))

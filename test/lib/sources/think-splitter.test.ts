@@ -58,7 +58,10 @@ t.test('a block of thinking becomes reasoning, the rest stays as it is', async t
 })
 
 t.test('what only looks like a tag is text', async t => {
-  const lookalikes = ['<', '<<', '<t', '<think', '<think ', '<think/>', '< think>', '<thinks>', '<thinkin>', '<thoughts>', '</', '</think', '</ think>', '<think x="1">', '＜think＞', '&lt;think>']
+  const lookalikes = [
+    '<', '<<', '<t', '<think', '<think ', '<think/>', '< think>', '<thinks>', '<thinkin>', '<thoughts>', '</', '</think', '</ think>',
+    '<think x="1">', '＜think＞', '&lt;think>'
+  ]
   checkRows(t, lookalikes.map(text => [text, [`t:${text}`], text]))
   checkRows(t, lookalikes.map(text => [`<think>${text}`, [`r:${text}`], `${text} in thinking`]))
   checkRows(t, [
@@ -97,7 +100,9 @@ t.test('code ends where it ends', async t => {
     ['``a`b``</think>c', ['t:``a`b``\n\nc'], 'inline code with a backtick in it'],
     ["it's `open\n</think>b", ["t:it's `open\n\nb"], 'a lone backtick reaches to the end of its line'],
     [`${'a'.repeat(999)}\`\n</think>b`, [`t:${'a'.repeat(999)}\`\n\nb`], 'behind a long line'],
-    [`\`\`\`\n${' '.repeat(1000)}\n<think>\n\`\`\`\n<think>x`, [`t:\`\`\`\n${' '.repeat(1000)}\n<think>\n\`\`\`\n`, 'r:x'], 'a long line in a fence'],
+    [`\`\`\`\n${' '.repeat(1000)}\n<think>\n\`\`\`\n<think>x`, [
+      `t:\`\`\`\n${' '.repeat(1000)}\n<think>\n\`\`\`\n`, 'r:x'
+    ], 'a long line in a fence'],
     ['<think>```\na</think>\n<think>b</think>c', ['r:```\na\n\nb', 't:c'], 'code in the thinking is none of the answer'],
     ['<think>x</think>```\n<think>', ['r:x', 't:```\n<think>'], 'a fence directly behind a block']
   ])
@@ -209,7 +214,10 @@ t.test('flush gives what is held once', async t => {
 })
 
 const tagText = fc.constantFrom('<think>', '</think>', '<thinking>', '</thinking>', '<Thought>', '</THOUGHT>')
-const noise = fc.constantFrom('<', '</', '<th', 'ink>', '>', '/', '`', '``', '```', '\n```\n', '~~~\n', '\n', '\r\n', '\r', ' ', '    ', '\t', '- ', '> ', 'a', '思', '🤔', '\ud83e', 'İ')
+const noise = fc.constantFrom(
+  '<', '</', '<th', 'ink>', '>', '/', '`', '``', '```', '\n```\n', '~~~\n', '\n', '\r\n', '\r', ' ', '    ', '\t', '- ', '> ', 'a', '思',
+  '🤔', '\ud83e', 'İ'
+)
 const soup = fc.array(fc.oneof(tagText, noise), { maxLength: 30 }).map(pieces => pieces.join(''))
 
 t.test('any split of any answer gives the same parts', async t => {
@@ -244,7 +252,9 @@ t.test('the text is the answer without its blocks', async t => {
 })
 
 t.test('the time is linear', async t => {
-  for (const piece of ['<', '<thinkin', '`', '</think>', '\n<think>', '<think>x</think>\n', '```\n', '\n', '> - ', '<think>`</think>', ' ']) {
+  for (const piece of [
+    '<', '<thinkin', '`', '</think>', '\n<think>', '<think>x</think>\n', '```\n', '\n', '> - ', '<think>`</think>', ' '
+  ]) {
     for (const [length, size] of [[2 ** 20, 2 ** 20], [2 ** 15, 1]] as const) {
       const text = piece.repeat(length / piece.length)
       const splitter = createThinkSplitter()

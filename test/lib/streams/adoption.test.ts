@@ -26,7 +26,10 @@ function share () {
   return { clock, memory, works, join }
 }
 
-function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof createSharedStore>['replica']>, { limits, onOwnerLost, wrap = () => ({}), more = [] }: Given) {
+function process (
+  clock: ManualClock, replica: ReturnType<ReturnType<typeof createSharedStore>['replica']>,
+  { limits, onOwnerLost, wrap = () => ({}), more = [] }: Given
+) {
   const log = createLog()
   const hand = createHandSource()
   const plain = createStreams({
@@ -38,7 +41,15 @@ function process (clock: ManualClock, replica: ReturnType<ReturnType<typeof crea
     sources: new Map(['hand', ...more].map(name => [name, hand.source])),
     ...(onOwnerLost && { onOwnerLost }),
     limits: {
-      deadlineMs: 330_000, lateDeadlineMs: 0, firstTokenTimeoutMs: 60_000, idleTimeoutMs: 300_000, maxContentBytes: 1000, maxRunning: 2, maxQueued: 2, shutdownGraceMs: 500, ...limits
+      deadlineMs: 330_000,
+      lateDeadlineMs: 0,
+      firstTokenTimeoutMs: 60_000,
+      idleTimeoutMs: 300_000,
+      maxContentBytes: 1000,
+      maxRunning: 2,
+      maxQueued: 2,
+      shutdownGraceMs: 500,
+      ...limits
     }
   })
   const streams = byId(plain)
@@ -72,7 +83,9 @@ t.test('the message of an owner that has gone is taken up again, and its text st
   t.equal(await two.shown(id), 'running old')
   t.strictSame(two.taken, [[id, message]])
   t.match(two.hand.call().turn, { prompt: 'again m1', deadline: two.clock.now() + 320_000 })
-  t.match(two.log.lines, [{ level: 'warn', message: 'a stream was taken over from an owner that has gone', fields: { streamId: id, adoptions: 1, ageMs: 10_000 } }])
+  t.match(two.log.lines, [
+    { level: 'warn', message: 'a stream was taken over from an owner that has gone', fields: { streamId: id, adoptions: 1, ageMs: 10_000 } }
+  ])
   await two.clock.advance(1000)
   t.equal(one.hand.call().context.signal.aborted, true, 'whoever had it learns of it by its next sign of life')
   t.equal(await two.shown(id), 'running old')
@@ -369,7 +382,9 @@ t.test('a hand-over that fails is told, and closing ends all the same', async t 
   const one = join({ wrap: () => ({ release: async () => { throw new Error('away') } }) })
   const id = await one.streams.start('hi')
   await one.streams.close()
-  t.match(one.log.lines, [{ level: 'error', message: 'a stream could not be handed over', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.match(
+    one.log.lines, [{ level: 'error', message: 'a stream could not be handed over', fields: { streamId: id, cause: { message: 'away' } } }]
+  )
   t.equal(one.streams.size, 0)
   t.equal(one.clock.pending, 0)
 })
@@ -384,7 +399,9 @@ t.test('a stream that cannot be taken over, or is gone by then, is left, and tri
   await memory.release(id, 1)
   await two.streams.read(id)
   await settle()
-  t.match(two.log.lines, [{ level: 'error', message: 'a stream could not be taken over', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.match(
+    two.log.lines, [{ level: 'error', message: 'a stream could not be taken over', fields: { streamId: id, cause: { message: 'away' } } }]
+  )
   await two.streams.read(id)
   await settle()
   t.strictSame(two.taken, [])
@@ -401,7 +418,9 @@ t.test('signs of life go on until the stream has ended, and a store that is away
   t.strictSame(one.replica.writes, ['renew 1', 'renew 1'])
   one.replica.isAway = true
   await one.clock.advance(1000)
-  t.match(one.log.lines, [{ level: 'debug', message: 'a sign of life could not be given', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.match(
+    one.log.lines, [{ level: 'debug', message: 'a sign of life could not be given', fields: { streamId: id, cause: { message: 'away' } } }]
+  )
   t.equal(one.hand.call().context.signal.aborted, false)
   one.replica.isAway = false
   await one.clock.advance(1000)
@@ -417,7 +436,9 @@ t.test('work that a process of its own could take up is kept by shared stores al
   await join().streams.open(opening)
   t.strictSame(works(), [JSON.stringify({ scope: '/', message })])
   const given: unknown[] = []
-  const alone = join({ wrap: store => ({ create: stream => { given.push(stream.work); return store.create(stream) }, shared: undefined as never }) })
+  const alone = join(
+    { wrap: store => ({ create: stream => { given.push(stream.work); return store.create(stream) }, shared: undefined as never }) }
+  )
   await alone.streams.open({ ...opening, claim: 'd' })
   t.strictSame(given, [undefined])
   t.equal(alone.streams.shared, false)

@@ -25,7 +25,8 @@ async function create (id = 's') {
 }
 
 /** What a record shows, in short. */
-const brief = (record: StreamRecord | undefined | void): string | undefined => record === undefined ? undefined : `${record.status} ${record.content}`
+const brief = (record: StreamRecord | undefined | void): string | undefined =>
+  record === undefined ? undefined : `${record.status} ${record.content}`
 
 /** Follows in the background, as fast as it can. */
 function collect (store: StreamStore, id: string, signal?: AbortSignal) {

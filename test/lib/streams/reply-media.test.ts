@@ -35,7 +35,9 @@ t.test('what cannot be shown costs itself, and is told by its reason', async t =
 
 t.test('beyond ten no image is read any more', async t => {
   const all = Array.from({ length: 12 }, (_, index) => png(String(index)))
-  t.strictSame(extrasOf(...all.slice(0, 10)).metadata(), { metadata: { images: all.slice(0, 10).map(itemOf) }, refused: [] }, 'exactly at the bound')
+  t.strictSame(
+    extrasOf(...all.slice(0, 10)).metadata(), { metadata: { images: all.slice(0, 10).map(itemOf) }, refused: [] }, 'exactly at the bound'
+  )
   t.strictSame(extrasOf('no base64!', ...all).metadata(), {
     metadata: { images: all.slice(0, 10).map(itemOf) }, refused: ['image: NOT_DATA', 'image: TOO_MANY', 'image: TOO_MANY']
   }, 'one that was refused is not counted')

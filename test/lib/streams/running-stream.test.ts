@@ -41,14 +41,25 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     limits: { firstTokenTimeoutMs: 300, idleTimeoutMs: 200, maxContentBytes: 1000, ...limits }
   }
   const stream = { id: 's' }
-  const run = new RunningStream(deps, { stream, epoch: 1, bubbleDeadline: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) })
+  const run = new RunningStream(
+    deps, { stream, epoch: 1, bubbleDeadline: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) }
+  )
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
   const stored = async (): Promise<object> => {
     await settle()
     const { status, content, reasoning, failure, notice, metadata } = { ...(await store.read('s'))?.record }
-    return { status, content, ...(Object.keys(metadata ?? {}).length > 0 && { metadata }), ...(reasoning && { reasoning }), ...(failure && { failure }), ...(notice && { notice }) }
+    return {
+      status,
+      content,
+      ...(Object.keys(
+        metadata ?? {}
+      ).length > 0 && { metadata }),
+      ...(reasoning && { reasoning }),
+      ...(failure && { failure }),
+      ...(notice && { notice })
+    }
   }
   return { clock, log, store, run, start, stored }
 }
@@ -104,7 +115,9 @@ t.test('an end part ends the stream, and nothing is read after it', async t => {
 })
 
 t.test('a source that fails keeps its text, and is told by its class', async t => {
-  for (const [error, code] of [[new Error('x'), 'INTERNAL'], ['x', 'INTERNAL'], [undefined, 'INTERNAL'], [new SourceError({ class: 'QUOTA' }), 'QUOTA']] as const) {
+  for (const [error, code] of [
+    [new Error('x'), 'INTERNAL'], ['x', 'INTERNAL'], [undefined, 'INTERNAL'], [new SourceError({ class: 'QUOTA' }), 'QUOTA']
+  ] as const) {
     const { start, stored, clock } = open()
     start(throwing(error, 'a'))
     t.strictSame(await stored(), { status: 'error', content: 'a', failure: failure(code) })
@@ -126,7 +139,9 @@ t.test('a source that is none, or yields what is no piece, has failed', async t 
     const { start, stored, log, clock } = open()
     start(source)
     t.strictSame(await stored(), { status: 'error', content: '', failure: failure('INTERNAL') })
-    t.match(log.lines, [{ level: 'error', fields: { class: 'INTERNAL', cause: { message: /x|async iterable|strings and reply parts only/ } } }])
+    t.match(
+      log.lines, [{ level: 'error', fields: { class: 'INTERNAL', cause: { message: /x|async iterable|strings and reply parts only/ } } }]
+    )
     t.equal(clock.pending, 0)
   }
 })
@@ -185,7 +200,9 @@ t.test('the content cap lets through exactly its bytes, cut between code points,
     const { call, stored, clock } = startHand({ limits: { maxContentBytes } })
     for (const chunk of chunks) await call.push(chunk)
     if (!tooLarge) await call.end()
-    t.strictSame(await stored(), { status: 'done', content, ...(tooLarge && { notice: 'TOO_LARGE' }) }, `${chunks} in ${maxContentBytes} bytes`)
+    t.strictSame(
+      await stored(), { status: 'done', content, ...(tooLarge && { notice: 'TOO_LARGE' }) }, `${chunks} in ${maxContentBytes} bytes`
+    )
     t.equal(call.closes, tooLarge ? 1 : 0)
     t.equal(call.context.signal.aborted, tooLarge)
     t.equal(clock.pending, 0)
@@ -346,7 +363,8 @@ t.test('whatever races, in whatever order, a stream ends once', async t => {
     TOO_LARGE: ({ call }: ReturnType<typeof startHand>) => { call.push('x'.repeat(2000)) },
     DEADLINE: ({ clock }: ReturnType<typeof startHand>) => { clock.advance(1000) }
   }
-  const orders = (names: string[]): string[][] => names.length < 2 ? [names] : names.flatMap(name => orders(names.filter(other => other !== name)).map(rest => [name, ...rest]))
+  const orders = (names: string[]): string[][] =>
+    names.length < 2 ? [names] : names.flatMap(name => orders(names.filter(other => other !== name)).map(rest => [name, ...rest]))
   for (const order of orders(Object.keys(racers))) {
     for (const waits of [true, false]) {
       let ends = 0
@@ -448,7 +466,9 @@ t.test('an abandoned stream stores and logs nothing, and ends', async t => {
 
 t.test('an end waits for the stream to be created', async t => {
   let create!: () => void
-  const { run, stored, log } = open({ created: async promise => { await new Promise<void>(resolve => { create = resolve }); return await promise } })
+  const { run, stored, log } = open(
+    { created: async promise => { await new Promise<void>(resolve => { create = resolve }); return await promise } }
+  )
   run.finish('SHUTDOWN')
   t.match(await stored(), { status: 'running' })
   t.strictSame(log.lines, [])
@@ -469,7 +489,13 @@ t.test('a store that could not create the stream is told in the log', async t =>
   const { run, log } = open({ created: async () => { throw new Error('away') } })
   run.finish('STOP')
   await run.ended
-  t.match(log.lines, [{ level: 'error', message: 'the end of a stream could not be stored', fields: { streamId: 's', reason: 'STOP', cause: { message: 'away' } } }])
+  t.match(log.lines, [{
+    level: 'error',
+    message: 'the end of a stream could not be stored',
+    fields: {
+      streamId: 's', reason: 'STOP', cause: { message: 'away' }
+    }
+  }])
   t.equal(log.lines.length, 1)
 })
 
@@ -479,7 +505,13 @@ t.test('a store that rejects is told in the log, and the stream ends here all th
     const { start, run, log, clock } = open({ wrap: () => broken })
     start(yielding('a', 'b'))
     await run.ended
-    t.match(log.lines, [{ level: 'error', message: 'the end of a stream could not be stored', fields: { streamId: 's', reason: 'END', cause: { type: 'Error', message: 'away' } } }])
+    t.match(log.lines, [{
+      level: 'error',
+      message: 'the end of a stream could not be stored',
+      fields: {
+        streamId: 's', reason: 'END', cause: { type: 'Error', message: 'away' }
+      }
+    }])
     t.equal(log.lines.length, 1)
     t.equal(clock.pending, 0)
   }
@@ -527,7 +559,9 @@ t.test('a stream that ends well leaves one line with its measures', async t => {
   t.strictSame(log.lines, [{
     level: 'info',
     message: 'stream ended',
-    fields: { streamId: 's', status: 'done', reason: 'END', stored: true, durationMs: 150, firstPieceMs: 120, chunks: 3, bytes: 4, usage: 'unknown' }
+    fields: {
+      streamId: 's', status: 'done', reason: 'END', stored: true, durationMs: 150, firstPieceMs: 120, chunks: 3, bytes: 4, usage: 'unknown'
+    }
   }])
 })
 
@@ -537,7 +571,9 @@ t.test('a stream that fails leaves one line with its class, its reference and it
   for (const [error, expected] of [
     [new SourceError({ class: 'QUOTA', cause, details }), { class: 'QUOTA', details, cause: { message: 'limit reached for [redacted]' } }],
     [new SourceError({ class: 'FILTERED' }), { class: 'FILTERED', details: {}, cause: undefined }],
-    [new TypeError('cannot answer my prompt with sk-12345678'), { class: 'INTERNAL', cause: { type: 'TypeError', message: 'cannot answer [redacted] with [redacted]' } }],
+    [new TypeError('cannot answer my prompt with sk-12345678'), {
+      class: 'INTERNAL', cause: { type: 'TypeError', message: 'cannot answer [redacted] with [redacted]' }
+    }],
     ['my prompt', { class: 'INTERNAL', cause: { type: 'string' } }],
     [undefined, { class: 'INTERNAL', cause: undefined }]
   ] as const) {
@@ -545,14 +581,24 @@ t.test('a stream that fails leaves one line with its class, its reference and it
     start(throwing(error))
     await stored()
     t.equal(log.lines.length, 1)
-    t.match(log.lines, [{ message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected } }])
+    t.match(log.lines, [{
+      message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected }
+    }])
     t.notMatch(JSON.stringify(log.lines), /my prompt|sk-12345678/)
   }
 })
 
 t.test('an error of a source that quotes what came with the question tells none of it', async t => {
   const { run, log, stored } = open()
-  const turn: Turn = { prompt: 'q', quote: { text: 'my-quote' }, history: [{ prompt: 'p', reply: 'my-reply' }], message: { response_url: 'https://my-response-url' }, deadline: 1 }
+  const turn: Turn = {
+    prompt: 'q',
+    quote: { text: 'my-quote' },
+    history: [{ prompt: 'p', reply: 'my-reply' }],
+    message: {
+      response_url: 'https://my-response-url'
+    },
+    deadline: 1
+  }
   run.start({ source: throwing(new Error('my-quote my-reply https://my-response-url')), turn, reasoning: 'hide' })
   await stored()
   t.equal(log.lines.length, 1)
@@ -636,7 +682,9 @@ t.test('metadata are stored in order with the text, and those of a broken store 
 })
 
 t.test('that a model thinks is noted once, where it is to be told', async t => {
-  for (const [reasoning, metadata, kept] of [['hide', undefined, undefined], ['show', undefined, 'hm, so'], ['placeholder', { thinking: true }, undefined]] as const) {
+  for (const [reasoning, metadata, kept] of [
+    ['hide', undefined, undefined], ['show', undefined, 'hm, so'], ['placeholder', { thinking: true }, undefined]
+  ] as const) {
     const noted: object[] = []
     const wrap = (store: StreamStore): Partial<StreamStore> => ({
       setMetadata: async (id, epoch, given) => {
@@ -649,7 +697,9 @@ t.test('that a model thinks is noted once, where it is to be told', async t => {
     t.strictSame(noted, [], 'nothing is no thought')
     await call.push({ type: 'reasoning', text: 'hm, ' })
     await call.push({ type: 'reasoning', text: 'so' })
-    t.strictSame(await stored(), { status: 'running', content: '', ...(metadata && { metadata }), ...(kept && { reasoning: kept }) }, reasoning)
+    t.strictSame(
+      await stored(), { status: 'running', content: '', ...(metadata && { metadata }), ...(kept && { reasoning: kept }) }, reasoning
+    )
     t.equal(noted.length, metadata === undefined ? 0 : 1)
     await call.end()
   }
@@ -716,7 +766,9 @@ t.test('a bubble that is over before the deadline is sealed, and its source goes
 t.test('a bubble is sealed with the card that it has, and what comes later is noted to be too late', async t => {
   const noted: object[] = []
   const { call, stored, clock } = startHand({
-    bubble: 400, wrap: memory => ({ setMetadata: async (id, epoch, metadata) => { noted.push(metadata); return await memory.setMetadata(id, epoch, metadata) } })
+    bubble: 400,
+    wrap: memory =>
+      ({ setMetadata: async (id, epoch, metadata) => { noted.push(metadata); return await memory.setMetadata(id, epoch, metadata) } })
   })
   await clock.advance(250)
   await call.push({ type: 'card', card: CARD })
@@ -754,7 +806,12 @@ t.test('a sealed stream has its deadline, and its clocks for silence', async t =
 
 t.test('what is on its way to the store when a bubble is sealed is counted', async t => {
   const waits: Array<() => void> = []
-  const { call, clock, store } = startHand({ bubble: 400, wrap: memory => ({ append: async (...given) => { await new Promise<void>(resolve => waits.push(resolve)); return await memory.append(...given) } }) })
+  const { call, clock, store } = startHand({
+    bubble: 400,
+    wrap: memory => ({
+      append: async (...given) => { await new Promise<void>(resolve => waits.push(resolve)); return await memory.append(...given) }
+    })
+  })
   await clock.advance(250)
   await call.push('abc')
   await call.push('def')
@@ -771,7 +828,9 @@ t.test('who waits for an end is told what it took', async t => {
   await clock.advance(100)
   await call.push('限')
   await call.push({ type: 'end', reason: 'stop', usage: { inputTokens: 1 } })
-  t.strictSame(await run.ended, { how: 'ended', measures: { durationMs: 100, firstPieceMs: 100, chunks: 1, bytes: 3, usage: { inputTokens: 1 } } })
+  t.strictSame(
+    await run.ended, { how: 'ended', measures: { durationMs: 100, firstPieceMs: 100, chunks: 1, bytes: 3, usage: { inputTokens: 1 } } }
+  )
   const { run: other } = open()
   other.discard()
   t.strictSame(await other.ended, { how: 'discarded' })

@@ -20,9 +20,13 @@ function create (stream: Partial<NewStream> = {}) {
     const text = args.slice(1).map(arg => typeof arg === 'object' ? JSON.stringify(arg) : String(arg)).join(' ')
     calls.push({ call: `${name} ${text}`, args, answer: resolve, fail: () => reject(new Error('away')) })
   })
-  const store = { append: asked('append'), setMetadata: asked('setMetadata'), end: asked('end'), restore: asked('restore') } as unknown as StreamStore
+  const store = {
+    append: asked('append'), setMetadata: asked('setMetadata'), end: asked('end'), restore: asked('restore')
+  } as unknown as StreamStore
   let losses = 0
-  const writer = new SharedStreamWriter({ store, clock, timing: TIMING, stream: { id: 's', ...stream }, epoch: 3, onLost: () => { losses++ } })
+  const writer = new SharedStreamWriter(
+    { store, clock, timing: TIMING, stream: { id: 's', ...stream }, epoch: 3, onLost: () => { losses++ } }
+  )
   const last = (): Call => calls.at(-1) as Call
   return {
     clock,

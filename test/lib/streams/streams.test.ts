@@ -120,14 +120,24 @@ t.test('a source is the configured one, a named one, or one of the caller\'s', a
 
 t.test('an input that cannot be is refused, and opens nothing', async t => {
   const { streams, quiet } = build()
-  for (const input of [undefined, null, 7, {}, { prompt: 7 }, { prompt: undefined }, [], { prompt: 'a', source: 'nobody' }, { prompt: 'a', source: 7 }, { prompt: 'a', source: null }, { prompt: 'a', source: '__proto__' }]) {
+  for (const input of [undefined, null, 7, {}, { prompt: 7 }, { prompt: undefined }, [], {
+    prompt: 'a', source: 'nobody'
+  }, { prompt: 'a', source: 7 }, { prompt: 'a', source: null }, { prompt: 'a', source: '__proto__' }]) {
     await t.rejects(streams.start(input as string), { code: 'WECOM_ERR_INPUT', statusCode: 400 }, JSON.stringify(input))
   }
   t.throws(() => streams.resolveSource('nobody'), { code: 'WECOM_ERR_INPUT', message: /hand, echo/ })
   t.equal(streams.size, 0)
   await quiet(t)
 
-  const none = createStreams({ store: build().store, clock: createManualClock(), log: createLog(), createId, source: silent(), sources: new Map(), limits: {} as StreamsLimits })
+  const none = createStreams({
+    store: build().store,
+    clock: createManualClock(),
+    log: createLog(),
+    createId,
+    source: silent(),
+    sources: new Map(),
+    limits: {} as StreamsLimits
+  })
   t.throws(() => none.resolveSource('nobody'), { message: /\(none\)/ })
 })
 
@@ -350,7 +360,9 @@ t.test('a message for which there is no room gets a stream that says so, under t
   t.equal(streams.size, 4)
   t.equal(clock.pending, 5, 'four deadlines and the sweep of the store')
   const record = await streams.read(id)
-  t.match(record, { status: 'error', content: '', chat: { scope: '/' }, failure: { code: 'BUSY', reference: /^[0-9a-f]{8}$/ }, notice: undefined })
+  t.match(
+    record, { status: 'error', content: '', chat: { scope: '/' }, failure: { code: 'BUSY', reference: /^[0-9a-f]{8}$/ }, notice: undefined }
+  )
   t.strictSame(log.lines, [{
     level: 'warn', message: 'stream refused', fields: { streamId: id, class: 'BUSY', reference: record?.failure?.reference, open: 4 }
   }])
@@ -397,7 +409,9 @@ t.test('a stream that was opened can be refused, with a sentence or without', as
     const prepared = streams.prepare(id, async () => streams.refuse(id, 'LIMITED', sentence))
     t.equal(await prepared, undefined)
     t.equal(await read(id), shown)
-    t.match(log.lines.splice(0), [{ level: 'info', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }])
+    t.match(log.lines.splice(0), [
+      { level: 'info', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }
+    ])
     streams.run(id, { prompt: 'a' })
     streams.refuse(id, 'DENIED', 'again')
     t.equal(await read(id), shown, 'it has ended')
@@ -496,7 +510,9 @@ t.test('a store that cannot create rejects, and leaves nothing', async t => {
 
 t.test('a store that writes nothing, or refuses, is told in the log, and leaves nothing', async t => {
   const reject = async (): Promise<never> => { throw new Error('away') }
-  for (const [wrap, level] of [[{ append: reject }, 'error'], [{ end: reject }, 'error'], [{ append: async () => false }, 'info'], [{ end: async () => false }, 'info']] as const) {
+  for (const [wrap, level] of [
+    [{ append: reject }, 'error'], [{ end: reject }, 'error'], [{ append: async () => false }, 'info'], [{ end: async () => false }, 'info']
+  ] as const) {
     const { streams, log, clock, quiet } = build({ wrap: () => wrap, source: yielding('a', 'b'), limits: { maxRunning: 5 } })
     for (let i = 0; i < 5; i++) await streams.start('a')
     await settle()
@@ -510,7 +526,8 @@ t.test('a store that writes nothing, or refuses, is told in the log, and leaves 
 t.test('a deadline that passes while the store creates the stream ends it, and its source is never set to work', async t => {
   let create!: () => void
   const { streams, hand, clock, read, quiet } = build({
-    wrap: store => ({ create: async stream => { await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) } })
+    wrap: store =>
+      ({ create: async stream => { await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) } })
   })
   const opening = streams.start('a')
   await clock.advance(1000)
@@ -777,7 +794,8 @@ t.test('a close during a drain ends the drain, too', async t => {
 t.test('a close during an opening ends what is opened', async t => {
   let create!: () => void
   const { streams, hand, log, quiet } = build({
-    wrap: store => ({ create: async stream => { await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) } })
+    wrap: store =>
+      ({ create: async stream => { await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) } })
   })
   const starting = streams.start('a')
   const closing = streams.close()
@@ -793,7 +811,9 @@ t.test('a duplicate whose deadline passes while the store looks for it is neithe
   let slow = false
   let create!: () => void
   const { streams, clock, log, quiet } = build({
-    wrap: store => ({ create: async stream => { if (slow) await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) } }),
+    wrap: store => ({
+      create: async stream => { if (slow) await new Promise<void>(resolve => { create = resolve }); return await store.create(stream) }
+    }),
     limits: { deadlineMs: 1000 }
   })
   const { id } = await streams.open({ claim: 'm' })
@@ -836,15 +856,24 @@ t.test('a log holds neither prompts nor replies nor keys', async t => {
   await quiet(t)
 })
 
-t.test('whatever comes in whatever order, the text is a prefix of the source\'s, never shrinks, and does not change after the end', async t => {
-  const unit = fc.oneof(fc.constantFrom('a', '限', '\ud83d', '\ude00'), fc.integer({ min: 0, max: 0xffff }).map(code => String.fromCharCode(code)))
+t.test('whatever comes in whatever order, the text is a prefix of the source\'s, never shrinks, and stands after the end', async t => {
+  const unit = fc.oneof(
+    fc.constantFrom('a', '限', '\ud83d', '\ude00'), fc.integer({ min: 0, max: 0xffff }).map(code => String.fromCharCode(code))
+  )
   const step = fc.oneof(
     { weight: 12, arbitrary: fc.array(unit, { maxLength: 6 }).map(units => ({ do: 'push' as const, text: units.join('') })) },
     { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('read' as const, 'wait' as const) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('stop' as const, 'deadline' as const, 'end' as const, 'fail' as const, 'drain' as const) }) }
+    {
+      weight: 1,
+      arbitrary: fc.record(
+        { do: fc.constantFrom('stop' as const, 'deadline' as const, 'end' as const, 'fail' as const, 'drain' as const) }
+      )
+    }
   )
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.integer({ min: 1, max: 60 }), async (steps, maxContentBytes) => {
-    const { streams, hand, clock } = build({ limits: { maxContentBytes, shutdownGraceMs: 0, firstTokenTimeoutMs: 5000, idleTimeoutMs: 5000 } })
+    const { streams, hand, clock } = build(
+      { limits: { maxContentBytes, shutdownGraceMs: 0, firstTokenTimeoutMs: 5000, idleTimeoutMs: 5000 } }
+    )
     const id = await streams.start('a')
     const call = hand.call()
     let text = ''
@@ -899,7 +928,9 @@ t.test('a stream that is stopped in line is let go of, while others still run', 
 })
 
 t.test('20,000 streams that were started and have expired leave nothing, and the heap flat', async t => {
-  const { streams, store, clock, log, quiet } = build({ limits: { maxRunning: 100, maxQueued: 100 }, bounds: { maxFinished: 20_000, maxFinishedBytes: 1e9 } })
+  const { streams, store, clock, log, quiet } = build(
+    { limits: { maxRunning: 100, maxQueued: 100 }, bounds: { maxFinished: 20_000, maxFinishedBytes: 1e9 } }
+  )
   const sources = [yielding('a', 'b'), yielding('x'.repeat(500)), throwing(new Error('x')), silent(), endless('x'.repeat(100))]
   let last = ''
 

@@ -22,7 +22,9 @@ t.test('there is a sentence that can be shown for everything, in each language',
     t.same(Object.keys(texts.lost), MEDIA_FAILURES)
     t.same(textFaults(texts), [])
     for (const [name, sentence] of sentences) t.ok(isVisible(sentence) && Buffer.byteLength(sentence) <= 400, `${name} in ${language}`)
-    for (const [name, sentence] of sentences.filter(([name]) => name !== 'waiting')) t.equal(/\p{Script=Han}/u.test(sentence), language === 'zh-CN', `${name} is in ${language}`)
+    for (const [name, sentence] of sentences.filter(([name]) => name !== 'waiting')) {
+      t.equal(/\p{Script=Han}/u.test(sentence), language === 'zh-CN', `${name} is in ${language}`)
+    }
   }
 })
 
@@ -59,7 +61,9 @@ t.test('an undefined sentence counts as unset', async t => {
 t.test('a sentence that cannot be shown is refused', async t => {
   for (const [bad, why] of [
     ['', 'empty'], ['  \n', 'blank'], ['\u200b\u200d', 'zero width'], ['\u2800', 'the blank of Braille'], ['\u00ad\ufe0f', 'ignorable'],
-    ['\ud83d', 'half a character'], [5, 'a number'], [null, 'null'], ['x'.repeat(401), '401 bytes'], ['好'.repeat(133) + 'xx', '401 bytes of few characters']
+    ['\ud83d', 'half a character'], [5, 'a number'], [null, 'null'], ['x'.repeat(401), '401 bytes'], [
+      '好'.repeat(133) + 'xx', '401 bytes of few characters'
+    ]
   ] as const) {
     t.same(textFaults({ expired: bad } as unknown as TextOverrides),
       [{ name: 'option texts.expired', problem: 'expected text that can be seen, of at most 400 bytes' }], why)
@@ -68,8 +72,13 @@ t.test('a sentence that cannot be shown is refused', async t => {
 })
 
 t.test('all faults come at once, those of the failures and unknown names too', async t => {
-  const given = { waiting: '', expird: 'gone', failures: { BUSY: ' ', BUZY: 'full' }, lost: { TIMEOUT: '', LATE: 'x' } } as unknown as TextOverrides
-  t.same(textFaults(given).map(({ name }) => name), ['option texts.waiting', 'option texts.expird', 'option texts.failures.BUSY', 'option texts.failures.BUZY', 'option texts.lost.TIMEOUT', 'option texts.lost.LATE'])
+  const given = {
+    waiting: '', expird: 'gone', failures: { BUSY: ' ', BUZY: 'full' }, lost: { TIMEOUT: '', LATE: 'x' }
+  } as unknown as TextOverrides
+  t.same(textFaults(given).map(({ name }) => name), [
+    'option texts.waiting', 'option texts.expird', 'option texts.failures.BUSY', 'option texts.failures.BUZY', 'option texts.lost.TIMEOUT',
+    'option texts.lost.LATE'
+  ])
   t.match(textFaults(given)[1], { problem: /none of the sentences/ })
   t.throws(() => loadTexts(given), ConfigError)
   t.throws(() => loadTexts(given), { code: 'WECOM_ERR_CONFIG', faults: textFaults(given) })
@@ -81,7 +90,9 @@ t.test('groups that are no object are refused; texts that are none are left to t
       t.same(textFaults({ [group]: value } as unknown as TextOverrides).map(({ name }) => name), [`option texts.${group}`])
     }
   }
-  t.same(textFaults({ expired: { BUSY: 'x' } } as unknown as TextOverrides).map(({ name }) => name), ['option texts.expired'], 'and where no group is expected')
+  t.same(textFaults({ expired: { BUSY: 'x' } } as unknown as TextOverrides).map(
+    ({ name }) => name
+  ), ['option texts.expired'], 'and where no group is expected')
   for (const texts of ['gone', 5, null, []]) t.same(textFaults(texts as unknown as TextOverrides), [])
 })
 
@@ -94,7 +105,10 @@ t.test('what stands below a text at most fits into its room of 2048 bytes', asyn
 
 t.test('visible is what leaves a mark', async t => {
   for (const text of ['a', '.', '你', '😀', ' \n x', '\u200b-', '<think></think>', '|']) t.ok(isVisible(text), JSON.stringify(text))
-  for (const text of ['', ' ', '\t\r\n', '\u00a0', '\u3000', '\u200b\u200c\u200d\u2060\ufeff', '\u00ad', '\ufe0f', '\u2028', '\u0000\u001b', '\u3164', '\u2800']) {
+  for (const text of [
+    '', ' ', '\t\r\n', '\u00a0', '\u3000', '\u200b\u200c\u200d\u2060\ufeff', '\u00ad', '\ufe0f', '\u2028', '\u0000\u001b', '\u3164',
+    '\u2800'
+  ]) {
     t.notOk(isVisible(text), escape(text))
   }
 })

@@ -53,7 +53,9 @@ t.test('the longest closer is as long as the constant says', async t => {
 })
 
 t.test('any text is closed by its closer, as another reader of Markdown sees it', async t => {
-  const piece = fc.constantFrom('```', '````', '~~~', '`', '~', '\n', '\r\n', '\r', '\u2028', ' ', '    ', '\t', '> ', '- ', '1. ', 'js', 'a', '代码', '😀')
+  const piece = fc.constantFrom(
+    '```', '````', '~~~', '`', '~', '\n', '\r\n', '\r', '\u2028', ' ', '    ', '\t', '> ', '- ', '1. ', 'js', 'a', '代码', '😀'
+  )
   t.doesNotThrow(() => fc.assert(fc.property(fc.array(piece, { maxLength: 24 }).map(pieces => pieces.join('')), text => {
     const closed = text + fenceCloser(text)
     return fenceCloser(closed) === '' && !isFenceOpen(closed)

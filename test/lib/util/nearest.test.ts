@@ -3,7 +3,9 @@ import { editsBetween, nearest } from '../../../lib/util/nearest.ts'
 
 t.test('edits are counted', async t => {
   for (const [one, other, edits] of [
-    ['', '', 0], ['token', 'token', 0], ['', 'abc', 3], ['abc', '', 3], ['tokn', 'token', 1], ['tokeen', 'token', 1], ['tokem', 'token', 1], ['toekn', 'token', 2],
+    ['', '', 0], ['token', 'token', 0], ['', 'abc', 3], ['abc', '', 3], ['tokn', 'token', 1], [
+      'tokeen', 'token', 1
+    ], ['tokem', 'token', 1], ['toekn', 'token', 2],
     ['kitten', 'sitting', 3], ['abc', 'xyz', 3]
   ] as const) t.equal(editsBetween(one, other), edits, `${one} ${other}`)
 })

@@ -9,13 +9,21 @@ t.test('what is said, by whom, and every address are found at any depth', async 
     history: [{ prompt: 'before', reply: 'reply' }],
     sender: 'sender',
     message: {
-      msgtype: 'mixed', msgid: 'm', response_url: 'response_url', from: { userid: 'userid' }, mixed: { msg_item: [{ msgtype: 'text', text: { content: 'content' } }, { image: { url: 'url', aeskey: 'aeskey' } }] }
+      msgtype: 'mixed',
+      msgid: 'm',
+      response_url: 'response_url',
+      from: { userid: 'userid' },
+      mixed: {
+        msg_item: [{ msgtype: 'text', text: { content: 'content' } }, { image: { url: 'url', aeskey: 'aeskey' } }]
+      }
     },
     comment: 'comment',
     deadline: 1,
     chat: undefined
   }
-  t.strictSame(privateTextsIn(turn).sort(), ['aeskey', 'before', 'comment', 'content', 'data', 'prompt', 'quote', 'reply', 'response_url', 'sender', 'url', 'userid'])
+  t.strictSame(privateTextsIn(turn).sort(), [
+    'aeskey', 'before', 'comment', 'content', 'data', 'prompt', 'quote', 'reply', 'response_url', 'sender', 'url', 'userid'
+  ])
 })
 
 t.test('what is no object holds nothing, and what leads back to itself is read once', async t => {

@@ -16,7 +16,9 @@ t.test('key-shaped text goes', async t => {
 
 t.test('a name of others is short, of one line, and plain', async t => {
   for (const [name, expected] of [
-    ['enter_chat', 'enter_chat'], ['of the future', 'of the future'], ['', ''], ['a\nb\u0000\u007f\u202e你', 'a?b????'], ['x'.repeat(200), 'x'.repeat(64)], ['😀', '??']
+    ['enter_chat', 'enter_chat'], ['of the future', 'of the future'], ['', ''], [
+      'a\nb\u0000\u007f\u202e你', 'a?b????'
+    ], ['x'.repeat(200), 'x'.repeat(64)], ['😀', '??']
   ] as const) t.equal(safeName(name), expected)
 })
 
@@ -26,7 +28,9 @@ t.test('given secrets go wherever they stand, also within JSON', async t => {
   t.equal(redact(`bad request: ${prompt}`, [prompt]), 'bad request: [redacted]')
   t.equal(redact(`bad request: ${JSON.stringify({ prompt })}`, [prompt]), 'bad request: {"prompt":"[redacted]"}')
   t.equal(redact('one two', ['one', 'two']), '[redacted] [redacted]')
-  t.equal(redact('at https://a/secret', ['https', 'a', 'https://a/secret']), '[redacted]t [redacted]', 'a shorter one leaves nothing of a longer one behind')
+  t.equal(redact(
+    'at https://a/secret', ['https', 'a', 'https://a/secret']
+  ), '[redacted]t [redacted]', 'a shorter one leaves nothing of a longer one behind')
   t.equal(redact('red e', ['red', 'e']), '[redacted] [redacted]', 'nor is one found in what stands for another')
   t.equal(redact('e', ['e']), '[redacted]', 'what was put in place of a secret is left alone')
 })
@@ -53,7 +57,9 @@ t.test('an error is its type, its message, its code and its frames', async t => 
 
 t.test('an error shows no secret, wherever it holds it', async t => {
   const prompt = 'why?\n    at secretPlace (secret.js:1:1)\nthanks'
-  const error = Object.assign(new Error(`cannot answer ${prompt} with sk-12345678`), { code: `E ${prompt}`, prompt, headers: { authorization: 'x' } })
+  const error = Object.assign(
+    new Error(`cannot answer ${prompt} with sk-12345678`), { code: `E ${prompt}`, prompt, headers: { authorization: 'x' } }
+  )
   const described = describeError(error, [prompt])
   t.match(described, { message: 'cannot answer [redacted] with [redacted]', code: 'E [redacted]' })
   t.notMatch(JSON.stringify(described), /secret|why|thanks|authorization/)
@@ -74,7 +80,9 @@ t.test('an error without a stack, or with a message that is no string, is descri
 })
 
 t.test('of anything else that is thrown, only the type is told', async t => {
-  for (const [thrown, type] of [['secret', 'string'], [7, 'number'], [null, 'object'], [undefined, 'undefined'], [{ message: 'secret' }, 'object']] as const) {
+  for (const [thrown, type] of [
+    ['secret', 'string'], [7, 'number'], [null, 'object'], [undefined, 'undefined'], [{ message: 'secret' }, 'object']
+  ] as const) {
     t.strictSame(describeError(thrown), { type })
   }
 })
@@ -84,7 +92,11 @@ t.test('the cause of an error is told, one deep, with its secrets gone', async t
   const outer = new TypeError('fetch failed', { cause: inner })
   inner.cause = outer
   t.match(describeError(outer), {
-    type: 'TypeError', message: 'fetch failed', cause: { type: 'Error', code: 'ECONNREFUSED', message: 'connect ECONNREFUSED with [redacted]' }
+    type: 'TypeError',
+    message: 'fetch failed',
+    cause: {
+      type: 'Error', code: 'ECONNREFUSED', message: 'connect ECONNREFUSED with [redacted]'
+    }
   })
   t.notOk('cause' in (describeError(outer)['cause'] as object))
   t.notOk('cause' in describeError(new Error('x', { cause: 'text' })))

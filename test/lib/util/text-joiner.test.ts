@@ -31,13 +31,17 @@ t.test('a lone surrogate is left out', async t => {
 })
 
 t.test('both ends of both ranges of surrogates are known', async t => {
-  for (const lone of ['\ud800', '\udbff', '\udc00', '\udfff']) t.strictSame(joined(`a${lone}`, 'b'), ['a', 'b'], `U+${lone.charCodeAt(0).toString(16)}`)
+  for (const lone of ['\ud800', '\udbff', '\udc00', '\udfff']) {
+    t.strictSame(joined(`a${lone}`, 'b'), ['a', 'b'], `U+${lone.charCodeAt(0).toString(16)}`)
+  }
   for (const [high, low] of [['\ud800', '\udc00'], ['\udbff', '\udfff']] as const) t.strictSame(joined(high, low), ['', high + low])
   for (const near of ['\ud7ff', '\ue000']) t.strictSame(joined(near, 'b'), [near, 'b'])
 })
 
 t.test('however a text is cut, it comes out as the whole would, and well-formed at every moment', async () => {
-  const units = fc.array(fc.oneof(fc.constantFrom(HIGH, LOW, 'a', '限'), fc.integer({ min: 0, max: 0xffff }).map(unit => String.fromCharCode(unit))))
+  const units = fc.array(
+    fc.oneof(fc.constantFrom(HIGH, LOW, 'a', '限'), fc.integer({ min: 0, max: 0xffff }).map(unit => String.fromCharCode(unit)))
+  )
   fc.assert(fc.property(fc.array(units), chunks => {
     const texts = chunks.map(chunk => chunk.join(''))
     const pieces = joined(...texts)

@@ -105,8 +105,12 @@ t.test('an envelope may have any white space, members of a gateway around it, an
 })
 
 t.test('what is read of a body is what JSON.parse reads of it, or nothing', async () => {
-  const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', ' ', '\n', '"encrypt"', '"encrypt":', '"a":', '1', 'true', 'null', '"x"', 'x', '\\n', '中')
-  const members = fc.array(fc.tuple(fc.constantFrom('encrypt', 'a', 'b'), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null))), { minLength: 1, maxLength: 9 })
+  const piece = fc.constantFrom(
+    '{', '}', '[', ']', ',', ':', '"', '\\', ' ', '\n', '"encrypt"', '"encrypt":', '"a":', '1', 'true', 'null', '"x"', 'x', '\\n', '中'
+  )
+  const members = fc.array(fc.tuple(
+    fc.constantFrom('encrypt', 'a', 'b'), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null))
+  ), { minLength: 1, maxLength: 9 })
     .map(list => `{${list.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(' , ')}}`)
   const parsed = (text: string): unknown => { try { return JSON.parse(text) } catch { return undefined } }
   fc.assert(fc.property(fc.oneof(fc.array(piece, { maxLength: 20 }).map(pieces => pieces.join('')), members), text => {

@@ -62,8 +62,12 @@ for (const vector of vectors) {
 
 t.test('the public negative vectors are refused', async t => {
   t.equal(negative.length, 3)
-  for (const { name, expect, encodingAESKey = keys.encodingAESKey, token = '', receiveId = '', timestamp = '', nonce = '', encrypt = '', msgSignature = '' } of negative) {
-    const attempt = (): string => createEnvelope({ token, encodingAESKey, receiveId }).open({ signature: msgSignature, timestamp, nonce, encrypt })
+  for (const {
+    name, expect, encodingAESKey = keys.encodingAESKey, token = '', receiveId = '', timestamp = '', nonce = '', encrypt = '',
+    msgSignature = ''
+  } of negative) {
+    const attempt = (): string =>
+      createEnvelope({ token, encodingAESKey, receiveId }).open({ signature: msgSignature, timestamp, nonce, encrypt })
     if (expect === 'signature mismatch') t.equal(refusal(attempt).code, 'WECOM_ERR_SIGNATURE', name)
     else t.throws(attempt, { code: 'WECOM_ERR_INPUT' }, name)
   }
@@ -75,7 +79,9 @@ t.test('a key is 43 characters of base64', async t => {
   t.ok(isEncodingAESKey('A'.repeat(42) + '/'), 'the unused last two bits may be anything')
   for (const bad of ['', key.slice(1), key + 'A', key + '=', key.slice(1) + '-', key.slice(1) + '_', ' ' + key.slice(1), key + '\n']) {
     t.notOk(isEncodingAESKey(bad), JSON.stringify(bad))
-    t.throws(() => createEnvelope({ ...keys, encodingAESKey: bad }), new InputError('encodingAESKey must be 43 characters of the base64 alphabet'))
+    t.throws(
+      () => createEnvelope({ ...keys, encodingAESKey: bad }), new InputError('encodingAESKey must be 43 characters of the base64 alphabet')
+    )
   }
 })
 
@@ -86,7 +92,9 @@ t.test('sealing uses the given time and nonce, and fresh random bytes every time
   t.match(first, { timestamp: at, nonce: 'nonce', signature: /^[0-9a-f]{40}$/ })
   const randoms = [first, second].map(sealed => decrypt(keys.encodingAESKey, sealed.encrypt)?.random.toString('hex'))
   t.not(randoms[0], randoms[1])
-  t.same(seal(keys, secret, at, 'nonce', Buffer.from(randoms[0] as string, 'hex')), first, 'byte for byte what another implementation makes of them')
+  t.same(seal(
+    keys, secret, at, 'nonce', Buffer.from(randoms[0] as string, 'hex')
+  ), first, 'byte for byte what another implementation makes of them')
 })
 
 t.test('a self-made vector with an empty receiver id opens', async t => {
@@ -152,7 +160,9 @@ t.test('the receiver id has to be the configured one, also where that is empty',
   for (const [configured, sent] of [['', ''], ['corp', 'corp'], ['企业', '企业']] as const) {
     t.equal(openLayout({ receiveId: sent }, configured), secret, `${configured} = ${sent}`)
   }
-  for (const [configured, sent] of [['', 'corp'], ['corp', ''], ['corp', 'corp '], ['corp', 'cor'], ['corp', 'Corp'], ['corp', 'corp\0']] as const) {
+  for (const [configured, sent] of [
+    ['', 'corp'], ['corp', ''], ['corp', 'corp '], ['corp', 'cor'], ['corp', 'Corp'], ['corp', 'corp\0']
+  ] as const) {
     const error = refusal(() => openLayout({ receiveId: sent }, configured))
     t.equal(error.code, 'WECOM_ERR_RECEIVER', `${configured} = ${sent}`)
   }
@@ -197,7 +207,9 @@ t.test('a signature has to be the right one, in length and case too', async t =>
   const sealed = seal(keys, secret, at, 'nonce')
   const { signature } = sealed
   t.equal(envelope.open(sealed), secret)
-  const bad = ['', signature.slice(1), signature + '0', signature.toUpperCase(), '0'.repeat(40), ' ' + signature, '签'.repeat(40), '签'.repeat(13) + '0']
+  const bad = [
+    '', signature.slice(1), signature + '0', signature.toUpperCase(), '0'.repeat(40), ' ' + signature, '签'.repeat(40), '签'.repeat(13) + '0'
+  ]
   for (const wrong of bad) t.equal(refusal(() => envelope.open({ ...sealed, signature: wrong })).code, 'WECOM_ERR_SIGNATURE', wrong)
   for (const field of ['timestamp', 'nonce', 'encrypt'] as const) {
     t.equal(refusal(() => envelope.open({ ...sealed, [field]: sealed[field] + '0' })).code, 'WECOM_ERR_SIGNATURE', field)
@@ -215,7 +227,9 @@ t.test('a wrong key is refused', async t => {
 t.test('a timestamp is taken up to the window on both sides', async t => {
   const envelope = createEnvelope(keys)
   const sealed = seal(keys, secret, at, 'nonce')
-  for (const [age, fresh] of [[-300_001, false], [-300_000, true], [-299_999, true], [0, true], [299_999, true], [300_000, true], [300_001, false]] as const) {
+  for (const [age, fresh] of [
+    [-300_001, false], [-300_000, true], [-299_999, true], [0, true], [299_999, true], [300_000, true], [300_001, false]
+  ] as const) {
     const attempt = (): string => envelope.open(sealed, { now: now + age, windowMs: 300_000 })
     if (fresh) t.equal(attempt(), secret, `${age} ms`)
     else t.equal(refusal(attempt).code, 'WECOM_ERR_TIMESTAMP', `${age} ms`)
@@ -226,7 +240,10 @@ t.test('a timestamp is taken up to the window on both sides', async t => {
 
 t.test('a timestamp that is no number of seconds is refused', async t => {
   const envelope = createEnvelope(keys)
-  for (const timestamp of ['', ' ', 'abc', '1.7e9', '1700000000.0', '+1700000000', '-1', ' 1700000000', '1700000000\n', '0x6553f100', '１７０００００００００', 'NaN', 'Infinity', '9'.repeat(16), '1700000000000']) {
+  for (const timestamp of [
+    '', ' ', 'abc', '1.7e9', '1700000000.0', '+1700000000', '-1', ' 1700000000', '1700000000\n', '0x6553f100', '１７０００００００００', 'NaN',
+    'Infinity', '9'.repeat(16), '1700000000000'
+  ]) {
     const sealed = seal(keys, secret, timestamp, 'nonce')
     t.equal(refusal(() => envelope.open(sealed, { now, windowMs: 300_000 })).code, 'WECOM_ERR_TIMESTAMP', JSON.stringify(timestamp))
     t.equal(envelope.open(sealed), secret, 'without a window it is but a part of the signature')
@@ -273,16 +290,24 @@ t.test('no refusal tells the token, the key or the text', async t => {
   ]
   for (const attempt of attempts) {
     let told = ''
-    try { attempt() } catch (error) { told = JSON.stringify([(error as Error).message, (error as Error).stack, error, (error as Error).cause]) }
+    try { attempt() } catch (error) {
+      told = JSON.stringify(
+        [(error as Error).message, (error as Error).stack, error, (error as Error).cause]
+      )
+    }
     t.not(told, '')
     for (const hidden of [keys.token, keys.encodingAESKey, secret, sealed.signature]) t.notMatch(told, hidden)
   }
 })
 
-const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary', minLength: 100, maxLength: 2000 }))
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary', minLength: 100, maxLength: 2000 })
+)
 
 t.test('any text of any script round-trips with another implementation, both ways', async () => {
-  fc.assert(fc.property(text, fc.string({ unit: 'grapheme' }), fc.string(), fc.string(), fc.string(), (text, receiveId, token, timestamp, nonce) => {
+  fc.assert(fc.property(text, fc.string(
+    { unit: 'grapheme' }
+  ), fc.string(), fc.string(), fc.string(), (text, receiveId, token, timestamp, nonce) => {
     const credentials = { ...keys, token, receiveId }
     const envelope = createEnvelope(credentials)
     const theirs = envelope.open(seal(credentials, text, timestamp, nonce))

@@ -17,7 +17,9 @@ t.test('a welcome that nobody would see is none', async t => {
 })
 
 t.test('what is no welcome is refused', async t => {
-  for (const given of [null, 5, true, {}, [], { card_type: 'text_notice' }, { ...notice, card_type: 'other' }, { msgtype: 'text', text: { content: 'hi' } }]) {
+  for (const given of [
+    null, 5, true, {}, [], { card_type: 'text_notice' }, { ...notice, card_type: 'other' }, { msgtype: 'text', text: { content: 'hi' } }
+  ]) {
     t.throws(() => welcomeReply(given), { code: 'WECOM_ERR_INPUT' }, JSON.stringify(given))
   }
 })
@@ -37,7 +39,9 @@ t.test('a card without a task gets that of the event, also where its kind needs 
   t.same(JSON.parse(cardReply(withoutTask, 'task-1')).template_card, { ...withoutTask, task_id: 'task-1' })
   const buttons = { ...BUTTON_INTERACTION, card_type: 'button_interaction', task_id: undefined }
   t.equal(JSON.parse(cardReply(buttons, 'task-1')).template_card.task_id, 'task-1')
-  t.equal(JSON.parse(cardReply({ response_type: 'update_template_card', template_card: withoutTask }, 'task-1')).template_card.task_id, 'task-1')
+  t.equal(
+    JSON.parse(cardReply({ response_type: 'update_template_card', template_card: withoutTask }, 'task-1')).template_card.task_id, 'task-1'
+  )
 })
 
 t.test('a text notice takes the place of no card, and the refusal says what does', async t => {
@@ -46,13 +50,17 @@ t.test('a text notice takes the place of no card, and the refusal says what does
 })
 
 t.test('a card of another task is refused', async t => {
-  for (const card of [notice, updateTemplateCard(notice)]) t.throws(() => cardReply(card, 'other'), { code: 'WECOM_ERR_INPUT', message: /task_id/ })
+  for (const card of [notice, updateTemplateCard(notice)]) {
+    t.throws(() => cardReply(card, 'other'), { code: 'WECOM_ERR_INPUT', message: /task_id/ })
+  }
 })
 
 t.test('what is no card is refused', async t => {
   const update = { response_type: 'update_template_card', template_card: notice }
   for (const given of [
-    null, 'text', 5, [], {}, { card_type: 'text_notice' }, { ...notice, task_id: '' }, { ...update, response_type: 'other' }, { ...update, template_card: undefined },
+    null, 'text', 5, [], {}, { card_type: 'text_notice' }, { ...notice, task_id: '' }, { ...update, response_type: 'other' }, {
+      ...update, template_card: undefined
+    },
     { ...update, userids: [] }, { ...update, userids: 'a' }, { ...update, userids: null }
   ]) t.throws(() => cardReply(given, TASK), { code: 'WECOM_ERR_INPUT' }, JSON.stringify(given))
   t.throws(() => cardReply(withoutTask, ''), { code: 'WECOM_ERR_INPUT' }, 'an event without a task')

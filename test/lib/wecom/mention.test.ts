@@ -49,10 +49,14 @@ t.test('lines stay lines', async t => {
 
 t.test('what can be mentions alone has signs with short names behind them', async t => {
   for (const text of [
-    '', ' ', '@A', '@A ', ' @A', '＠小助手 ', '@Claude Code ', '@My Little Bot', '@A @B', '@A@B', '@张三@李四 ', '@A\n', '@A\n@B', `@${'x'.repeat(40)}`, `@${'😀'.repeat(40)}`, '@Bot-1.0 (beta)', '@봇 이름'
+    '', ' ', '@A', '@A ', ' @A', '＠小助手 ', '@Claude Code ', '@My Little Bot', '@A @B', '@A@B', '@张三@李四 ', '@A\n', '@A\n@B', `@${'x'.repeat(
+      40
+    )}`, `@${'😀'.repeat(40)}`, '@Bot-1.0 (beta)', '@봇 이름'
   ]) t.ok(isMentions(text), encodeURI(text))
   for (const text of [
-    'A', 'hi @A', '@', '@ A', '@A @', '@Bot 请问怎么用', '@ボット こんにちは', '@one two three four', `@${'x'.repeat(41)}`, '@A, ', '@A，', '@A。', '@A？', '@A?', '@A！', '@A!', '@A:', '@A：', '@A how\n', '@A how\nto', '@A how\u2028', 'x@H323'
+    'A', 'hi @A', '@', '@ A', '@A @', '@Bot 请问怎么用', '@ボット こんにちは', '@one two three four', `@${'x'.repeat(
+      41
+    )}`, '@A, ', '@A，', '@A。', '@A？', '@A?', '@A！', '@A!', '@A:', '@A：', '@A how\n', '@A how\nto', '@A how\u2028', 'x@H323'
   ]) t.notOk(isMentions(text), encodeURI(text))
 })
 
@@ -62,5 +66,7 @@ t.test('where one word is allowed, names have no more', async t => {
 })
 
 t.test('the first mention is the word behind the first sign', async t => {
-  for (const [text, word] of [['@Claude Code hi', 'Claude'], ['ask x@H323 and ＠小助手', '小助手'], ['@A@B', 'A'], ['hi', undefined], ['@ x', undefined], ['', undefined]] as const) t.equal(firstMention(text), word, text)
+  for (const [text, word] of [
+    ['@Claude Code hi', 'Claude'], ['ask x@H323 and ＠小助手', '小助手'], ['@A@B', 'A'], ['hi', undefined], ['@ x', undefined], ['', undefined]
+  ] as const) t.equal(firstMention(text), word, text)
 })

@@ -58,7 +58,9 @@ t.test('a string is found at its path, and nothing else is', async t => {
   const message = { a: { b: 'x', c: 5, d: null }, list: ['x'] }
   t.equal(stringAt(message, 'a', 'b'), 'x')
   t.equal(stringAt('x'), 'x')
-  for (const path of [['a'], ['a', 'c'], ['a', 'd'], ['a', 'b', 'length'], ['a', 'd', 'e'], ['list', '0'], ['no', 'b'], ['constructor', 'name']]) {
+  for (const path of [
+    ['a'], ['a', 'c'], ['a', 'd'], ['a', 'b', 'length'], ['a', 'd', 'e'], ['list', '0'], ['no', 'b'], ['constructor', 'name']
+  ]) {
     t.equal(stringAt(message, ...path), undefined, path.join('.'))
   }
 })
@@ -83,14 +85,20 @@ t.test('a turn tells who asks, where, and the whole message', async t => {
 })
 
 t.test('an origin tells who and where, and nothing else', async t => {
-  t.strictSame(originOf({ msgtype: 'text', aibotid: 'b', chatid: 'g', from: { userid: 'u' }, text: {} }), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' } })
+  t.strictSame(originOf(
+    { msgtype: 'text', aibotid: 'b', chatid: 'g', from: { userid: 'u' }, text: {} }
+  ), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' } })
   t.strictSame(originOf({ msgtype: 'event' }), { chat: { type: 'single' } })
 })
 
 t.test('a group is told by chattype, and without it by chatid', async t => {
   const rows: Array<[more: object, expected: boolean]> = [
-    [{ chattype: 'group', chatid: 'g' }, true], [{ chattype: 'group' }, true], [{ chatid: 'g' }, true], [{ chattype: 'of the future', chatid: 'g' }, true],
-    [{ chattype: 'single' }, false], [{ chattype: 'single', chatid: 'g' }, false], [{}, false], [{ chatid: 5 }, false], [{ chattype: 'of the future' }, false]
+    [{ chattype: 'group', chatid: 'g' }, true], [{ chattype: 'group' }, true], [{ chatid: 'g' }, true], [
+      { chattype: 'of the future', chatid: 'g' }, true
+    ],
+    [{ chattype: 'single' }, false], [
+      { chattype: 'single', chatid: 'g' }, false
+    ], [{}, false], [{ chatid: 5 }, false], [{ chattype: 'of the future' }, false]
   ]
   for (const [more, expected] of rows) t.equal(isGroup({ msgtype: 'text', ...more }), expected, JSON.stringify(more))
 })

@@ -19,13 +19,15 @@ function chunk (kind: string, data: Buffer = Buffer.alloc(0)): Buffer {
 }
 
 const PNG_SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
-const pngHeader = (width: number, height: number): Buffer => chunk('IHDR', Buffer.concat([uint(4, width), uint(4, height), Buffer.from([8, 0, 0, 0, 0])]))
+const pngHeader = (width: number, height: number): Buffer =>
+  chunk('IHDR', Buffer.concat([uint(4, width), uint(4, height), Buffer.from([8, 0, 0, 0, 0])]))
 /** A grey picture, true to its format. */
 const png = (width = 2, height = 3): Buffer =>
   Buffer.concat([PNG_SIGNATURE, pngHeader(width, height), chunk('IDAT', deflateSync(Buffer.alloc(height * (width + 1)))), chunk('IEND')])
 
 const segment = (kind: number, data: Buffer): Buffer => Buffer.concat([Buffer.from([0xff, kind]), uint(2, data.length + 2), data])
-const frame = (kind = 0xc0, width = 2): Buffer => segment(kind, Buffer.concat([uint(1, 8), uint(2, 3), uint(2, width), Buffer.from([1, 1, 0x11, 0])]))
+const frame = (kind = 0xc0, width = 2): Buffer =>
+  segment(kind, Buffer.concat([uint(1, 8), uint(2, 3), uint(2, width), Buffer.from([1, 1, 0x11, 0])]))
 const START = Buffer.from([0xff, 0xd8])
 const APP0 = segment(0xe0, Buffer.from('JFIF\0\x01\x01\0\0\x01\0\x01\0\0', 'latin1'))
 /** A thumbnail with an end of its own. */
@@ -66,7 +68,9 @@ t.test('base64 and any view of the bytes say the same', async t => {
 
 t.test('what is neither bytes nor base64 is refused', async t => {
   const base64 = png().toString('base64')
-  for (const data of ['%%%', `data:image/png;base64,${base64}`, ` ${base64}`, `${base64.slice(0, 40)}\n${base64.slice(40)}`, base64.replaceAll('+', '-').replace('A', '_'), `${base64}===`, `=${base64}`]) {
+  for (const data of ['%%%', `data:image/png;base64,${base64}`, ` ${base64}`, `${base64.slice(
+    0, 40
+  )}\n${base64.slice(40)}`, base64.replaceAll('+', '-').replace('A', '_'), `${base64}===`, `=${base64}`]) {
     t.same(readImage(data), { refused: 'NOT_DATA' }, data.slice(0, 20))
   }
   // A source in JavaScript may yield anything.
@@ -74,7 +78,16 @@ t.test('what is neither bytes nor base64 is refused', async t => {
 })
 
 t.test('other formats are refused by their bytes', async t => {
-  const others = { nothing: '', gif: 'GIF89a\x01\0\x01\0', webp: 'RIFF\x10\0\0\0WEBPVP8 ', bmp: 'BM\x36\0\0\0', svg: '<svg xmlns="http://www.w3.org/2000/svg"/>', text: 'PNG', short: '\x89PNG', start: '\xff\xd8' }
+  const others = {
+    nothing: '',
+    gif: 'GIF89a\x01\0\x01\0',
+    webp: 'RIFF\x10\0\0\0WEBPVP8 ',
+    bmp: 'BM\x36\0\0\0',
+    svg: '<svg xmlns="http://www.w3.org/2000/svg"/>',
+    text: 'PNG',
+    short: '\x89PNG',
+    start: '\xff\xd8'
+  }
   for (const [name, content] of Object.entries(others)) {
     const bytes = Buffer.from(content, 'latin1')
     t.same(readImage(bytes), { refused: 'NOT_JPG_OR_PNG' }, name)
@@ -86,7 +99,9 @@ t.test('a PNG that is cut off or has no size is refused', async t => {
   for (let length = 8; length < png().length; length++) t.same(readImage(png().subarray(0, length)), { refused: 'DAMAGED' }, `${length}`)
   t.same(readImage(png(0, 3)), { refused: 'DAMAGED' })
   t.same(readImage(png(3, 0)), { refused: 'DAMAGED' })
-  t.same(readImage(Buffer.concat([PNG_SIGNATURE, chunk('IDAT', Buffer.alloc(13, 1)), chunk('IEND')])), { refused: 'DAMAGED' }, 'the header is not first')
+  t.same(readImage(
+    Buffer.concat([PNG_SIGNATURE, chunk('IDAT', Buffer.alloc(13, 1)), chunk('IEND')])
+  ), { refused: 'DAMAGED' }, 'the header is not first')
   t.same(readImage(Buffer.concat([PNG_SIGNATURE, pngHeader(1, 1)])), { refused: 'DAMAGED' }, 'nothing but a header')
 })
 
@@ -163,7 +178,9 @@ t.test('an answer has at most 10 images, and a refused one takes no place', asyn
 t.test('the images of an answer are bounded together', async t => {
   const image = (length: number): ReplyImage => ({ base64: 'x'.repeat(length), md5: '', bytes: length })
   t.equal(imageItems([image(60), image(40)], { maxTotalBytes: 100 }).items.length, 2)
-  t.strictSame(imageItems([image(60), image(41), image(40)], { maxTotalBytes: 100 }).refused, [{ index: 1, reason: 'TOTAL_TOO_LARGE' }], 'a smaller one may fit')
+  t.strictSame(imageItems(
+    [image(60), image(41), image(40)], { maxTotalBytes: 100 }
+  ).refused, [{ index: 1, reason: 'TOTAL_TOO_LARGE' }], 'a smaller one may fit')
   t.strictSame(imageItems([image(1)], { maxTotalBytes: 0 }).items, [])
   t.strictSame(imageItems([image(1)], { maxTotalBytes: NaN }).items, [], 'a bound that is none lets nothing through')
 
@@ -174,7 +191,9 @@ t.test('the images of an answer are bounded together', async t => {
 })
 
 t.test('whatever the bytes, an image is read or refused', async () => {
-  const heads = fc.constantFrom(Buffer.alloc(0), PNG_SIGNATURE, Buffer.concat([PNG_SIGNATURE, pngHeader(1, 1)]), START, jpeg(START, APP0, frame()))
+  const heads = fc.constantFrom(
+    Buffer.alloc(0), PNG_SIGNATURE, Buffer.concat([PNG_SIGNATURE, pngHeader(1, 1)]), START, jpeg(START, APP0, frame())
+  )
   fc.assert(fc.property(heads, fc.uint8Array({ maxLength: 80 }), (head, tail) => {
     const image = readImage(Buffer.concat([head, tail]))
     return 'refused' in image || Buffer.from(image.base64, 'base64').equals(Buffer.concat([head, tail]))

@@ -7,7 +7,8 @@ const text = (content: string): unknown => ({ choices: [{ index: 0, delta: { con
 const thought = (reasoning: string): unknown => ({ choices: [{ index: 0, delta: { reasoning } }] })
 const tool = { choices: [{ index: 0, delta: { tool_calls: [{ index: 0 }] } }] }
 const finish = (reason: string): unknown => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] })
-const spent = (prompt: number, completion: number): unknown => ({ choices: [], usage: { prompt_tokens: prompt, completion_tokens: completion } })
+const spent = (prompt: number, completion: number): unknown =>
+  ({ choices: [], usage: { prompt_tokens: prompt, completion_tokens: completion } })
 const END = { type: 'end', reason: 'stop' }
 
 interface Step { hang?: true, fail?: unknown }
@@ -27,7 +28,9 @@ function build (script: Script, allowMissingFinish = false) {
   const attempt = new AbortController()
   const stop = new AbortController()
   const facts: AttemptFacts = { model: 'm', attempt: 1, chunks: 0, bytes: 0 }
-  const answer = readAnswer(play(script), { clock, attempt, stop: stop.signal, allowMissingFinish, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
+  const answer = readAnswer(
+    play(script), { clock, attempt, stop: stop.signal, allowMissingFinish, cumulativeDeltas: 'auto', idleMs: 45_000, facts }
+  )
   return { clock, attempt, stop, facts, answer }
 }
 
@@ -44,8 +47,12 @@ async function read (script: Script, allowMissingFinish?: boolean): Promise<unkn
 }
 
 t.test('parts come in their order, with the last usage', async t => {
-  t.strictSame(await read([null, thought('hm'), text('a'), { choices: [{ delta: { content: 'b', reasoning: 'c' } }] }, spent(1, 1), finish('stop'), spent(3, 2)]), [
-    { type: 'reasoning', text: 'hm' }, 'a', { type: 'reasoning', text: 'c' }, 'b', '', { ...END, usage: { inputTokens: 3, outputTokens: 2 } }
+  t.strictSame(await read(
+    [null, thought('hm'), text('a'), { choices: [{ delta: { content: 'b', reasoning: 'c' } }] }, spent(1, 1), finish('stop'), spent(3, 2)]
+  ), [
+    { type: 'reasoning', text: 'hm' }, 'a', { type: 'reasoning', text: 'c' }, 'b', '', {
+      ...END, usage: { inputTokens: 3, outputTokens: 2 }
+    }
   ])
 })
 
@@ -86,7 +93,9 @@ t.test('a missing finish reason can be allowed, an empty answer cannot', async t
 })
 
 t.test('tool calls are no answer, text beside them is', async t => {
-  for (const reason of ['tool_calls', 'function_call', 'stop']) t.strictSame((await read([tool, finish(reason)])).at(-1), 'BAD_REQUEST UNSUPPORTED_TOOL_CALL')
+  for (const reason of ['tool_calls', 'function_call', 'stop']) {
+    t.strictSame((await read([tool, finish(reason)])).at(-1), 'BAD_REQUEST UNSUPPORTED_TOOL_CALL')
+  }
   t.strictSame((await read([finish('tool_calls')])).at(-1), 'BAD_REQUEST UNSUPPORTED_TOOL_CALL')
   t.strictSame((await read([text('\n'), tool, finish('tool_calls')])).at(-1), 'BAD_REQUEST UNSUPPORTED_TOOL_CALL')
   t.strictSame((await read([text('a'), tool, finish('tool_calls')])).at(-1), END)
@@ -100,7 +109,9 @@ t.test('facts are kept while the answer is read, and the first thought is the fi
       yield step
     }
   }
-  const answer = readAnswer(events(), { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
+  const answer = readAnswer(
+    events(), { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }
+  )
   await answer.next()
   t.strictSame(facts, { model: 'm', attempt: 1, bytes: 0, chunks: 2, timeToFirstTokenMs: 10 })
   for await (const part of answer) t.ok(part)
@@ -151,12 +162,16 @@ t.test('leaving early closes the events, whatever they do about it', async t => 
     })
   }
   const { clock, attempt, stop, facts } = build([])
-  const answer = readAnswer(events, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts })
+  const answer = readAnswer(
+    events, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }
+  )
   t.equal((await answer.next()).value, 'a')
   await answer.return(undefined)
   t.equal(isClosed, true)
   const bare = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true as const, value: undefined }) }) }
-  t.match(await failureOf(readAnswer(bare, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }).next()), { reason: 'UPSTREAM_TRUNCATED' })
+  t.match(await failureOf(readAnswer(
+    bare, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }
+  ).next()), { reason: 'UPSTREAM_TRUNCATED' })
 })
 
 function failureOf (work: Promise<unknown>): Promise<unknown> {

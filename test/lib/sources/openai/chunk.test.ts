@@ -11,8 +11,12 @@ t.test('what holds nothing for us is no trouble', async t => {
     withDelta(null), withDelta({}), withDelta({ role: 'assistant', content: null }), withDelta({ content: '' }), withDelta({ content: 7 }),
     withDelta({ content: [''] }), withDelta({ content: { type: 'text' } }), withDelta({ reasoning_content: 1, reasoning: null }),
     withDelta({ refusal: null }), withDelta({ tool_calls: null }), withDelta({ tool_calls: [] }), withDelta({ function_call: null }),
-    { choices: [{ finish_reason: '' }] }, { choices: [{ finish_reason: 3 }] }, { usage: null }, { usage: {} }, { usage: { prompt_tokens: '3' } },
-    { error: null }, { message: 'x' }, { code: 1 }, { object: 'chat.completion.chunk', choices: [{ index: 1, delta: { content: 'b' }, finish_reason: 'stop' }] }
+    {
+      choices: [{ finish_reason: '' }]
+    }, { choices: [{ finish_reason: 3 }] }, { usage: null }, { usage: {} }, { usage: { prompt_tokens: '3' } },
+    { error: null }, { message: 'x' }, { code: 1 }, {
+      object: 'chat.completion.chunk', choices: [{ index: 1, delta: { content: 'b' }, finish_reason: 'stop' }]
+    }
   ]) t.strictSame({ ...readChunk(chunk), whole: undefined }, { ...NOTHING, whole: undefined }, JSON.stringify(chunk) ?? 'undefined')
 })
 
@@ -21,14 +25,22 @@ t.test('text', async t => {
   t.equal(readChunk(withDelta({ refusal: 'no' })).text, 'no', 'a refusal is text')
   t.equal(readChunk(withDelta({ content: '\ud83d' })).text, '\ud83d', 'half a character is passed on')
   t.equal(readChunk({ choices: [{ delta: { content: 'a' } }] }).text, 'a', 'a choice may lack its index')
-  t.equal(readChunk({ choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }).text, 'a', 'the first of several choices')
+  t.equal(readChunk(
+    { choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }
+  ).text, 'a', 'the first of several choices')
 })
 
 t.test('text in parts, and what is no text', async t => {
-  t.equal(readChunk(withDelta({ content: ['a', { type: 'text', text: 'b' }, { text: 'c' }, { type: 'refusal', refusal: 'd' }] })).text, 'abcd')
+  t.equal(
+    readChunk(withDelta({ content: ['a', { type: 'text', text: 'b' }, { text: 'c' }, { type: 'refusal', refusal: 'd' }] })).text, 'abcd'
+  )
   t.equal(readChunk(withDelta({ content: { type: 'output_text', text: { value: 'a' } } })).text, 'a')
   t.equal(readChunk(withDelta({ content: [{ type: 'image_url' }, null, 7] })).unknownParts, 3, 'what was left out is counted')
-  t.equal(readChunk(withDelta({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'a' }, 'b'] }, { type: 'reasoning', reasoning: 'c' }, { type: 'reasoning', text: 'd' }] })).reasoning, 'abcd')
+  t.equal(readChunk(withDelta({
+    content: [{
+      type: 'thinking', thinking: [{ type: 'text', text: 'a' }, 'b']
+    }, { type: 'reasoning', reasoning: 'c' }, { type: 'reasoning', text: 'd' }]
+  })).reasoning, 'abcd')
   t.equal(readChunk(withDelta({ reasoning_details: [{ text: 'a' }, { summary: 'b' }, { data: 'sealed' }, 'no'] })).reasoning, 'ab')
   t.equal(readChunk(withDelta({ thinking: 'a' })).reasoning, 'a')
 })

@@ -13,6 +13,8 @@ t.test('a package that cannot be imported is a fault that names it, and says not
     code: 'WECOM_ERR_CONFIG',
     faults: [{ name: 'package openai', problem: `cannot be loaded (${reason}), expected it to be installed: npm install openai` }]
   })
-  await t.rejects(rejecting(Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })), fault('ERR_MODULE_NOT_FOUND'))
+  await t.rejects(
+    rejecting(Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })), fault('ERR_MODULE_NOT_FOUND')
+  )
   await t.rejects(rejecting(new SyntaxError('Unexpected token')), fault('SyntaxError'))
 })

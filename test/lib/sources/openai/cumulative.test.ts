@@ -10,7 +10,9 @@ function shown (mode: CumulativeDeltas, deltas: string[]): { text: string, verdi
 }
 
 t.test('deltas that each repeat the text so far become additions', async t => {
-  t.strictSame(shown('auto', ['Hello,', 'Hello, you', 'Hello, you are', 'Hello, you are well']), { text: 'Hello, you are well', verdict: 'cumulative' })
+  t.strictSame(
+    shown('auto', ['Hello,', 'Hello, you', 'Hello, you are', 'Hello, you are well']), { text: 'Hello, you are well', verdict: 'cumulative' }
+  )
 })
 
 t.test('a cumulative answer may repeat itself, fall back, or go on with an addition', async t => {

@@ -21,16 +21,24 @@ t.test('by status', async t => {
   for (const [status, failureClass, retryable] of [
     [400, 'BAD_REQUEST', false], [401, 'AUTH', false], [402, 'QUOTA', false], [403, 'AUTH', false], [404, 'BAD_REQUEST', false],
     [408, 'TIMEOUT', true], [409, 'INTERNAL', true], [418, 'INTERNAL', false], [422, 'BAD_REQUEST', false], [429, 'BUSY', true],
-    [499, 'INTERNAL', false], [500, 'INTERNAL', true], [502, 'INTERNAL', true], [503, 'BUSY', true], [504, 'TIMEOUT', true], [524, 'TIMEOUT', true], [529, 'BUSY', true]
+    [499, 'INTERNAL', false], [
+      500, 'INTERNAL', true
+    ], [502, 'INTERNAL', true], [503, 'BUSY', true], [504, 'TIMEOUT', true], [524, 'TIMEOUT', true], [529, 'BUSY', true]
   ] as const) t.match(readFailure(statusError(status), NOW), { class: failureClass, retryable, status }, `${status}`)
 })
 
 t.test('some codes say more than the status, and are never retried', async t => {
   for (const [status, error, failureClass] of [
     [429, { code: 'insufficient_quota' }, 'QUOTA'], [429, { type: 'insufficient_quota', code: null }, 'QUOTA'],
-    [400, { code: 'Arrearage' }, 'QUOTA'], [400, { code: 'content_filter' }, 'FILTERED'], [400, { code: 'data_inspection_failed' }, 'FILTERED'],
+    [400, { code: 'Arrearage' }, 'QUOTA'], [400, { code: 'content_filter' }, 'FILTERED'], [
+      400, { code: 'data_inspection_failed' }, 'FILTERED'
+    ],
     [500, { code: 'content_filter' }, 'FILTERED']
-  ] as const) t.match(readFailure(statusError(status, error), NOW), { class: failureClass, retryable: false }, `${status} ${JSON.stringify(error)}`)
+  ] as const) {
+    t.match(
+      readFailure(statusError(status, error), NOW), { class: failureClass, retryable: false }, `${status} ${JSON.stringify(error)}`
+    )
+  }
   t.match(readFailure(statusError(429, { code: 'toString', type: 429 }), NOW), { class: 'BUSY', retryable: true })
 })
 
@@ -42,9 +50,15 @@ t.test('the wait that the server asks for', async t => {
 
 t.test('by the code of the connection, however deep it lies', async t => {
   for (const [code, failureClass, retryable] of [
-    ['ECONNREFUSED', 'INTERNAL', true], ['EAI_AGAIN', 'INTERNAL', true], ['ENOTFOUND', 'INTERNAL', true], ['EHOSTUNREACH', 'INTERNAL', true],
-    ['ENETUNREACH', 'INTERNAL', true], ['ETIMEDOUT', 'TIMEOUT', true], ['UND_ERR_CONNECT_TIMEOUT', 'TIMEOUT', true], ['ECONNRESET', 'BROKEN', true],
-    ['EPIPE', 'BROKEN', true], ['UND_ERR_SOCKET', 'BROKEN', true], ['UND_ERR_HEADERS_TIMEOUT', 'TIMEOUT', false], ['UND_ERR_BODY_TIMEOUT', 'TIMEOUT', false],
+    [
+      'ECONNREFUSED', 'INTERNAL', true
+    ], ['EAI_AGAIN', 'INTERNAL', true], ['ENOTFOUND', 'INTERNAL', true], ['EHOSTUNREACH', 'INTERNAL', true],
+    ['ENETUNREACH', 'INTERNAL', true], ['ETIMEDOUT', 'TIMEOUT', true], [
+      'UND_ERR_CONNECT_TIMEOUT', 'TIMEOUT', true
+    ], ['ECONNRESET', 'BROKEN', true],
+    ['EPIPE', 'BROKEN', true], ['UND_ERR_SOCKET', 'BROKEN', true], [
+      'UND_ERR_HEADERS_TIMEOUT', 'TIMEOUT', false
+    ], ['UND_ERR_BODY_TIMEOUT', 'TIMEOUT', false],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'INTERNAL', false]
   ] as const) {
     const system = Object.assign(new Error('system'), { code })
@@ -61,13 +75,17 @@ t.test('by the code of the connection, however deep it lies', async t => {
 
 t.test('what we found ourselves keeps its class, however deep it lies', async t => {
   const own = new UpstreamError('NOT_SSE')
-  for (const error of [own, withCause('Connection error.', own)]) t.match(readFailure(error, NOW), { class: 'BROKEN', reason: 'NOT_SSE', retryable: false })
+  for (const error of [own, withCause('Connection error.', own)]) {
+    t.match(readFailure(error, NOW), { class: 'BROKEN', reason: 'NOT_SSE', retryable: false })
+  }
   t.match(readFailure(new UpstreamError('NOT_SSE', { code: 'insufficient_quota', message: 'pay' }), NOW), { class: 'QUOTA' })
 })
 
 t.test('failures inside a stream', async t => {
   const thrown = Object.assign(new Error('overloaded'), { status: undefined, error: { code: 503 }, code: 503, requestID: 'req_1' })
-  t.match(readFailure(thrown, NOW), { class: 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: false, fault: { code: 503 }, requestId: 'req_1' })
+  t.match(
+    readFailure(thrown, NOW), { class: 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: false, fault: { code: 503 }, requestId: 'req_1' }
+  )
   t.match(readFailure({ error: {}, code: 'content_filter' }, NOW), { class: 'FILTERED' })
   t.match(readFailure({ error: null }, NOW), { class: 'BROKEN' }, 'an error event without a body')
   const broken = readFailure(new SyntaxError('Unexpected token in "the reply so far"'), NOW)
@@ -88,7 +106,9 @@ t.test('log fields are known, present, and clean', async t => {
   t.strictSame(logFields(failure, { ...facts, finishReason: 'two words' }, identifier), {
     ...facts, status: 401, param: 'model', requestId: 'req_1'
   })
-  t.match(logFields(readFailure(new Error('x'), NOW), { ...facts, requestId: 'req_2', finishReason: 'stop' }, identifier), { requestId: 'req_2', finishReason: 'stop' })
+  t.match(logFields(
+    readFailure(new Error('x'), NOW), { ...facts, requestId: 'req_2', finishReason: 'stop' }, identifier
+  ), { requestId: 'req_2', finishReason: 'stop' })
 })
 
 t.test('the error for the host shows no key, however it is looked at', async t => {

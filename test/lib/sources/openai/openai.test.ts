@@ -8,7 +8,9 @@ import type { ReplyPart } from '../../../../lib/sources/source.ts'
 import type { SourceError } from '../../../../lib/util/errors.ts'
 import type { Logger } from '../../../../lib/util/logger.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { DONE, chunk, createProvider, cut, event, finish, heldReply, refused, silent, sse, stalled, status, usage } from '../../../fixtures/provider.ts'
+import {
+  DONE, chunk, createProvider, cut, event, finish, heldReply, refused, silent, sse, stalled, status, usage
+} from '../../../fixtures/provider.ts'
 import type { Provider, Script } from '../../../fixtures/provider.ts'
 
 const KEY = 'sk-secret-of-the-test'
@@ -114,7 +116,9 @@ t.test('the environment is not read', async t => {
   t.strictSame(said.flatMap(method => method()), [], 'the SDK prints nothing')
 
   const asked: string[] = []
-  const { run } = build(provider, { baseURL: undefined, fetch: async url => { asked.push(String(url)); return new Response('', { status: 400 }) } })
+  const { run } = build(
+    provider, { baseURL: undefined, fetch: async url => { asked.push(String(url)); return new Response('', { status: 400 }) } }
+  )
   await run()
   t.strictSame(asked, ['https://api.openai.com/v1/chat/completions'])
 })
@@ -127,7 +131,9 @@ t.test('an answer', async t => {
   t.strictSame(parts, ['hello', ' world', { ...END, usage: { inputTokens: 3, outputTokens: 2 } }])
   const { method, path, headers, body } = await provider.request(0)
   t.strictSame([method, path, headers.authorization], ['POST', '/v1/chat/completions', `Bearer ${KEY}`])
-  t.strictSame(body, { model: 'test', stream_options: { include_usage: true }, stream: true, messages: [{ role: 'user', content: turn.prompt }] })
+  t.strictSame(
+    body, { model: 'test', stream_options: { include_usage: true }, stream: true, messages: [{ role: 'user', content: turn.prompt }] }
+  )
 })
 
 t.test('the model is asked with all of the turn', async t => {
@@ -175,9 +181,13 @@ t.test('the request has what was configured, and nothing else', async t => {
   const bare = { model: 'test', stream: true, roles: ['user'] }
   t.strictSame(await ask({ includeUsage: false }), bare)
   t.strictSame(await ask({ includeUsage: false, maxTokens: 9 }), { ...bare, max_completion_tokens: 9 })
-  t.strictSame(await ask({ includeUsage: false, maxTokens: 9, maxTokensField: 'max_tokens', temperature: 0 }), { ...bare, max_tokens: 9, temperature: 0 })
+  t.strictSame(await ask(
+    { includeUsage: false, maxTokens: 9, maxTokensField: 'max_tokens', temperature: 0 }
+  ), { ...bare, max_tokens: 9, temperature: 0 })
   t.strictSame(await ask({ includeUsage: false, systemPrompt: 'be kind' }), { ...bare, roles: ['system', 'user'] })
-  t.strictSame(await ask({ includeUsage: false, systemPrompt: 'be kind', systemRole: 'developer' }), { ...bare, roles: ['developer', 'user'] })
+  t.strictSame(
+    await ask({ includeUsage: false, systemPrompt: 'be kind', systemRole: 'developer' }), { ...bare, roles: ['developer', 'user'] }
+  )
   t.strictSame(await ask({ extraBody: { enable_thinking: false, stream: false, messages: [], stream_options: { a: 1 } } }), {
     ...bare, enable_thinking: false, stream_options: { a: 1 }
   })
@@ -242,15 +252,23 @@ t.test('streams that are not like the textbook', async t => {
     ['comments', sse(': keep-alive\n\n', chunk('a'), ': OPENROUTER PROCESSING\n\n', finish('stop')), ['a', END]],
     ['no [DONE]', sse(chunk('a'), finish('stop')), ['a', END]],
     ['no blank line at the end', sse(chunk('a'), finish('stop').trimEnd()), ['a', END]],
-    ['empty choices, null and other shapes', sse(event(null), event({ choices: null }), event({ choices: [] }), event({}), chunk({ content: 7 }), chunk('a', ''), finish('stop')), ['a', END]],
-    ['several choices', sse(event({ choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }), finish('stop')), ['a', END]],
+    ['empty choices, null and other shapes', sse(
+      event(null), event({ choices: null }), event({ choices: [] }), event({}), chunk({ content: 7 }), chunk('a', ''), finish('stop')
+    ), ['a', END]],
+    ['several choices', sse(
+      event({ choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }), finish('stop')
+    ), ['a', END]],
     ['reasoning_content', sse(chunk({ reasoning_content: 'hm' }), chunk('a', 'stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
     ['reasoning', sse(chunk({ reasoning: 'hm' }), chunk('a', 'stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
-    ['thinking inside the text', sse(chunk('<thi'), chunk('nk>hm</think>\n\na'), finish('stop')), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
+    ['thinking inside the text', sse(
+      chunk('<thi'), chunk('nk>hm</think>\n\na'), finish('stop')
+    ), [{ type: 'reasoning', text: 'hm' }, 'a', END]],
     ['refusal', sse(chunk({ refusal: 'no' }), finish('stop')), ['no', END]],
     ['length', sse(chunk('a'), finish('length')), ['a', { ...END, reason: 'length' }]],
-    ['usage in every chunk', sse(event({ choices: [{ delta: { content: 'a' } }], usage: { prompt_tokens: 1, completion_tokens: 1 } }), usage(1, 2), finish('stop')),
-      ['a', '', { ...END, usage: { inputTokens: 1, outputTokens: 2 } }]]
+    ['usage in every chunk', sse(
+      event({ choices: [{ delta: { content: 'a' } }], usage: { prompt_tokens: 1, completion_tokens: 1 } }), usage(1, 2), finish('stop')
+    ),
+    ['a', '', { ...END, usage: { inputTokens: 1, outputTokens: 2 } }]]
   ] as Array<[string, Script, unknown[]]>) {
     const provider = await provide(t, script)
     const { parts: actual, error } = await build(provider).run()
@@ -263,27 +281,49 @@ t.test('failures: class, reason, and the text that came', async t => {
   const json = { error: { message: `about ${PROMPT}`, code: 'some_code', type: 'some_type', param: 'some_param' } }
   const overloaded = { message: `about ${PROMPT}`, code: 'overloaded' }
   for (const [name, script, text, failure, options] of [
-    ['EOF without finish', sse(chunk('a')), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_TRUNCATED', chunks: 1, status: undefined } }],
+    ['EOF without finish', sse(chunk('a')), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_TRUNCATED', chunks: 1, status: undefined }
+    }],
     ['[DONE] without finish', sse(chunk('a'), DONE), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_TRUNCATED' } }],
     ['empty stream', sse(), '', { class: 'BROKEN', details: { reason: 'UPSTREAM_TRUNCATED', attempt: 1 } }],
     ['half an event', sse(chunk('a'), 'data: {"choices":[{"del'), 'a', { class: 'BROKEN', details: { reason: 'BAD_JSON' } }],
     ['bad JSON', sse(chunk('a'), 'data: {nope}\n\n', chunk('b', 'stop')), 'a', { class: 'BROKEN', details: { reason: 'BAD_JSON' } }],
     ['cut after a chunk', cut(chunk('a')), 'a', { class: 'BROKEN', details: { reason: 'UND_ERR_SOCKET', attempt: 1 } }],
-    ['200 JSON error', status(200, json), '', { class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code', type: 'some_type', param: 'some_param' } }],
+    ['200 JSON error', status(200, json), '', {
+      class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code', type: 'some_type', param: 'some_param' }
+    }],
     ['200 HTML', status(200, '<html>'), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
     ['200 empty', status(200), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
     ['200 JSON that is no completion', status(200, { results: [] }), '', { class: 'BROKEN', details: { reason: 'NOT_SSE' } }],
-    ['JSON called a stream', status(200, json, { 'content-type': 'text/event-stream' }), '', { class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code' } }],
-    ['in-band error', sse(chunk('a'), event(json), DONE), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' } }],
-    ['in-band error, numeric code', sse(chunk('a'), event({ error: { code: 502, message: 'x' } })), 'a', { class: 'BROKEN', details: { code: 502 } }],
-    ['in-band error without the key', sse(chunk('a'), event(overloaded)), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'overloaded' } }],
-    ['event: error', sse(chunk('a'), `event: error\n${event(overloaded)}`), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'overloaded' } }],
-    ['event: error with the key', sse(chunk('a'), `event: error\n${event(json)}`), 'a', { class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' } }],
+    ['JSON called a stream', status(200, json, { 'content-type': 'text/event-stream' }), '', {
+      class: 'BROKEN', details: { reason: 'NOT_SSE', code: 'some_code' }
+    }],
+    ['in-band error', sse(chunk('a'), event(json), DONE), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' }
+    }],
+    ['in-band error, numeric code', sse(
+      chunk('a'), event({ error: { code: 502, message: 'x' } })
+    ), 'a', { class: 'BROKEN', details: { code: 502 } }],
+    ['in-band error without the key', sse(chunk('a'), event(overloaded)), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'overloaded' }
+    }],
+    ['event: error', sse(chunk('a'), `event: error\n${event(overloaded)}`), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'overloaded' }
+    }],
+    ['event: error with the key', sse(chunk('a'), `event: error\n${event(json)}`), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' }
+    }],
     ['error after the finish', sse(chunk('a'), finish('stop'), event(json)), 'a', { class: 'BROKEN', details: { finishReason: 'stop' } }],
-    ['content_filter', sse(chunk('a'), finish('content_filter')), 'a', { class: 'FILTERED', details: { reason: 'CONTENT_FILTER', finishReason: 'content_filter' } }],
-    ['insufficient_system_resource', sse(chunk('a'), finish('insufficient_system_resource')), 'a', { class: 'BUSY', details: { finishReason: 'insufficient_system_resource' } }],
+    ['content_filter', sse(chunk('a'), finish('content_filter')), 'a', {
+      class: 'FILTERED', details: { reason: 'CONTENT_FILTER', finishReason: 'content_filter' }
+    }],
+    ['insufficient_system_resource', sse(chunk('a'), finish('insufficient_system_resource')), 'a', {
+      class: 'BUSY', details: { finishReason: 'insufficient_system_resource' }
+    }],
     ['finish error', sse(chunk('a'), finish('error')), 'a', { class: 'BROKEN', details: { finishReason: 'error' } }],
-    ['tool calls only', sse(chunk({ tool_calls: [{ index: 0, function: { name: 'f' } }] }), finish('tool_calls')), '', { class: 'BAD_REQUEST', details: { reason: 'UNSUPPORTED_TOOL_CALL' } }],
+    ['tool calls only', sse(
+      chunk({ tool_calls: [{ index: 0, function: { name: 'f' } }] }), finish('tool_calls')
+    ), '', { class: 'BAD_REQUEST', details: { reason: 'UNSUPPORTED_TOOL_CALL' } }],
     ['flood', flood, undefined, { class: 'BROKEN', details: { reason: 'TOO_MANY_BYTES' } }, { maxResponseBytes: 100_000 }],
     ['402', status(402), '', { class: 'QUOTA', details: { status: 402 } }],
     ['403', status(403), '', { class: 'AUTH' }],
@@ -347,7 +387,9 @@ t.test('a server that is not there', async t => {
 
 t.test('the waits between attempts', async t => {
   const date = new Date(createManualClock().now() + 3_000).toUTCString()
-  for (const [headers, wait] of [[{}, 500], [{ 'retry-after': '7' }, 7_000], [{ 'retry-after-ms': '20' }, 20], [{ 'retry-after': date }, 3_000]] as Array<[Record<string, string>, number]>) {
+  for (const [headers, wait] of [
+    [{}, 500], [{ 'retry-after': '7' }, 7_000], [{ 'retry-after-ms': '20' }, 20], [{ 'retry-after': date }, 3_000]
+  ] as Array<[Record<string, string>, number]>) {
     for (const code of [429, 503]) {
       const provider = await provide(t, status(code, '', headers), OK)
       const { clock, run, warned, untimed } = build(provider, {}, { isImpatient: false })
@@ -563,7 +605,9 @@ t.test('the key is shown nowhere', async t => {
     error: { message: `${request.headers.authorization} is wrong: ${KEY}`, code: KEY, type: `x:${KEY}`, param: 'a sentence about it' }
   }, { 'x-request-id': KEY })(response, request)
   const inBand = sse(event({ error: { message: `the key ${KEY} is wrong`, code: KEY } }))
-  for (const script of [echo, inBand, status(503, { error: { code: KEY, message: KEY } }), status(200, { error: { code: KEY, message: KEY } })]) {
+  for (const script of [
+    echo, inBand, status(503, { error: { code: KEY, message: KEY } }), status(200, { error: { code: KEY, message: KEY } })
+  ]) {
     const provider = await provide(t, script)
     const { run, logged } = build(provider)
     const { error } = await run()
@@ -633,7 +677,9 @@ t.test('a key that the provider echoes as its content type is not logged', async
   for (const label of [KEY, `text/${KEY}`, 'text/sk-another-0123456789']) {
     const provider = await provide(t, response => {
       response.writeHead(200, { 'content-type': label })
-      response.end('data: {"choices":[{"delta":{"content":"ok"}}]}\n\ndata: {"choices":[{"delta":{},"finish_reason":"odd"}]}\n\ndata: [DONE]\n\n')
+      response.end(
+        'data: {"choices":[{"delta":{"content":"ok"}}]}\n\ndata: {"choices":[{"delta":{},"finish_reason":"odd"}]}\n\ndata: [DONE]\n\n'
+      )
     })
     const { run, logged } = build(provider)
     const { text, error } = await run()

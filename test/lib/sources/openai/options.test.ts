@@ -75,14 +75,25 @@ t.test('what is given is taken', async t => {
   }
   t.strictSame(readOpenAIOptions(given), given)
   t.equal(readOpenAIOptions({ apiKey, baseURL: '' }).baseURL, null, 'a blank base URL is unset')
-  readOpenAIOptions({ apiKey, maxRetries: 10, requestTimeoutMs: 2 ** 31 - 1, maxTokensField: 'max_completion_tokens', systemRole: 'system', imageDetail: 'auto', language: 'zh-CN' })
+  readOpenAIOptions({
+    apiKey,
+    maxRetries: 10,
+    requestTimeoutMs: 2 ** 31 - 1,
+    maxTokensField: 'max_completion_tokens',
+    systemRole: 'system',
+    imageDetail: 'auto',
+    language: 'zh-CN'
+  })
   readOpenAIOptions({ apiKey, imageDetail: 'high' })
 })
 
 t.test('what cannot work is refused by name', async t => {
   const bad: Array<[keyof OpenAIOptions, unknown[]]> = [
     ['apiKey', [undefined, null, '', ' ', 7, 'with space', 'with\nbreak', 'schlüssel']],
-    ['baseURL', [7, 'localhost', ' ', 'ftp://host', 'http://user@host/', 'http://:pass@host/', 'https://host/?key=1', 'https://host/?', 'https://host/#x', 'https://host/ x', 'https://host/v1/chat/completions', 'https://host/Chat/Completions/']],
+    ['baseURL', [
+      7, 'localhost', ' ', 'ftp://host', 'http://user@host/', 'http://:pass@host/', 'https://host/?key=1', 'https://host/?',
+      'https://host/#x', 'https://host/ x', 'https://host/v1/chat/completions', 'https://host/Chat/Completions/'
+    ]],
     ['model', ['', ' ', 7]],
     ['systemPrompt', [7, null]],
     ['systemRole', ['user', '']],
@@ -102,7 +113,9 @@ t.test('what cannot work is refused by name', async t => {
   ]
   for (const [name, values] of bad) {
     for (const value of values) {
-      t.throws(() => readOpenAIOptions({ apiKey, [name]: value }), { code: 'WECOM_ERR_INPUT', message: `createOpenAISource: ${name} ` }, `${name}: ${String(value)}`)
+      t.throws(() => readOpenAIOptions({ apiKey, [name]: value }), {
+        code: 'WECOM_ERR_INPUT', message: `createOpenAISource: ${name} `
+      }, `${name}: ${String(value)}`)
     }
   }
 })

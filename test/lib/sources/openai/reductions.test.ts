@@ -33,5 +33,7 @@ t.test('refused pictures are left out once, if there are any, also those of a qu
     t.equal(reductions.pictures, false)
     t.equal(reductions.reduce('pictures'), undefined)
   }
-  for (const turn of [turnWith({}), turnWith({ attachments: [file, { kind: 'image', lost: 'BROKEN' }] })]) t.equal(createReductions(turn).reduce('pictures'), undefined)
+  for (const turn of [turnWith({}), turnWith({ attachments: [file, { kind: 'image', lost: 'BROKEN' }] })]) {
+    t.equal(createReductions(turn).reduce('pictures'), undefined)
+  }
 })

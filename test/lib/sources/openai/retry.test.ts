@@ -33,7 +33,9 @@ t.test('retryDelay', async t => {
   })
 
   t.test('obeys the server up to ten seconds, and gives up beyond', async t => {
-    for (const [retryAfterMs, expected] of [[0, 0], [9_999, 9_999], [10_000, 10_000], [10_001, undefined], [Infinity, undefined]] as const) {
+    for (const [retryAfterMs, expected] of [
+      [0, 0], [9_999, 9_999], [10_000, 10_000], [10_001, undefined], [Infinity, undefined]
+    ] as const) {
       t.equal(retryDelay({ ...question, retryAfterMs }), expected)
     }
   })

@@ -39,7 +39,9 @@ t.test('only the headers of an ordinary request are sent', async t => {
   const { post } = build()
   provider.respondWith(sse())
   const before = provider.requests.length
-  await (await post({ authorization: 'Bearer k', 'user-agent': 'u', 'x-stainless-os': 'Linux', 'x-from-the-environment': '1', cookie: 'c' })).text()
+  await (await post(
+    { authorization: 'Bearer k', 'user-agent': 'u', 'x-stainless-os': 'Linux', 'x-from-the-environment': '1', cookie: 'c' }
+  )).text()
   const { headers } = await provider.request(before)
   t.match(headers, { authorization: 'Bearer k', 'user-agent': 'u' })
   t.notOk(Object.keys(headers).find(name => name.startsWith('x-') || name === 'cookie'))

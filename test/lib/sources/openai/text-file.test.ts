@@ -7,7 +7,9 @@ import { readTextFile } from '../../../../lib/sources/openai/text-file.ts'
 
 /** The text of a file that has room for all of it. */
 function textOf (data: Buffer, name?: string, type?: string): string | undefined {
-  const read = readTextFile({ data: data.toString('base64'), ...(name !== undefined && { name }), ...(type !== undefined && { type }) }, 100_000)
+  const read = readTextFile(
+    { data: data.toString('base64'), ...(name !== undefined && { name }), ...(type !== undefined && { type }) }, 100_000
+  )
   if (read !== undefined && read.left !== 0) throw new Error(`${read.left} bytes are left out`)
   return read?.text
 }
@@ -59,7 +61,10 @@ t.test('a log that was cut within a character is still UTF-8', async t => {
 })
 
 t.test('a name that speaks of text is believed, whatever the type', async t => {
-  for (const name of ['a.txt', 'A.TXT', 'a.b.md', 'a.csv', 'a.tsv', 'a.json', 'a.jsonl', 'a.yaml', 'a.yml', 'a.xml', 'a.html', 'a.log', 'a.ini', 'a.toml', 'a.ts', 'a.py', 'a.java', 'a.go', 'a.c', 'a.sql', 'Dockerfile', 'README', '报告.txt']) {
+  for (const name of [
+    'a.txt', 'A.TXT', 'a.b.md', 'a.csv', 'a.tsv', 'a.json', 'a.jsonl', 'a.yaml', 'a.yml', 'a.xml', 'a.html', 'a.log', 'a.ini', 'a.toml',
+    'a.ts', 'a.py', 'a.java', 'a.go', 'a.c', 'a.sql', 'Dockerfile', 'README', '报告.txt'
+  ]) {
     t.equal(textOf(Buffer.from('BM'), name, 'image/bmp'), 'BM', name)
     t.equal(textOf(Buffer.from('\u001b[1m\u0001'), name), '\u001b[1m\u0001', `${name} with control characters`)
     t.equal(textOf(bytes('fe ff 00'), name), undefined, `${name} that is none`)
@@ -68,10 +73,15 @@ t.test('a name that speaks of text is believed, whatever the type', async t => {
 
 t.test('another name or none leaves it to the type and the content', async t => {
   for (const name of [undefined, '', 'a', 'a.bin', 'txt', '.', 'a.', 'a.pdf', 'readme.pdf', 'a.txt.gz', 'txt.', 'constructor']) {
-    for (const type of [undefined, '', 'application/octet-stream', 'text/plain', 'text/csv', 'application/json', 'Application/XML', 'application/ld+json', 'image/svg+xml'.replace('image', 'application'), 'application/x-yaml']) {
+    for (const type of [
+      undefined, '', 'application/octet-stream', 'text/plain', 'text/csv', 'application/json', 'Application/XML', 'application/ld+json',
+      'image/svg+xml'.replace('image', 'application'), 'application/x-yaml'
+    ]) {
       t.equal(textOf(Buffer.from('a,b\n中'), name, type), 'a,b\n中', `${name}, ${type}`)
     }
-    for (const type of ['image/png', 'image/bmp', 'application/pdf', 'application/zip', 'video/mp4', 'audio/amr', 'text/', 'x', 'a application/json']) {
+    for (const type of [
+      'image/png', 'image/bmp', 'application/pdf', 'application/zip', 'video/mp4', 'audio/amr', 'text/', 'x', 'a application/json'
+    ]) {
       t.equal(textOf(Buffer.from('a'), name, type), undefined, `${name}, ${type}`)
     }
     for (const content of ['a\u0001', 'a\u001b', 'a\u007f', 'a\u0080', 'a\ue000']) {
@@ -93,11 +103,15 @@ t.test('binary files are none', async t => {
 })
 
 t.test('any text comes back from UTF-8 and UTF-16', async t => {
-  const text = fc.string({ unit: fc.oneof(fc.constantFrom('a', '\n', ',', '中', '🤔', 'é', '\ufffd'), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })) })
+  const text = fc.string(
+    { unit: fc.oneof(fc.constantFrom('a', '\n', ',', '中', '🤔', 'é', '\ufffd'), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })) }
+  )
     .map(value => value.replace(/^\ufeff|\0/g, ''))
     .filter(value => !value.startsWith('\ufeff'))
   t.doesNotThrow(() => fc.assert(fc.property(text, value => {
-    const encodings = [Buffer.from(value), Buffer.from(`\ufeff${value}`), Buffer.from(`\ufeff${value}`, 'utf16le'), utf16be(`\ufeff${value}`)]
+    const encodings = [
+      Buffer.from(value), Buffer.from(`\ufeff${value}`), Buffer.from(`\ufeff${value}`, 'utf16le'), utf16be(`\ufeff${value}`)
+    ]
     return encodings.every(data => textOf(data, 'a.txt') === value)
   }), { numRuns: 1000, includeErrorInReport: true }))
 })
@@ -122,10 +136,14 @@ t.test('whether a file is text is judged by its first 64 KiB', async t => {
   ] as const) {
     const cut = text.subarray(bytes(flaw).length)
     t.equal(read(Buffer.concat([cut, bytes(flaw), text]), undefined, '')?.text, undefined, `${why} in it`)
-    t.strictSame(read(Buffer.concat([text, bytes(flaw), Buffer.from('b')]), undefined, ''), { text: `${text}${shown}b`, left: 0 }, `${why} behind it`)
+    t.strictSame(
+      read(Buffer.concat([text, bytes(flaw), Buffer.from('b')]), undefined, ''), { text: `${text}${shown}b`, left: 0 }, `${why} behind it`
+    )
   }
   const chinese = Buffer.from('中'.repeat(SAMPLE_BYTES / 2))
-  t.equal(read(Buffer.concat([chinese, Buffer.alloc(3 * SAMPLE_BYTES, 0xff)]), 200_000)?.text.slice(0, SAMPLE_BYTES / 2), chinese.toString().slice(0, SAMPLE_BYTES / 2), 'a broken end is not what it is')
+  t.equal(read(Buffer.concat([chinese, Buffer.alloc(3 * SAMPLE_BYTES, 0xff)]), 200_000)?.text.slice(
+    0, SAMPLE_BYTES / 2
+  ), chinese.toString().slice(0, SAMPLE_BYTES / 2), 'a broken end is not what it is')
 })
 
 t.test('the sample may end within a character of any encoding', async t => {
@@ -157,7 +175,9 @@ t.test('a text is cut between characters, and what is left is counted in bytes o
     ['UTF-16, little end first', 2, ([, text]) => Buffer.from(text, 'utf16le'), Buffer.from('\ufeff', 'utf16le')],
     ['UTF-16, big end first', 2, ([, text]) => utf16be(text), utf16be('\ufeff')]
   ]
-  t.doesNotThrow(() => fc.assert(fc.property(fc.constantFrom(...encodings), fc.array(fc.constantFrom(...units), { minLength: 1, maxLength: 40 }), fc.nat(2000), fc.nat(5000), ([why, mark, bytesOf, markBytes], tail, fill, maxTextBytes) => {
+  t.doesNotThrow(() => fc.assert(fc.property(fc.constantFrom(...encodings), fc.array(
+    fc.constantFrom(...units), { minLength: 1, maxLength: 40 }
+  ), fc.nat(2000), fc.nat(5000), ([why, mark, bytesOf, markBytes], tail, fill, maxTextBytes) => {
     // Blocks of 1 KiB end anywhere in it.
     const all = [...Array.from({ length: fill }, (_, index) => units[index % units.length] as typeof units[number]), ...tail]
     const whole = Buffer.concat([markBytes, ...all.map(bytesOf)])
@@ -171,7 +191,9 @@ t.test('a text is cut between characters, and what is left is counted in bytes o
     }
     const left = expected === '' ? whole.length : whole.length - mark - used
     const got = read(whole, maxTextBytes)
-    if (got?.text !== expected || got.left !== left) throw new Error(`${why}: ${got?.text.length} characters, ${got?.left} left, not ${expected.length} and ${left}`)
+    if (got?.text !== expected || got.left !== left) {
+      throw new Error(`${why}: ${got?.text.length} characters, ${got?.left} left, not ${expected.length} and ${left}`)
+    }
   }), { numRuns: 300, includeErrorInReport: true }))
 })
 
@@ -198,7 +220,9 @@ t.test('base64 in lines, as others write it, is read and counted', async t => {
 
 t.test('of a large file no more is decoded than is used', async t => {
   const decoder = TextDecoder.prototype
-  for (const [unit, why] of [['hello\n', 'ASCII'], ['中文\n', 'UTF-8'], [bytes('d6d0cec40a'), 'GB18030'], [bytes('ff'), 'no text']] as const) {
+  for (const [unit, why] of [
+    ['hello\n', 'ASCII'], ['中文\n', 'UTF-8'], [bytes('d6d0cec40a'), 'GB18030'], [bytes('ff'), 'no text']
+  ] as const) {
     const data = Buffer.alloc(20 * 1024 * 1024, unit).toString('base64')
     const froms = t.capture(Buffer, 'from', Buffer.from)
     const decodes = t.capture(decoder, 'decode', decoder.decode)

@@ -103,7 +103,9 @@ t.test('beyond their bytes the oldest ended streams are forgotten, thinking coun
   await finish(store, 'e', 'eeeeeee')
   t.equal(await kept(store, 'b', 'c', 'd', 'e', 'running'), 'c d e running', 'exactly at the bound again')
   await store.end('running', 1, { status: 'done' })
-  t.equal(await kept(store, 'c', 'd', 'e', 'running'), 'running', 'what has just ended stays, even if it is larger than all there is room for')
+  t.equal(
+    await kept(store, 'c', 'd', 'e', 'running'), 'running', 'what has just ended stays, even if it is larger than all there is room for'
+  )
   await finish(store, 'f', 'f')
   t.equal(await kept(store, 'running', 'f'), 'f', 'until the next one ends')
   await finish(store, 'f', 'ffffffffff')

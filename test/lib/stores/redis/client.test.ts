@@ -31,7 +31,9 @@ async function eventually (ask: () => Promise<unknown>): Promise<unknown> {
 
 t.test('a URL that is none is refused without being told', async t => {
   for (const url of ['secret', 'http://user:secret@host', 'redis://user:secret@host:port', '']) {
-    const error = await connectRedis({ url, log: createLog(), clock: systemClock, timeoutMs: 300 }).catch((error: unknown) => error) as Error
+    const error = await connectRedis({ url, log: createLog(), clock: systemClock, timeoutMs: 300 }).catch(
+      (error: unknown) => error
+    ) as Error
     t.match(error, { code: 'WECOM_ERR_CONFIG', message: /REDIS_URL: .*redis:\/\// })
     t.notMatch(error.message, /secret/)
   }
@@ -40,7 +42,9 @@ t.test('a URL that is none is refused without being told', async t => {
 t.test('a package that is not installed is named', async t => {
   const load = (code: string) => async () => { throw Object.assign(new Error('no module'), { code }) }
   const options = { url: 'redis://localhost', log: createLog(), clock: systemClock, timeoutMs: 300 }
-  await t.rejects(connectRedis({ ...options, load: load('ERR_MODULE_NOT_FOUND') }), { code: 'WECOM_ERR_CONFIG', message: /REDIS_URL: .*npm install redis/ })
+  await t.rejects(connectRedis({ ...options, load: load('ERR_MODULE_NOT_FOUND') }), {
+    code: 'WECOM_ERR_CONFIG', message: /REDIS_URL: .*npm install redis/
+  })
   await t.rejects(connectRedis({ ...options, load: load('ERR_OTHER') }), { code: 'ERR_OTHER' })
 })
 
@@ -51,7 +55,9 @@ t.test('whatever an error of the client quotes, the URL and the password are tak
     load: async () => ({
       createClient: () => ({
         on (event, listener) {
-          if (event === 'error') queueMicrotask(() => listener(new Error(`${PASSWORD} ${encodeURIComponent(PASSWORD)} ${JSON.stringify({ url, PASSWORD })}`)))
+          if (event === 'error') {
+            queueMicrotask(() => listener(new Error(`${PASSWORD} ${encodeURIComponent(PASSWORD)} ${JSON.stringify({ url, PASSWORD })}`)))
+          }
         },
         async connect () { throw new Error('away') },
         destroy () {},

@@ -95,7 +95,10 @@ if (redis !== undefined) {
 
 if (hasRedisServer()) {
   // One node that has every slot refuses keys of several slots as a larger cluster does.
-  const server = await startRedisServer('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-config-file', `nodes-${process.pid}.conf`, '--dir', t.testdir())
+  const server = await startRedisServer(
+    '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-config-file', `nodes-${process.pid}.conf`, '--dir',
+    t.testdir()
+  )
   const plain = new Redis(server.url)
   await plain.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   while (!String(await plain.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await new Promise(resolve => setTimeout(resolve, 20))
@@ -121,7 +124,9 @@ t.test('each kind of client is called as it wants to be', async t => {
   const called = async (members: object): Promise<unknown[]> => {
     const calls: unknown[][] = []
     const record = async (...args: unknown[]): Promise<void> => { calls.push(args) }
-    const client = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, value === 'called' ? record : value])) as unknown as RedisClient
+    const client = Object.fromEntries(
+      Object.entries(members).map(([name, value]) => [name, value === 'called' ? record : value])
+    ) as unknown as RedisClient
     await adaptRedis(client, timing).command(['GET', 'k'], 'k')
     return calls.flat()
   }

@@ -19,7 +19,18 @@ function create () {
   })
   const calls: string[] = []
   const watch = (key: string, name = key): () => void => watchers.watch(key, () => calls.push(name))
-  return { clock, states, reads, watchers, calls, watch, fail: (value: boolean) => { failing = value }, settle: () => clock.advance(0).then(() => new Promise(setImmediate)) }
+  return {
+    clock,
+    states,
+    reads,
+    watchers,
+    calls,
+    watch,
+    fail: (value: boolean) => { failing = value },
+    settle: () => clock.advance(0).then(
+      () => new Promise(setImmediate)
+    )
+  }
 }
 
 t.test('what is watched is read at once and at intervals, once for all who watch, until nobody does', async t => {

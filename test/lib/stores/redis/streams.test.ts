@@ -49,7 +49,8 @@ if (redis !== undefined) {
   }
 
   const keyOf = (prefix: string, id = 's'): string => `${prefix}s:${hashTag(id)}`
-  const field = async (prefix: string, name: string): Promise<unknown> => await connection.command(['HGET', keyOf(prefix), name], keyOf(prefix))
+  const field = async (prefix: string, name: string): Promise<unknown> =>
+    await connection.command(['HGET', keyOf(prefix), name], keyOf(prefix))
 
   /** What one look at the stream `s` tells of its owner. */
   async function look (store: StreamStore): Promise<Omit<StreamReading, 'record'>> {
@@ -149,7 +150,9 @@ if (redis !== undefined) {
     t.equal((await store.read('s'))?.record.content, `${text}x`)
     t.equal(await store.append('s', 1, 'content', 1, text.slice(1) + 'x😀'), true)
     t.equal((await store.read('s'))?.record.content, `${text}x😀`)
-    for (const wrong of ['?', '😀']) t.equal(await store.append('s', 1, 'content', 4, wrong), false, 'in the middle of a character nothing can begin')
+    for (const wrong of ['?', '😀']) {
+      t.equal(await store.append('s', 1, 'content', 4, wrong), false, 'in the middle of a character nothing can begin')
+    }
   })
 
   t.test('a claim whose stream is gone makes way, for one', async t => {
@@ -223,7 +226,16 @@ if (redis !== undefined) {
     await store.setMetadata('s', 1, { waiting: true })
     await store.requestStop('s')
     t.strictSame((await store.read('s'))?.record, {
-      id: 's', status: 'stopping', content: 'new text', reasoning: '', chat: { scope: 'new' }, failure: undefined, notice: undefined, metadata: { waiting: true }
+      id: 's',
+      status: 'stopping',
+      content: 'new text',
+      reasoning: '',
+      chat: {
+        scope: 'new'
+      },
+      failure: undefined,
+      notice: undefined,
+      metadata: { waiting: true }
     })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal((await store.read('s'))?.record, undefined)
@@ -232,7 +244,9 @@ if (redis !== undefined) {
   t.test('a stream and a claim that have vanished are written anew', async t => {
     const { prefix, store } = create({ runningTtlMs: 60_000 })
     const { store: other } = create({ prefix })
-    const stream = { id: 'a'.repeat(32), claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work', metadata: { lost: ['TIMEOUT'] as const } }
+    const stream = {
+      id: 'a'.repeat(32), claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work', metadata: { lost: ['TIMEOUT'] as const }
+    }
     const texts = { content: '限流😀', reasoning: 'hm' }
     await store.create(stream)
     await store.append(stream.id, 1, 'content', 0, texts.content)
@@ -240,7 +254,9 @@ if (redis !== undefined) {
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal((await other.read(stream.id))?.record, undefined)
     t.equal(await store.restore(stream, 3, texts), true)
-    t.strictSame((await other.read(stream.id))?.record, { id: stream.id, status: 'running', ...texts, chat: stream.chat, failure: undefined, notice: undefined, metadata: stream.metadata })
+    t.strictSame((await other.read(stream.id))?.record, {
+      id: stream.id, status: 'running', ...texts, chat: stream.chat, failure: undefined, notice: undefined, metadata: stream.metadata
+    })
     t.equal(await store.renew(stream.id, 3), 'owned')
     t.equal(await other.adopt(stream.id), undefined, 'it has its lease')
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 60_000), key)
@@ -255,7 +271,9 @@ if (redis !== undefined) {
   t.test('a stream without claim, text and metadata is written anew, too', async t => {
     const { prefix, store } = create()
     t.equal(await store.restore({ id: 's' }, 1, { content: '', reasoning: '' }), true)
-    t.strictSame((await store.read('s'))?.record, { id: 's', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {} })
+    t.strictSame((await store.read('s'))?.record, {
+      id: 's', status: 'running', content: '', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}
+    })
     t.equal((await keys(prefix)).length, 1)
   })
 
@@ -311,7 +329,9 @@ if (redis !== undefined) {
 
   t.test('what was last read is known without asking, with its age', async t => {
     let away = false
-    const failing: RedisConnection = { ...connection, command: async (args, key) => { if (away) throw new Error('away'); return await connection.command(args, key) } }
+    const failing: RedisConnection = {
+      ...connection, command: async (args, key) => { if (away) throw new Error('away'); return await connection.command(args, key) }
+    }
     const { prefix, store: owner } = create()
     const clock = { ...createManualClock(), now: () => Date.now() + 60_000 }
     const { store } = create({ prefix, connection: failing, clock })
@@ -536,8 +556,10 @@ if (redis !== undefined) {
     const failing: RedisConnection = { ...connection, async command () { throw new Error('away') } }
     const { clock, store } = create({ connection: failing })
     for (const call of [
-      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () => store.setMetadata('s', 1, {}),
-      () => store.end('s', 1, { status: 'done' }), () => store.requestStop('s'), () => store.renew('s', 1), () => store.adopt('s'), () => store.release('s', 1)
+      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () =>
+        store.setMetadata('s', 1, {}),
+      () => store.end('s', 1, { status: 'done' }), () => store.requestStop('s'), () => store.renew('s', 1), () => store.adopt('s'), () =>
+        store.release('s', 1)
     ]) await t.rejects(call(), { message: 'away' })
     const unwatch = store.watch('s', () => t.fail('nothing is known to have changed'))
     await clock.advance(1000)
@@ -606,7 +628,8 @@ if (redis !== undefined) {
   t.test('a stream does not end without text that a failover has lost', async t => {
     const { clock, prefix, store } = create()
     const done = { status: 'done' } as const
-    const ends = async (id: string, epoch: number, content: number, reasoning = 0): Promise<boolean> => await store.end(id, epoch, done, { content, reasoning })
+    const ends = async (id: string, epoch: number, content: number, reasoning = 0): Promise<boolean> =>
+      await store.end(id, epoch, done, { content, reasoning })
     await store.create({ id: 's' })
     await store.append('s', 1, 'content', 0, '你好')
     await store.append('s', 1, 'reasoning', 0, 'hm')

@@ -58,7 +58,9 @@ t.test('a card of another kind can be built from, as far as its fields fit', asy
 
 t.test('a builder called from JavaScript with nothing says what is missing', async t => {
   // @ts-expect-error: a card has fields
-  t.throws(() => voteInteraction(), { code: 'WECOM_ERR_INPUT', message: /main_title: is missing\n- checkbox: is missing\n- submit_button: is missing$/ })
+  t.throws(() => voteInteraction(), {
+    code: 'WECOM_ERR_INPUT', message: /main_title: is missing\n- checkbox: is missing\n- submit_button: is missing$/
+  })
   // @ts-expect-error: not even an object
   t.throws(() => textNotice(null), { code: 'WECOM_ERR_INPUT', message: /card_action: is missing/ })
 })
@@ -104,8 +106,12 @@ t.test('the compiler knows the fields of each kind', async t => {
 })
 
 // What may be absent is left out, as the compiler asks for it.
-const fields = <Needed, Left = object>(needed: { [K in keyof Needed]: fc.Arbitrary<Needed[K]> }, left?: { [K in keyof Left]: fc.Arbitrary<Left[K]> }): fc.Arbitrary<Needed & Partial<Left>> =>
-  fc.record({ ...needed, ...left }, { requiredKeys: Object.keys(needed) as never, noNullPrototype: true }) as fc.Arbitrary<Needed & Partial<Left>>
+const fields = <Needed, Left = object>(
+  needed: { [K in keyof Needed]: fc.Arbitrary<Needed[K]> }, left?: { [K in keyof Left]: fc.Arbitrary<Left[K]> }
+): fc.Arbitrary<Needed & Partial<Left>> =>
+    fc.record(
+      { ...needed, ...left }, { requiredKeys: Object.keys(needed) as never, noNullPrototype: true }
+    ) as fc.Arbitrary<Needed & Partial<Left>>
 
 const anyText = fc.string({ unit: 'grapheme', maxLength: 20 })
 const someText = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
@@ -116,9 +122,20 @@ const link = fc.oneof(
   fields({ type: fc.constant(1 as const), url: someText }, { appid: anyText, pagepath: anyText }),
   fields({ type: fc.constant(2 as const), appid: someText }, { url: anyText, pagepath: anyText })
 )
-const and = <A, B>(a: fc.Arbitrary<A>, b: fc.Arbitrary<B>): fc.Arbitrary<A & B> => fc.tuple(a, b).map(([one, other]) => ({ ...one, ...other }))
-const common = { source: fields({}, { icon_url: anyText, desc: anyText, desc_color: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const) }), feedback: fields({ id: someText.filter(id => Buffer.byteLength(id) <= 256) }) }
-const menu = fields({ desc: someText, action_list: fc.uniqueArray(fields({ text: someText, key: someText }), { minLength: 1, maxLength: 3, selector: item => item.key }) })
+const and = <A, B>(a: fc.Arbitrary<A>, b: fc.Arbitrary<B>): fc.Arbitrary<A & B> =>
+  fc.tuple(a, b).map(([one, other]) => ({ ...one, ...other }))
+const common = {
+  source: fields(
+    {}, { icon_url: anyText, desc: anyText, desc_color: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const) }
+  ),
+  feedback: fields({ id: someText.filter(id => Buffer.byteLength(id) <= 256) })
+}
+const menu = fields({
+  desc: someText,
+  action_list: fc.uniqueArray(
+    fields({ text: someText, key: someText }), { minLength: 1, maxLength: 3, selector: item => item.key }
+  )
+})
 const title = fields({ title: someText }, { desc: anyText })
 const quote = and(link, fields({}, { title: anyText, quote_text: anyText }))
 const horizontal = fc.array(and(fields({ keyname: someText }, { value: anyText }), fc.oneof(
@@ -126,8 +143,12 @@ const horizontal = fc.array(and(fields({ keyname: someText }, { value: anyText }
   fields({ type: fc.constant(1 as const), url: someText }),
   fields({ type: fc.constant(3 as const), userid: someText })
 )), { maxLength: 6 })
-const jumps = fc.array(and(fields({ title: someText }), fc.oneof(link, fields({ type: fc.constant(3 as const), question: fc.string({ maxLength: 50 }).map(text => `？${text}`) }))), { maxLength: 3 })
-const noticeAction = fc.oneof(fields({ type: fc.constant(1 as const), url: someText }, { pagepath: anyText }), fields({ type: fc.constant(2 as const), appid: someText }, { url: anyText }))
+const jumps = fc.array(and(fields({ title: someText }), fc.oneof(
+  link, fields({ type: fc.constant(3 as const), question: fc.string({ maxLength: 50 }).map(text => `？${text}`) })
+)), { maxLength: 3 })
+const noticeAction = fc.oneof(fields(
+  { type: fc.constant(1 as const), url: someText }, { pagepath: anyText }
+), fields({ type: fc.constant(2 as const), appid: someText }, { url: anyText }))
 const option = fields({ id: someText.filter(id => Buffer.byteLength(id) <= 128), text: someText })
 const options = (maxLength: number) => fc.uniqueArray(option, { minLength: 1, maxLength, selector: item => item.id })
 const selection = options(10).chain(items => fields(
@@ -139,26 +160,74 @@ const submit = fields({ text: someText, key: someText })
 const arbitraries: { [Kind in keyof CardFields]: fc.Arbitrary<CardFields[Kind]> } = {
   text_notice: fields(
     { main_title: title, card_action: noticeAction, task_id: taskId },
-    { ...common, action_menu: menu, emphasis_content: title, quote_area: quote, sub_title_text: anyText, horizontal_content_list: horizontal, jump_list: jumps }
+    {
+      ...common,
+      action_menu: menu,
+      emphasis_content: title,
+      quote_area: quote,
+      sub_title_text: anyText,
+      horizontal_content_list: horizontal,
+      jump_list: jumps
+    }
   ),
   news_notice: fields(
-    { main_title: title, card_action: noticeAction, task_id: taskId, card_image: fields({ url: someText }, { aspect_ratio: fc.double({ min: 1.3, max: 2.25, noNaN: true }) }) },
-    { ...common, action_menu: menu, image_text_area: and(quote, fields({ image_url: someText })), quote_area: quote, vertical_content_list: fc.array(title, { maxLength: 4 }), horizontal_content_list: horizontal, jump_list: jumps }
+    {
+      main_title: title,
+      card_action: noticeAction,
+      task_id: taskId,
+      card_image: fields(
+        { url: someText }, { aspect_ratio: fc.double({ min: 1.3, max: 2.25, noNaN: true }) }
+      )
+    },
+    {
+      ...common,
+      action_menu: menu,
+      image_text_area: and(
+        quote, fields({ image_url: someText })
+      ),
+      quote_area: quote,
+      vertical_content_list: fc.array(title, { maxLength: 4 }),
+      horizontal_content_list: horizontal,
+      jump_list: jumps
+    }
   ),
   button_interaction: fields(
     {
       main_title: title,
       task_id: taskId,
-      button_list: fc.uniqueArray(fields({ text: someText, key: someText }, { style: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const) }), { minLength: 1, maxLength: 6, selector: item => item.key })
+      button_list: fc.uniqueArray(fields(
+        { text: someText, key: someText }, { style: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const) }
+      ), { minLength: 1, maxLength: 6, selector: item => item.key })
     },
-    { ...common, action_menu: menu, quote_area: quote, sub_title_text: anyText, horizontal_content_list: horizontal, button_selection: selection, card_action: noticeAction }
+    {
+      ...common,
+      action_menu: menu,
+      quote_area: quote,
+      sub_title_text: anyText,
+      horizontal_content_list: horizontal,
+      button_selection: selection,
+      card_action: noticeAction
+    }
   ),
   vote_interaction: fields(
-    { main_title: title, submit_button: submit, task_id: taskId, checkbox: fields({ question_key: someText, option_list: options(20) }, { mode: fc.constantFrom(0 as const, 1 as const), disable: fc.boolean() }) },
+    {
+      main_title: title,
+      submit_button: submit,
+      task_id: taskId,
+      checkbox: fields(
+        { question_key: someText, option_list: options(20) }, { mode: fc.constantFrom(0 as const, 1 as const), disable: fc.boolean() }
+      )
+    },
     common
   ),
   multiple_interaction: fields(
-    { main_title: title, submit_button: submit, select_list: fc.uniqueArray(selection, { minLength: 1, maxLength: 3, selector: item => item.question_key }) },
+    {
+      main_title: title,
+      submit_button: submit,
+      select_list: fc.uniqueArray(
+        selection, { minLength: 1, maxLength: 3, selector: item => item.question_key }
+      )
+    },
     { ...common, task_id: taskId }
   )
 }
@@ -168,7 +237,8 @@ t.test('any card that can be built passes the check unchanged, also by way of JS
     fc.assert(fc.property(arbitrary, given => {
       const card = build(given)
       const { card_type: _, ...rest } = card
-      return t.strictSame(rest, { ...given }) && t.strictSame(checkCard(card), card) && t.strictSame(checkCard(JSON.parse(JSON.stringify(card))), card)
+      return t.strictSame(rest, { ...given }) && t.strictSame(checkCard(card), card) &&
+        t.strictSame(checkCard(JSON.parse(JSON.stringify(card))), card)
     }), { numRuns: 60 })
   }
   same(textNotice, arbitraries.text_notice)
@@ -180,7 +250,9 @@ t.test('any card that can be built passes the check unchanged, also by way of JS
 
 t.test('the check throws nothing but its own error, whatever it is given', async () => {
   const kinds = fc.constantFrom('text_notice', 'news_notice', 'button_interaction', 'vote_interaction', 'multiple_interaction')
-  const names = fc.constantFrom(...Object.keys({ ...TEXT_NOTICE, ...NEWS_NOTICE, ...BUTTON_INTERACTION, ...VOTE_INTERACTION, ...MULTIPLE_INTERACTION }))
+  const names = fc.constantFrom(
+    ...Object.keys({ ...TEXT_NOTICE, ...NEWS_NOTICE, ...BUTTON_INTERACTION, ...VOTE_INTERACTION, ...MULTIPLE_INTERACTION })
+  )
   fc.assert(fc.property(kinds, fc.dictionary(names, fc.anything()), (kind, data) => {
     try {
       checkCard({ card_type: kind, ...data })

@@ -45,7 +45,9 @@ t.test('lists keep to their length, and what is too much is named once', async t
     ['multiple_interaction', 'select_list[1].option_list', 10, option, 'options']
   ]
   for (const [kind, list, max, item, of] of table) {
-    const change = (count: number): string[] => faults(kind, [list, times(count, item)], ...kind === 'button_interaction' ? [['button_selection.selected_id', undefined] as const] : [])
+    const change = (count: number): string[] => faults(
+      kind, [list, times(count, item)], ...kind === 'button_interaction' ? [['button_selection.selected_id', undefined] as const] : []
+    )
     t.same(change(1), [], `${kind} ${list} 1`)
     t.same(change(max), [], `${kind} ${list} ${max}`)
     t.same(change(max + 1), [`${list}[${max}]: at most ${max} ${of}`], `${kind} ${list} ${max + 1}`)
@@ -82,12 +84,16 @@ t.test('a task id is 1 to 128 of the allowed characters', async t => {
   const problem = ['task_id: must be 1 to 128 letters and digits of ASCII, _, - or @']
   for (const kind of CARD_TYPES) {
     for (const id of ['a', '0', 'aZ09_-@', 'x'.repeat(128)]) t.same(faults(kind, ['task_id', id]), [], `${kind} ${id}`)
-    for (const id of ['', 'x'.repeat(129), 'a b', 'a.b', '任务', 'a\n', 'é', 7, null]) t.same(faults(kind, ['task_id', id]), problem, `${kind} ${id}`)
+    for (const id of ['', 'x'.repeat(129), 'a b', 'a.b', '任务', 'a\n', 'é', 7, null]) {
+      t.same(faults(kind, ['task_id', id]), problem, `${kind} ${id}`)
+    }
   }
 })
 
 t.test('a task id is needed where something can be clicked', async t => {
-  for (const kind of ['button_interaction', 'vote_interaction'] as const) t.same(faults(kind, ['task_id', undefined]), ['task_id: is missing'], kind)
+  for (const kind of ['button_interaction', 'vote_interaction'] as const) {
+    t.same(faults(kind, ['task_id', undefined]), ['task_id: is missing'], kind)
+  }
   for (const kind of NOTICES) {
     t.same(faults(kind, ['task_id', undefined]), ['task_id: needed with action_menu'], kind)
     t.same(faults(kind, ['task_id', undefined], ['action_menu', undefined]), [], kind)
@@ -122,12 +128,16 @@ t.test('what a kind cannot do without', async t => {
 
   t.same(faults('news_notice', ['card_image', undefined]), [])
   t.same(faults('news_notice', ['image_text_area', undefined]), [])
-  t.same(faults('news_notice', ['card_image', undefined], ['image_text_area', undefined]), ['card_image: needed where there is no image_text_area'])
+  t.same(faults(
+    'news_notice', ['card_image', undefined], ['image_text_area', undefined]
+  ), ['card_image: needed where there is no image_text_area'])
 })
 
 t.test('what a part of a card cannot do without', async t => {
   const table: ReadonlyArray<readonly [CardType, path: string]> = [
-    ...WITH_MENU.flatMap(kind => ['action_menu.desc', 'action_menu.action_list[0].text', 'action_menu.action_list[0].key', 'horizontal_content_list[0].keyname'].map(path => [kind, path] as const)),
+    ...WITH_MENU.flatMap(kind => [
+      'action_menu.desc', 'action_menu.action_list[0].text', 'action_menu.action_list[0].key', 'horizontal_content_list[0].keyname'
+    ].map(path => [kind, path] as const)),
     ...NOTICES.map(kind => [kind, 'jump_list[0].title'] as const),
     ['news_notice', 'card_image.url'],
     ['news_notice', 'image_text_area.image_url'],
@@ -172,7 +182,9 @@ t.test('a link has what its type needs, and may have the rest', async t => {
     }
     const none = faults(kind, ...bare, [`${path}.type`, 0])
     t.same(none, path === 'card_action' && kind !== 'button_interaction' ? ['card_action.type: must be 1 or 2'] : [], `${kind} ${path} 0`)
-    t.same(faults(kind, ...bare, [`${path}.type`, undefined]), path === 'card_action' ? ['card_action.type: is missing'] : [], `${kind} ${path} none`)
+    t.same(faults(
+      kind, ...bare, [`${path}.type`, undefined]
+    ), path === 'card_action' ? ['card_action.type: is missing'] : [], `${kind} ${path} none`)
   }
 })
 
@@ -205,10 +217,15 @@ t.test('optional texts may be empty, but are texts', async t => {
     ['text_notice', [
       'emphasis_content.title', 'emphasis_content.desc', 'quote_area.title', 'quote_area.quote_text', 'quote_area.appid',
       'quote_area.pagepath', 'sub_title_text', 'horizontal_content_list[0].value', 'horizontal_content_list[0].url',
-      'horizontal_content_list[0].userid', 'jump_list[0].appid', 'jump_list[0].pagepath', 'jump_list[1].url', 'card_action.appid', 'card_action.pagepath'
+      'horizontal_content_list[0].userid', 'jump_list[0].appid', 'jump_list[0].pagepath', 'jump_list[1].url', 'card_action.appid',
+      'card_action.pagepath'
     ]],
-    ['news_notice', ['vertical_content_list[0].desc', 'image_text_area.title', 'image_text_area.desc', 'image_text_area.url', 'image_text_area.pagepath']],
-    ['button_interaction', ['sub_title_text', 'button_selection.title', 'button_selection.selected_id', 'card_action.url', 'card_action.appid']],
+    ['news_notice', [
+      'vertical_content_list[0].desc', 'image_text_area.title', 'image_text_area.desc', 'image_text_area.url', 'image_text_area.pagepath'
+    ]],
+    ['button_interaction', [
+      'sub_title_text', 'button_selection.title', 'button_selection.selected_id', 'card_action.url', 'card_action.appid'
+    ]],
     ['multiple_interaction', ['select_list[0].title', 'select_list[0].selected_id']]
   ]
   for (const [kind, paths] of table) {
@@ -228,26 +245,40 @@ t.test('parts of a card are objects', async t => {
       t.ok(faults(kind, ['main_title', value]).includes('main_title: must be an object'))
     }
   }
-  t.same(faults('button_interaction', ['button_list', [null, 'text', button(0)]]), ['button_list[0]: must be an object', 'button_list[1]: must be an object'])
-  t.same(faults('button_interaction', ['button_selection.option_list', [null, option(0)]], ['button_selection.selected_id', 'option 0']), ['button_selection.option_list[0]: must be an object'])
-  t.same(faults('text_notice', ['emphasis_content', 1], ['quote_area', 1]), ['emphasis_content: must be an object', 'quote_area: must be an object'])
+  t.same(faults('button_interaction', ['button_list', [null, 'text', button(0)]]), [
+    'button_list[0]: must be an object', 'button_list[1]: must be an object'
+  ])
+  t.same(faults(
+    'button_interaction', ['button_selection.option_list', [null, option(0)]], ['button_selection.selected_id', 'option 0']
+  ), ['button_selection.option_list[0]: must be an object'])
+  t.same(faults('text_notice', ['emphasis_content', 1], ['quote_area', 1]), [
+    'emphasis_content: must be an object', 'quote_area: must be an object'
+  ])
 })
 
 t.test('what tells things apart is told once', async t => {
   const twice = (item: (index: number) => object): object[] => [item(0), item(1), item(0)]
   for (const kind of WITH_MENU) {
-    t.same(faults(kind, ['action_menu.action_list', twice(action)]), ['action_menu.action_list[2].key: the same as in action_menu.action_list[0]'], kind)
+    t.same(faults(kind, ['action_menu.action_list', twice(action)]), [
+      'action_menu.action_list[2].key: the same as in action_menu.action_list[0]'
+    ], kind)
   }
   t.same(faults('button_interaction', ['button_list', twice(button)]), ['button_list[2].key: the same as in button_list[0]'])
   t.same(
     faults('button_interaction', ['button_selection.option_list', twice(option)], ['button_selection.selected_id', 'option 1']),
     ['button_selection.option_list[2].id: the same as in button_selection.option_list[0]']
   )
-  t.same(faults('vote_interaction', ['checkbox.option_list', twice(option)]), ['checkbox.option_list[2].id: the same as in checkbox.option_list[0]'])
+  t.same(faults('vote_interaction', ['checkbox.option_list', twice(option)]), [
+    'checkbox.option_list[2].id: the same as in checkbox.option_list[0]'
+  ])
   t.same(faults('multiple_interaction', ['select_list', twice(question)]), ['select_list[2].question_key: the same as in select_list[0]'])
   t.same(faults('multiple_interaction', ['select_list', [question(0), question(1)]]), [], 'two lists may have the same options')
-  t.same(faults('vote_interaction', ['checkbox.option_list', [{ text: 'a' }, { text: 'b' }]]), ['checkbox.option_list[0].id: is missing', 'checkbox.option_list[1].id: is missing'])
-  t.same(faults('vote_interaction', ['checkbox.option_list', [{ id: '', text: 'a' }, { id: '', text: 'b' }]]), ['checkbox.option_list[0].id: must not be empty', 'checkbox.option_list[1].id: must not be empty'])
+  t.same(faults(
+    'vote_interaction', ['checkbox.option_list', [{ text: 'a' }, { text: 'b' }]]
+  ), ['checkbox.option_list[0].id: is missing', 'checkbox.option_list[1].id: is missing'])
+  t.same(faults(
+    'vote_interaction', ['checkbox.option_list', [{ id: '', text: 'a' }, { id: '', text: 'b' }]]
+  ), ['checkbox.option_list[0].id: must not be empty', 'checkbox.option_list[1].id: must not be empty'])
 })
 
 t.test('what is selected is among the options', async t => {
@@ -255,14 +286,20 @@ t.test('what is selected is among the options', async t => {
   t.same(faults('button_interaction', ['button_selection.selected_id', 'other']), [`button_selection.selected_id: ${problem}`])
   t.same(faults('multiple_interaction', ['select_list[1].selected_id', 'other']), [`select_list[1].selected_id: ${problem}`])
   t.same(faults('multiple_interaction', ['select_list[1].selected_id', '15']), [])
-  t.same(faults('multiple_interaction', ['select_list[0].option_list', 1]), ['select_list[0].option_list: must be a list'], 'one mistake, one fault')
+  t.same(faults(
+    'multiple_interaction', ['select_list[0].option_list', 1]
+  ), ['select_list[0].option_list: must be a list'], 'one mistake, one fault')
 })
 
 t.test('a field of another kind would be lost, one that nobody knows may be new', async t => {
-  t.same(faults('text_notice', ['button_list', [button(0)]], ['card_image', {}]), ['card_image: not a field of a text_notice card', 'button_list: not a field of a text_notice card'])
+  t.same(faults('text_notice', ['button_list', [button(0)]], ['card_image', {}]), [
+    'card_image: not a field of a text_notice card', 'button_list: not a field of a text_notice card'
+  ])
   t.same(faults('button_interaction', ['jump_list', []]), ['jump_list: not a field of a button_interaction card'])
   t.same(faults('vote_interaction', ['action_menu', {}]), ['action_menu: not a field of a vote_interaction card'])
   t.same(faults('multiple_interaction', ['checkbox', {}]), ['checkbox: not a field of a multiple_interaction card'])
-  for (const value of ['text', '', null]) t.same(faults('news_notice', ['sub_title_text', value]), ['sub_title_text: not a field of a news_notice card'])
+  for (const value of ['text', '', null]) {
+    t.same(faults('news_notice', ['sub_title_text', value]), ['sub_title_text: not a field of a news_notice card'])
+  }
   for (const kind of CARD_TYPES) t.same(faults(kind, ['of_the_future', {}], ['source.of_the_future', 1]), [], kind)
 })

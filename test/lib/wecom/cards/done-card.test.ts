@@ -17,7 +17,9 @@ t.test('a used card is done as a vote that is disabled, with what was chosen tic
 
 t.test('a card that is done needs a task, a title and a choice; its button has a text in any case', async t => {
   t.equal(done({ taskId: 'a', title: 'b', choice: 'c' }).submit_button.text, '✓')
-  for (const fields of [{ taskId: '', title: 'b', choice: 'c' }, { taskId: 'a', title: '', choice: 'c' }, { taskId: 'a', title: 'b', choice: '' }]) {
+  for (const fields of [
+    { taskId: '', title: 'b', choice: 'c' }, { taskId: 'a', title: '', choice: 'c' }, { taskId: 'a', title: 'b', choice: '' }
+  ]) {
     t.throws(() => done(fields), { code: 'WECOM_ERR_INPUT' }, JSON.stringify(fields))
   }
 })

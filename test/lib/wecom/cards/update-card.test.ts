@@ -20,7 +20,9 @@ t.test('an update can be for some users', async t => {
 
 t.test('an update for nobody is a mistake: it would be one for everyone', async t => {
   t.throws(() => updateTemplateCard(card, { userids: [] }), { code: 'WECOM_ERR_INPUT', message: /\n- userids: must not be empty$/ })
-  t.throws(() => updateTemplateCard(card, { userids: ['one', ''] }), { code: 'WECOM_ERR_INPUT', message: /\n- userids\[1\]: must not be empty$/ })
+  t.throws(
+    () => updateTemplateCard(card, { userids: ['one', ''] }), { code: 'WECOM_ERR_INPUT', message: /\n- userids\[1\]: must not be empty$/ }
+  )
   // @ts-expect-error: a list
   t.throws(() => updateTemplateCard(card, { userids: 'one' }), { code: 'WECOM_ERR_INPUT', message: /\n- userids: must be a list$/ })
 })
@@ -42,6 +44,8 @@ t.test('an update is no text notice: WeCom refuses it', async t => {
 })
 
 t.test('a card that was never checked is checked', async t => {
-  // @ts-expect-error: a vote has more than that
-  t.throws(() => updateTemplateCard({ card_type: 'vote_interaction', task_id: '1' }), { code: 'WECOM_ERR_INPUT', message: /checkbox: is missing/ })
+  t.throws(
+    // @ts-expect-error: a vote has more than that
+    () => updateTemplateCard({ card_type: 'vote_interaction', task_id: '1' }), { code: 'WECOM_ERR_INPUT', message: /checkbox: is missing/ }
+  )
 })

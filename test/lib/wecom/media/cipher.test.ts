@@ -12,7 +12,9 @@ const padding = (length: number): Uint8Array => new Uint8Array(length).fill(leng
 
 t.test('a key is read in every form it is sent in', async t => {
   t.match(BASE64, /\+.*\/.*=$/)
-  for (const text of [BASE64, BASE64.slice(0, 43), KEY.toString('base64url'), `${KEY.toString('base64url')}=`, KEY.toString('hex'), KEY.toString('hex').toUpperCase()]) {
+  for (const text of [BASE64, BASE64.slice(0, 43), KEY.toString(
+    'base64url'
+  ), `${KEY.toString('base64url')}=`, KEY.toString('hex'), KEY.toString('hex').toUpperCase()]) {
     t.strictSame(readMediaKey(text), KEY, text)
   }
 })
@@ -23,7 +25,9 @@ t.test('the two unused bits of the last character may be anything', async t => {
 
 t.test('any other text is no key', async t => {
   for (const text of [
-    '', ' ', BASE64.slice(0, 42), `${BASE64}=`, `${BASE64.slice(0, 43)}A`, ` ${BASE64}`, `${BASE64}\n`, `${BASE64.slice(0, 20)}*${BASE64.slice(21)}`,
+    '', ' ', BASE64.slice(
+      0, 42
+    ), `${BASE64}=`, `${BASE64.slice(0, 43)}A`, ` ${BASE64}`, `${BASE64}\n`, `${BASE64.slice(0, 20)}*${BASE64.slice(21)}`,
     KEY.toString('hex').slice(1), `${KEY.toString('hex')}0`, `${KEY.toString('hex').slice(1)}g`, KEY.toString('latin1')
   ]) t.equal(readMediaKey(text), undefined, JSON.stringify(text))
 })
@@ -78,7 +82,9 @@ t.test('padding of 0 or beyond 32 is refused', async t => {
 })
 
 t.test('padding longer than the file is refused', async t => {
-  for (let length = 17; length <= 32; length++) t.equal(await decryptMedia(encryptMedia(file(0), KEY, new Uint8Array(16).fill(length)), KEY), undefined, `${length}`)
+  for (let length = 17; length <= 32; length++) {
+    t.equal(await decryptMedia(encryptMedia(file(0), KEY, new Uint8Array(16).fill(length)), KEY), undefined, `${length}`)
+  }
 })
 
 t.test('one wrong byte anywhere in the padding is refused', async t => {

@@ -6,7 +6,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { isAllowedHost, isHostPattern } from '../../../../lib/outbound/hosts.ts'
 import type { MediaFailure } from '../../../../lib/wecom/media/error.ts'
-import { createMediaFetcher, DEFAULT_MEDIA_HOSTS, DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../../../../lib/wecom/media/media.ts'
+import {
+  createMediaFetcher, DEFAULT_MEDIA_HOSTS, DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS
+} from '../../../../lib/wecom/media/media.ts'
 import type { MediaFetcherOptions } from '../../../../lib/wecom/media/media.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import type { ManualClock } from '../../../fixtures/clock.ts'
@@ -25,14 +27,17 @@ async function serve (t: Test): Promise<MediaServer> {
   return server
 }
 
-const file = (size: number): Buffer => Buffer.concat([PNG, Buffer.alloc(size, Uint8Array.from({ length: 251 }, (_, i) => i))]).subarray(0, size)
+const file = (size: number): Buffer =>
+  Buffer.concat([PNG, Buffer.alloc(size, Uint8Array.from({ length: 251 }, (_, i) => i))]).subarray(0, size)
 
 /** Holds that a fetch fails so, and that nothing of the URL, the keys or the content can be read off the error. */
 async function fails (t: Test, fetched: Promise<unknown>, reason: MediaFailure, url: string, name = ''): Promise<void> {
   const error: unknown = await fetched.then(() => undefined, error => error)
   t.match(error, { name: 'MediaError', code: 'WECOM_ERR_MEDIA', reason }, name)
   if (!(error instanceof Error)) return
-  const told = [inspect(error, { depth: Infinity, showHidden: true, getters: true }), String(error), error.message, error.stack, JSON.stringify(error)].join('\n').replaceAll('media.test.ts', 'this file')
+  const told = [
+    inspect(error, { depth: Infinity, showHidden: true, getters: true }), String(error), error.message, error.stack, JSON.stringify(error)
+  ].join('\n').replaceAll('media.test.ts', 'this file')
   const host = /\/\/([^/?#]{4,})/.exec(url)?.[1] ?? 'media.test'
   for (const secret of [URL_SECRET, '5ecre7', host, 'img/1', KEY_TEXT, OTHER_KEY_TEXT, KEY.toString('hex'), 'IHDR']) {
     t.notOk(told.includes(secret), `${name}: ${secret} is not told`)
@@ -56,7 +61,9 @@ t.test('a file without a name, without a known type, or without a byte', async t
   const fetchMedia = createMediaFetcher(server.trust)
   for (const text of ['hello', '']) {
     server.respondWith(media(encryptMedia(Buffer.from(text), KEY)))
-    t.strictSame(await fetchMedia({ url: server.url, keys: [KEY_TEXT] }, signal), { data: Buffer.from(text), type: 'application/octet-stream' })
+    t.strictSame(
+      await fetchMedia({ url: server.url, keys: [KEY_TEXT] }, signal), { data: Buffer.from(text), type: 'application/octet-stream' }
+    )
   }
 })
 
@@ -76,7 +83,9 @@ t.test('a wrong key, broken padding and half a block are told as undecryptable',
   const encrypted = encryptMedia(file(100), KEY)
   const wrongPadding = encryptMedia(file(60), KEY, Uint8Array.of(4, 3, 4, 4))
   for (const [body, keys] of [
-    [encrypted, [OTHER_KEY_TEXT]], [wrongPadding, [KEY_TEXT]], [encrypted.subarray(1), [KEY_TEXT]], [Buffer.alloc(0), [KEY_TEXT]], [file(96), [KEY_TEXT, OTHER_KEY_TEXT]]
+    [encrypted, [OTHER_KEY_TEXT]], [wrongPadding, [KEY_TEXT]], [encrypted.subarray(1), [KEY_TEXT]], [Buffer.alloc(0), [KEY_TEXT]], [
+      file(96), [KEY_TEXT, OTHER_KEY_TEXT]
+    ]
   ] as const) {
     server.respondWith(media(body))
     await fails(t, fetchMedia({ url: server.url, keys }, signal), 'UNDECRYPTABLE', server.url)
@@ -86,7 +95,9 @@ t.test('a wrong key, broken padding and half a block are told as undecryptable',
 t.test('without a readable key nothing is downloaded', async t => {
   const server = await serve(t)
   const fetchMedia = createMediaFetcher(server.trust)
-  for (const keys of [[], [''], ['no key', KEY_TEXT.slice(1)]]) await fails(t, fetchMedia({ url: server.url, keys }, signal), 'UNDECRYPTABLE', server.url)
+  for (const keys of [[], [''], ['no key', KEY_TEXT.slice(1)]]) {
+    await fails(t, fetchMedia({ url: server.url, keys }, signal), 'UNDECRYPTABLE', server.url)
+  }
   t.equal(server.connections, 0)
 })
 
@@ -174,22 +185,41 @@ const FORBIDDEN: Array<{ name: string, url: string, options?: MediaFetcherOption
   { name: 'a host within another', url: `https://media.test.other.test:PORT/img/1?${URL_SECRET}` },
   { name: 'another port', url: `https://media.test:1/img/1?${URL_SECRET}` },
   { name: 'the default port', url: `https://media.test/img/1?${URL_SECRET}` },
-  ...['127.0.0.1', '127.1', '2130706433', '0x7f000001', '017700000001', '0177.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]', '[64:ff9b::7f00:1]', '0'].flatMap(host => [
+  ...[
+    '127.0.0.1', '127.1', '2130706433', '0x7f000001', '017700000001', '0177.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]',
+    '[::127.0.0.1]', '[64:ff9b::7f00:1]', '0'
+  ].flatMap(host => [
     { name: `address ${host}`, url: `https://${host}:PORT/img/1?${URL_SECRET}` },
-    { name: `allowed address ${host}`, url: `https://${host}:PORT/img/1?${URL_SECRET}`, options: { allowedHosts: [`${host}:PORT`, '127.0.0.1:PORT', '[::1]:PORT', '[::ffff:7f00:1]:PORT', '0.0.0.0:PORT', '[::7f00:1]:PORT'] } }
+    {
+      name: `allowed address ${host}`,
+      url: `https://${host}:PORT/img/1?${URL_SECRET}`,
+      options: {
+        allowedHosts: [`${host}:PORT`, '127.0.0.1:PORT', '[::1]:PORT', '[::ffff:7f00:1]:PORT', '0.0.0.0:PORT', '[::7f00:1]:PORT']
+      }
+    }
   ]),
   ...[
-    ['127.0.0.1'], ['10.0.0.1'], ['172.16.0.1'], ['192.168.1.1'], ['169.254.169.254'], ['100.100.100.200'], ['0.0.0.0'], ['::1'], ['::'], ['::ffff:127.0.0.1'], ['::ffff:7f00:1'],
+    ['127.0.0.1'], ['10.0.0.1'], ['172.16.0.1'], ['192.168.1.1'], ['169.254.169.254'], ['100.100.100.200'], ['0.0.0.0'], ['::1'], ['::'], [
+      '::ffff:127.0.0.1'
+    ], ['::ffff:7f00:1'],
     ['64:ff9b::7f00:1'], ['2002:7f00:1::'], ['fd00::1'], ['fe80::1%lo'], ['localhost'], ['2130706433'],
     ['127.0.0.1', '1.1.1.1'], ['1.1.1.1', '127.0.0.1'], ['2606:4700::1111', '::1'], ['1.1.1.1', '10.0.0.1', '1.0.0.1']
-  ].map(addresses => ({ name: `a name that means ${addresses.join(' and ')}`, url: `https://media.test:PORT/img/1?${URL_SECRET}`, options: { lookup: answering(...addresses) } }))
+  ].map(addresses => ({
+    name: `a name that means ${addresses.join(' and ')}`,
+    url: `https://media.test:PORT/img/1?${URL_SECRET}`,
+    options: {
+      lookup: answering(...addresses)
+    }
+  }))
 ]
 
 for (const { name, url, options } of FORBIDDEN) {
   t.test(`${name} is refused`, async t => {
     const server = await serve(t)
     const here = (text: string): string => text.replace('PORT', `${server.port}`)
-    const fetchMedia = createMediaFetcher({ ...server.trust, ...options, allowedHosts: (options?.allowedHosts ?? ['media.test:PORT']).map(here), allowPrivateAddresses: false })
+    const fetchMedia = createMediaFetcher(
+      { ...server.trust, ...options, allowedHosts: (options?.allowedHosts ?? ['media.test:PORT']).map(here), allowPrivateAddresses: false }
+    )
     await fails(t, fetchMedia({ url: here(url), keys: [KEY_TEXT] }, signal), 'REFUSED', here(url), name)
     t.equal(server.connections, 0)
   })
@@ -319,12 +349,16 @@ t.test('the defaults are WeCom’s storage and the name server of the system', a
 t.test('by default WeCom’s storage is allowed, at 443', async t => {
   t.ok(isAllowedHost('ww-aibot-img-1258476243.cos.ap-guangzhou.myqcloud.com', DEFAULT_MEDIA_HOSTS))
   t.notOk(isAllowedHost('ww-aibot-img-1258476243.cos.ap-guangzhou.myqcloud.com:8443', DEFAULT_MEDIA_HOSTS))
-  for (const host of ['myqcloud.com', 'evilmyqcloud.com', 'a.myqcloud.com.evil.com', 'localhost']) t.notOk(isAllowedHost(host, DEFAULT_MEDIA_HOSTS), host)
+  for (const host of ['myqcloud.com', 'evilmyqcloud.com', 'a.myqcloud.com.evil.com', 'localhost']) {
+    t.notOk(isAllowedHost(host, DEFAULT_MEDIA_HOSTS), host)
+  }
   t.ok(DEFAULT_MEDIA_HOSTS.every(isHostPattern))
 })
 
 t.test('options that cannot be meant are refused when the fetcher is made', async t => {
-  for (const allowedHosts of [['https://media.test'], ['media.test', '*']]) t.throws(() => createMediaFetcher({ allowedHosts }), { code: 'WECOM_ERR_INPUT', message: /allowedHosts/ })
+  for (const allowedHosts of [['https://media.test'], ['media.test', '*']]) {
+    t.throws(() => createMediaFetcher({ allowedHosts }), { code: 'WECOM_ERR_INPUT', message: /allowedHosts/ })
+  }
   for (const value of [0, -1, 1.5, NaN, Infinity]) {
     t.throws(() => createMediaFetcher({ maxBytes: value }), { code: 'WECOM_ERR_INPUT', message: /maxBytes/ })
     t.throws(() => createMediaFetcher({ timeoutMs: value }), { code: 'WECOM_ERR_INPUT', message: /timeoutMs/ })

@@ -49,7 +49,8 @@ t.test('a file is known by its first bytes', async t => {
 
 t.test('of any other bytes, and of too few, nothing is said', async t => {
   for (const text of [
-    '', '\xff', '\xff\xd8', '\x89PNG', 'GIF88a', 'GIF8', 'RIFF\x10\0\0\0', 'RIFF\x10\0\0\0WEB', 'RIFF\x10\0\0\0XXXX', 'BMW is a car', 'BM', 'II', 'MM', ' %PDF-1.7', '%PDF',
+    '', '\xff', '\xff\xd8', '\x89PNG', 'GIF88a', 'GIF8', 'RIFF\x10\0\0\0', 'RIFF\x10\0\0\0WEB', 'RIFF\x10\0\0\0XXXX', 'BMW is a car', 'BM',
+    'II', 'MM', ' %PDF-1.7', '%PDF',
     'PK', 'PKZIP', '\x1f\x8b\x07', 'ftypheic', 'hello', '你好', '<svg xmlns="http://www.w3.org/2000/svg"/>', '<!doctype html>', '{"a":1}'
   ]) t.equal(typeOf(Buffer.from(text, text === '你好' ? 'utf8' : 'latin1')), 'application/octet-stream', JSON.stringify(text))
 })
