@@ -1,4 +1,3 @@
-import { isGroup, stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 
 /** Ids are opaque: they are compared as they stand. */
@@ -23,10 +22,10 @@ export type AccessLists = (message: Message) => ListName | undefined
 
 export function createAccessLists ({ users, chats, bots }: AccessListsOptions): AccessLists {
   const [admitsUser, admitsChat, admitsBot] = [users, chats, bots].map(gateOf) as [Gate, Gate, Gate]
-  return message => {
-    if (!admitsBot(stringAt(message, 'aibotid'))) return 'bot list'
-    if (isGroup(message) && !admitsChat(stringAt(message, 'chatid'))) return 'chat list'
-    return admitsUser(stringAt(message, 'from', 'userid')) ? undefined : 'user list'
+  return ({ bot, sender, chatId, isGroup }) => {
+    if (!admitsBot(bot)) return 'bot list'
+    if (isGroup && !admitsChat(chatId)) return 'chat list'
+    return admitsUser(sender) ? undefined : 'user list'
   }
 }
 

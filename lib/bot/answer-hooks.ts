@@ -10,7 +10,7 @@ import type { HostContext, RunHostCode } from './host-code.ts'
 export type MessageContext = HostContext
 
 /**
- * Undefined lets a question pass; an input takes the place of the turn that was given, and may name another source; a
+ * Undefined lets a question pass; an input takes the place of the turn that was decision, and may name another source; a
  * string is the answer; false refuses.
  */
 export type MessageDecision = StreamInput | string | false | undefined
@@ -61,8 +61,8 @@ export function createAnswerHooks ({ onMessage, onFinish }: AnswerHooks, run: Ru
   }
 }
 
-function checked (given: unknown): MessageDecision {
-  if (given === undefined || given === false || typeof given === 'string') return given
-  if (isObject(given) && typeof given['prompt'] === 'string') return given as unknown as StreamInput
+function checked (decision: unknown): MessageDecision {
+  if (decision === undefined || decision === false || typeof decision === 'string') return decision
+  if (isObject(decision) && typeof decision['prompt'] === 'string') return decision as unknown as StreamInput
   throw new TypeError('onMessage gives nothing, a turn with a prompt, a string, or false')
 }

@@ -6,12 +6,13 @@ import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
 import { describeError, safeName } from '../util/redact.ts'
 import { cardReply, welcomeReply } from '../wecom/event-replies.ts'
-import { originOf, stringAt } from '../wecom/message.ts'
-import type { Message } from '../wecom/message.ts'
+import { stringAt } from '../wecom/message.ts'
+import type { Message, RawMessage } from '../wecom/message.ts'
 import type { CardEvent, EventHooks, SelectedOptions } from './event-hooks.ts'
 import { readFeedback } from './feedback.ts'
 import type { FeedbackLinks } from './feedback.ts'
 import type { HostContext, RunHostCode } from './host-code.ts'
+import { turnOf } from './turn.ts'
 
 export interface EventsOptions {
   hooks: EventHooks
@@ -45,7 +46,7 @@ export function createEvents (options: EventsOptions): Events {
     options.run({ hook, about, maxMs: MAX_HOOK_MS, call })
 
   return async message => {
-    const eventtype = stringAt(message, 'event', 'eventtype') ?? ''
+    const eventtype = stringAt(message.raw, 'event', 'eventtype') ?? ''
     log.debug({ eventtype: safeName(eventtype) }, 'event received')
     switch (eventtype) {
       case 'enter_chat':
@@ -61,21 +62,21 @@ export function createEvents (options: EventsOptions): Events {
   }
 
   async function greet (message: Message, hook: Hook<'onEnterChat'>): Promise<string | undefined> {
-    const event = { ...originOf(message), message }
-    const given = await run('onEnterChat', event, async context => {
+    const event = turnOf(message)
+    const outcome = await run('onEnterChat', event, async context => {
       const said = await hook(event, context)
       return said === undefined ? welcome : welcomeReply(said)
     })
-    return given === undefined ? welcome : given.value
+    return outcome === undefined ? welcome : outcome.value
   }
 
   async function update (message: Message, hook: Hook<'onCardEvent'>): Promise<string | undefined> {
-    const event = { ...originOf(message), ...readCardEvent(message), message }
-    const given = await run('onCardEvent', event, async context => {
+    const event = { ...turnOf(message), ...readCardEvent(message.raw) }
+    const outcome = await run('onCardEvent', event, async context => {
       const card = await hook(event, context)
       return card === undefined ? undefined : cardReply(card, event.taskId)
     })
-    return given?.value
+    return outcome?.value
   }
 
   async function tell (message: Message, hook: Hook<'onFeedback'>): Promise<undefined> {
@@ -86,21 +87,21 @@ export function createEvents (options: EventsOptions): Events {
     }
     const { feedbackId } = said
     const conversation = await ask(feedback.find(feedbackId))
-    const event = { ...originOf(message), ...said, ...(conversation && { streamId: feedbackId, conversation }), message }
+    const event = { ...turnOf(message), ...said, ...(conversation && { streamId: feedbackId, conversation }) }
     await run('onFeedback', event, async context => { await hook(event, context) })
   }
 
   /** The first delivery of an event calls its hook; the others get the reply that it got, where that is known by then. */
   async function once (message: Message, reply: () => Promise<string | undefined>): Promise<string | undefined> {
-    const msgid = stringAt(message, 'msgid') ?? ''
-    if (msgid === '') return await reply()
-    const key = hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid)
+    const { msgid, bot = '' } = message
+    if (msgid === undefined) return await reply()
+    const key = hashOf(scope, bot, msgid)
     const own = createId()
     const first = await ask(facts.putIfAbsent(`event:${key}`, own, KNOWN_MS))
     if (first !== undefined && first !== own) return await ask(facts.get(`event-reply:${key}`))
-    const given = await reply()
-    if (given !== undefined) facts.putIfAbsent(`event-reply:${key}`, given, KNOWN_MS).catch(logFailure)
-    return given
+    const outcome = await reply()
+    if (outcome !== undefined) facts.putIfAbsent(`event-reply:${key}`, outcome, KNOWN_MS).catch(logFailure)
+    return outcome
   }
 
   /** A store that is slow or away keeps nobody from being answered. */
@@ -122,13 +123,13 @@ export function createEvents (options: EventsOptions): Events {
 
 type Hook<Name extends keyof EventHooks> = NonNullable<EventHooks[Name]>
 
-function readCardEvent (message: Message): Pick<CardEvent, 'cardType' | 'key' | 'taskId' | 'selected'> {
-  const at = (name: string): string => stringAt(message, 'event', 'template_card_event', name) ?? ''
-  return { cardType: at('card_type'), key: at('event_key'), taskId: at('task_id'), selected: selectedIn(message) }
+function readCardEvent (raw: RawMessage): Pick<CardEvent, 'cardType' | 'key' | 'taskId' | 'selected'> {
+  const at = (name: string): string => stringAt(raw, 'event', 'template_card_event', name) ?? ''
+  return { cardType: at('card_type'), key: at('event_key'), taskId: at('task_id'), selected: selectedIn(raw) }
 }
 
-function selectedIn (message: Message): SelectedOptions[] {
-  return listAt(message, 'event', 'template_card_event', 'selected_items', 'selected_item').flatMap(item => {
+function selectedIn (raw: RawMessage): SelectedOptions[] {
+  return listAt(raw, 'event', 'template_card_event', 'selected_items', 'selected_item').flatMap(item => {
     const question = stringAt(item, 'question_key')
     if (question === undefined) return []
     return [{ question, options: listAt(item, 'option_ids', 'option_id').filter(option => typeof option === 'string') }]

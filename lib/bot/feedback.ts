@@ -44,8 +44,8 @@ export const canBeRated = (record: StreamRecord): boolean =>
   !isTerminal(record.status) || record.content !== '' || record.metadata.images !== undefined || record.metadata.card !== undefined
 
 /** What a `feedback_event` says of itself; undefined for a kind of vote that is not known. */
-export function readFeedback (message: Message): Pick<FeedbackEvent, 'vote' | 'reasons' | 'comment' | 'feedbackId'> | undefined {
-  const event = isObject(message['event']) ? message['event'] : {}
+export function readFeedback ({ raw }: Message): Pick<FeedbackEvent, 'vote' | 'reasons' | 'comment' | 'feedbackId'> | undefined {
+  const event = isObject(raw['event']) ? raw['event'] : {}
   const said = isObject(event['feedback_event']) ? event['feedback_event'] : {}
   const vote = VOTES.get(said['type'])
   if (vote === undefined) return undefined

@@ -5,7 +5,6 @@ import type { StreamRecord } from '../stores/store.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
-import { stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 
 export interface FollowUpsOptions {
@@ -31,7 +30,7 @@ export interface FollowUps {
 /** A `response_url` is valid for an hour (document 101138). */
 const CLAIM_MS = 60 * 60_000
 
-const urlOf = (message: Message): string => stringAt(message, 'response_url') ?? ''
+const urlOf = ({ responseUrl = '' }: Message): string => responseUrl
 
 export function createFollowUps ({ activeReply, frames, facts, log }: FollowUpsOptions): FollowUps {
   /** Before the call, so that one whose end nobody saw is not made again. */

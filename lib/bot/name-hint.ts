@@ -1,7 +1,6 @@
 import type { Logger } from '../util/logger.ts'
 import type { UserMessage } from '../wecom/content.ts'
 import { firstMention } from '../wecom/mention.ts'
-import { isGroup } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 
 /** Of a name that may be somebody else's. */
@@ -11,8 +10,8 @@ const MAX_CHARS = 32
 export function hintAtName (botName: string, log: Logger): (message: Message, inbound: UserMessage) => void {
   let isOver = botName !== ''
 
-  return (message, { text }) => {
-    if (isOver || !isGroup(message)) return
+  return ({ isGroup }, { text }) => {
+    if (isOver || !isGroup) return
     isOver = true
     const word = firstMention(text)
     log.info(

@@ -10,8 +10,8 @@ import { describeError, safeName } from '../util/redact.ts'
 import { isVisible } from '../util/visible.ts'
 import { readUserMessage } from '../wecom/content.ts'
 import type { UserMessage } from '../wecom/content.ts'
-import { chatOf, stringAt } from '../wecom/message.ts'
-import type { Message, Chat } from '../wecom/message.ts'
+import { chatOf, readMessage } from '../wecom/message.ts'
+import type { Chat, Message, RawMessage } from '../wecom/message.ts'
 import type { ListName } from './access-lists.ts'
 import type { Access } from './access.ts'
 import type { Command } from './commands.ts'
@@ -58,8 +58,8 @@ export function createReceive (options: ReceiveOptions): Receive {
     facts
   } = options
 
-  streams.adoptFor(scope, (stream, given) => {
-    const message = given as Message
+  streams.adoptFor(scope, (stream, stored) => {
+    const message = readMessage(stored as RawMessage)
     const inbound = readUserMessage(message, botName) as UserMessage
     void answering({ stream, message, inbound, conversation: conversationFor(message), adopted: true })
   })
@@ -67,7 +67,7 @@ export function createReceive (options: ReceiveOptions): Receive {
   const hint = hintAtName(botName, log)
 
   return async message => {
-    switch (message.msgtype) {
+    switch (message.kind) {
       case 'event': return access.admitsEvent(message) ? await events(message) : undefined
       case 'stream': return await refresh(message)
       default: return await answer(message)
@@ -76,7 +76,7 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   /** A refresh only reads (document 100719). */
   async function refresh (message: Message): Promise<string | undefined> {
-    const id = stringAt(message, 'stream', 'id') ?? ''
+    const id = message.streamId ?? ''
     try {
       const record = await streams.read(id)
       // Its owner, if it still has one, is about to write it anew.
@@ -105,7 +105,7 @@ export function createReceive (options: ReceiveOptions): Receive {
   async function answer (message: Message): Promise<string> {
     try {
       const inbound = readUserMessage(message, botName)
-      if (inbound === undefined) log.info({ msgtype: safeName(message.msgtype) }, 'a message is of a kind that cannot be read')
+      if (inbound === undefined) log.info({ msgtype: safeName(message.kind) }, 'a message is of a kind that cannot be read')
       if (inbound !== undefined) hint(message, inbound)
       const command = inbound && commandOf(inbound.text)
       const { id, stream, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
@@ -136,7 +136,7 @@ export function createReceive (options: ReceiveOptions): Receive {
   /** WeCom takes a card once for each answer (document 101031): from the callback that asked first, however often that is delivered. */
   async function bringsCard ({ id, metadata }: StreamRecord, message: Message): Promise<boolean> {
     if (metadata.card === undefined) return false
-    const callback = hashOf(stringAt(message, 'msgid') || createId())
+    const callback = hashOf(message.msgid ?? createId())
     try {
       return await facts.putIfAbsent(`card:${id}`, callback, CARD_MS) === callback
     } catch (error) {
@@ -148,24 +148,23 @@ export function createReceive (options: ReceiveOptions): Receive {
   function openingFor (
     message: Message, inbound: UserMessage | undefined, command: Command | undefined, why: ListName | undefined
   ): Opening {
-    const msgid = stringAt(message, 'msgid') ?? ''
     const notice = why === undefined ? noticeFor(inbound) : 'DENIED'
     return {
       chat: chatOf(message, scope),
-      ...(msgid !== '' && { claim: hashOf(scope, stringAt(message, 'aibotid') ?? '', msgid) }),
+      ...(message.msgid !== undefined && { claim: hashOf(scope, message.bot ?? '', message.msgid) }),
       ...(notice && { outcome: { status: 'done', notice } }),
       ...(why && { why }),
-      ...(command ? { always: true } : { work: { scope, message }, deliverable: isDeliverable(message) })
+      ...(command ? { always: true } : { work: { scope, message: message.raw }, deliverable: isDeliverable(message) })
     }
   }
 
   function conversationFor (message: Message): Conversation {
-    return conversationOf(chatOf(message, scope), stringAt(message, 'from', 'userid'))
+    return conversationOf(chatOf(message, scope), message.sender)
   }
 
   /** Goes on in the background. */
   function start (stream: OpenStream, message: Message, inbound: UserMessage, command: Command | undefined): void {
-    const sender = stringAt(message, 'from', 'userid')
+    const { sender } = message
     const conversation = conversationFor(message)
     if (command === undefined) {
       feedback?.keep(stream.id, message)
@@ -191,7 +190,7 @@ function belongsTo (record: StreamRecord | undefined, message: Message, scope: s
   if (chat === undefined) return false
   const asking = chatOf(message, scope)
   const fits = (field: keyof Chat): boolean => asking[field] === undefined || asking[field] === chat[field]
-  if (message['chattype'] === 'group' && chat.user !== undefined) return false
-  const maybeGroup = chat.group !== undefined && message['chattype'] !== 'single'
+  if (message.chatType === 'group' && chat.user !== undefined) return false
+  const maybeGroup = chat.group !== undefined && message.chatType !== 'single'
   return fits('scope') && fits('bot') && fits('group') && (maybeGroup || fits('user'))
 }

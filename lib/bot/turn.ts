@@ -1,6 +1,5 @@
-import type { Turn } from '../sources/source.ts'
 import { originOf } from '../wecom/message.ts'
-import type { Message } from '../wecom/message.ts'
+import type { EventOrigin, Message, RawMessage } from '../wecom/message.ts'
 
-/** What a source is told of a message besides its prompt. */
-export const turnOf = (message: Message): Omit<Turn, 'prompt' | 'deadline'> => ({ ...originOf(message), message })
+/** What a source or a hook is told of a message besides what it says. */
+export const turnOf = (message: Message): EventOrigin & { message: RawMessage } => ({ ...originOf(message), message: message.raw })

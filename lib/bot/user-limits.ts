@@ -1,7 +1,6 @@
 import type { KeyValueStore } from '../stores/key-values.ts'
 import type { QueueStore } from '../stores/queues.ts'
 import { hashOf } from '../util/ids.ts'
-import { stringAt } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 
 const WINDOW_MS = 60_000
@@ -28,8 +27,7 @@ export interface UserLimits {
 
 /** How much each user may ask of each bot. Messages that name no user share one limit. */
 export function createUserLimits ({ facts, lines, scope, messagesPerMinute, maxRunning }: UserLimitsOptions): UserLimits {
-  const keyOf = (limit: LimitName, message: Message): string =>
-    hashOf(limit, scope, stringAt(message, 'aibotid') ?? '', stringAt(message, 'from', 'userid') ?? '')
+  const keyOf = (limit: LimitName, { bot = '', sender = '' }: Message): string => hashOf(limit, scope, bot, sender)
 
   return {
     async exceededBy (id, message, deadline) {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { loadTexts, type Texts } from '../texts/texts.ts'
+import { isObject } from '../util/objects.ts'
 import { isFenceOpen, withoutCode } from './frame-check-markdown.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
@@ -142,8 +143,6 @@ const RULES: readonly Rule[] = [
 
 /** Braille's blank is the one invisible character that Unicode counts among the symbols. */
 const isVisible = (text: string): boolean => /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u.test(text)
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 function difference (before: string, now: string): string {
   let at = 0

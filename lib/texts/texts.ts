@@ -192,7 +192,7 @@ export function textFaults (overrides: TextOverrides = {}): ConfigFault[] {
       name: `option texts.${name}`,
       problem: NAMES.has(name)
         ? `expected text that can be seen, of at most ${MAX_SENTENCE_BYTES} bytes`
-        : 'is none of the sentences that the README lists'
+        : 'is none of the sentences'
     }))
 }
 

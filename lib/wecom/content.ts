@@ -1,6 +1,6 @@
 import { isObject } from '../util/objects.ts'
 import { withoutMention } from './mention.ts'
-import { isGroup, stringAt } from './message.ts'
+import { stringAt } from './message.ts'
 import type { Message } from './message.ts'
 
 export type AttachmentKind = 'image' | 'file' | 'video'
@@ -23,11 +23,11 @@ export interface UserMessage extends MessageContent {
 }
 
 /** What a user's message says and refers to; undefined for a kind of message that is not known. */
-export function readUserMessage (message: Message, botName: string): UserMessage | undefined {
-  const said = saidIn(message, message.msgtype)
+export function readUserMessage ({ raw, isGroup }: Message, botName: string): UserMessage | undefined {
+  const said = saidIn(raw, raw.msgtype)
   if (said === undefined) return undefined
-  const quote = quoteIn(message['quote'])
-  const text = isGroup(message) ? withoutMention(said.text, botName) : said.text
+  const quote = quoteIn(raw['quote'])
+  const text = isGroup ? withoutMention(said.text, botName) : said.text
   return { text: text.trim(), media: said.media, ...(quote && { quote }) }
 }
 

@@ -1,8 +1,27 @@
 import { RefusalError } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
 
-/** A decrypted callback: its `msgtype` is certain, everything else is read with care (document 100719). */
-export type Message = { msgtype: string } & Record<string, unknown>
+/** A decrypted callback as WeCom sent it: its `msgtype` is certain, everything else is read with care (document 100719). */
+export type RawMessage = { msgtype: string } & Record<string, unknown>
+
+/** A callback, read once. Ids are opaque; what WeCom left out is undefined. */
+export interface Message {
+  /** Its `msgtype`. */
+  kind: string
+  /** Never empty: a delivery that is repeated has the same. */
+  msgid: string | undefined
+  bot: string | undefined
+  sender: string | undefined
+  /** As `chattype` says; undefined if it says nothing that is known. */
+  chatType: 'single' | 'group' | undefined
+  chatId: string | undefined
+  /** What `chattype` says; if it says nothing, only a group has a `chatid`. */
+  isGroup: boolean
+  responseUrl: string | undefined
+  /** Of the stream that a refresh asks for. */
+  streamId: string | undefined
+  raw: RawMessage
+}
 
 /** Who caused an event, and where. */
 export interface EventOrigin {
@@ -21,6 +40,8 @@ export interface Chat {
   user?: string
 }
 
+const CHAT_TYPES = ['single', 'group'] as const
+
 const MAX_DEPTH = 64
 
 /** Reads the text of an opened envelope. Throws a `RefusalError` where it is no message. */
@@ -35,7 +56,25 @@ export function parseMessage (text: string): Message {
   if (!isObject(value)) throw noMessage('it is not an object')
   const { msgtype } = value
   if (typeof msgtype !== 'string' || msgtype === '') throw noMessage('msgtype is not a non-empty string')
-  return value as Message
+  return readMessage(value as RawMessage)
+}
+
+/** Reads what is known to be a message: an opened envelope, or the stored work of a stream. */
+export function readMessage (raw: RawMessage): Message {
+  const chatId = stringAt(raw, 'chatid')
+  const chatType = CHAT_TYPES.find(type => type === raw['chattype'])
+  return {
+    kind: raw.msgtype,
+    msgid: stringAt(raw, 'msgid') || undefined,
+    bot: stringAt(raw, 'aibotid'),
+    sender: stringAt(raw, 'from', 'userid'),
+    chatType,
+    chatId,
+    isGroup: chatType === 'group' || (chatType === undefined && chatId !== undefined),
+    responseUrl: stringAt(raw, 'response_url'),
+    streamId: stringAt(raw, 'stream', 'id'),
+    raw
+  }
 }
 
 const noMessage = (why: string): RefusalError => new RefusalError('WECOM_ERR_MESSAGE', `the opened text is no message: ${why}`)
@@ -63,24 +102,14 @@ export function stringAt (value: unknown, ...path: string[]): string | undefined
 }
 
 /** Where a message was written. A group is told by its `chatid`; a single chat is its user. */
-export function chatOf (message: Message, scope: string): Chat {
-  const bot = stringAt(message, 'aibotid')
-  const [group, user] = isGroup(message) ? [stringAt(message, 'chatid')] : [undefined, stringAt(message, 'from', 'userid')]
+export function chatOf ({ bot, sender, chatId, isGroup }: Message, scope: string): Chat {
+  const [group, user] = isGroup ? [chatId, undefined] : [undefined, sender]
   return { scope, ...(bot !== undefined && { bot }), ...(group !== undefined && { group }), ...(user !== undefined && { user }) }
 }
 
-/** What `chattype` says; where it says nothing, only a group has a `chatid`. */
-export const isGroup = (message: Message): boolean =>
-  message['chattype'] === 'group' || (message['chattype'] !== 'single' && stringAt(message, 'chatid') !== undefined)
-
 /** Who has sent a message, and where. */
-export function originOf (message: Message): EventOrigin {
-  const sender = stringAt(message, 'from', 'userid')
-  const bot = stringAt(message, 'aibotid')
-  const group = stringAt(message, 'chatid')
-  return {
-    ...(sender !== undefined && { sender }),
-    ...(bot !== undefined && { bot }),
-    chat: isGroup(message) ? { type: 'group', ...(group !== undefined && { id: group }) } : { type: 'single' }
-  }
-}
+export const originOf = ({ bot, sender, chatId, isGroup }: Message): EventOrigin => ({
+  ...(sender !== undefined && { sender }),
+  ...(bot !== undefined && { bot }),
+  chat: isGroup ? { type: 'group', ...(chatId !== undefined && { id: chatId }) } : { type: 'single' }
+})

@@ -4,7 +4,7 @@ import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
 import { createMemoryKeyValues } from '../../lib/stores/memory/key-values.ts'
 import { createMemoryQueues } from '../../lib/stores/memory/queues.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
-import type { Message } from '../../lib/wecom/message.ts'
+import type { RawMessage } from '../../lib/wecom/message.ts'
 import { createBot } from '../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
 import { createManualClock } from '../fixtures/clock.ts'
@@ -32,7 +32,7 @@ function share () {
     const bot = createBot({ source: hand.source, clock, ...kept, store: process.store, ...options })
     const receive = bot.receiver({ ...settings, hooks: { ...settings.hooks, onFinish: finish => { finishes.push(finish) } } })
     const post = async (message: object): Promise<{ id: string, finish: boolean, content: string } | undefined> => {
-      const reply = await receive({ msgid: `m${++messages}`, ...WECOM, ...message } as unknown as Message)
+      const reply = await receive({ msgid: `m${++messages}`, ...WECOM, ...message } as unknown as RawMessage)
       await settle()
       return reply === undefined ? undefined : JSON.parse(reply).stream
     }

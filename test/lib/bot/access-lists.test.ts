@@ -1,18 +1,20 @@
 import t from 'tap'
 import { createAccessLists } from '../../../lib/bot/access-lists.ts'
 import type { AccessListsOptions } from '../../../lib/bot/access-lists.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 
 const EVERYBODY = { allow: [], deny: [] }
 const listsWith = (lists: Partial<AccessListsOptions>) =>
   createAccessLists({ users: EVERYBODY, chats: EVERYBODY, bots: EVERYBODY, ...lists })
 
-const single = (more: object = {}): Message => ({ msgtype: 'text', aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...more })
+const single = (more: object = {}): Message =>
+  readMessage({ msgtype: 'text', aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...more })
 const group = (more: object = {}): Message => single({ chattype: 'group', chatid: 'g', ...more })
 
 t.test('without lists everything is let in, whatever it lacks', async t => {
   const lists = listsWith({})
-  for (const message of [single(), group(), { msgtype: 'text' }, group({ chatid: undefined, from: null, aibotid: 5 })]) {
+  for (const message of [single(), group(), readMessage({ msgtype: 'text' }), group({ chatid: undefined, from: null, aibotid: 5 })]) {
     t.equal(lists(message), undefined)
   }
 })
@@ -52,8 +54,8 @@ t.test('the lists of chats concern groups only', async t => {
   const lists = listsWith({ chats: { allow: ['g'], deny: ['h'] } })
   t.equal(lists(single()), undefined)
   t.equal(lists(single({ chatid: 'h' })), undefined, 'a single chat says that it is one')
-  t.equal(lists({ msgtype: 'event', from: { userid: 'u' } }), undefined, 'nothing says that it is a group')
-  t.equal(lists({ msgtype: 'text', chatid: 'h' }), 'chat list', 'a chatid does')
+  t.equal(lists(readMessage({ msgtype: 'event', from: { userid: 'u' } })), undefined, 'nothing says that it is a group')
+  t.equal(lists(readMessage({ msgtype: 'text', chatid: 'h' })), 'chat list', 'a chatid does')
 })
 
 t.test('a message has to pass all lists', async t => {

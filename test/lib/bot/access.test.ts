@@ -6,7 +6,7 @@ import { createHostCodeRunner } from '../../../lib/bot/host-code.ts'
 import type { UserLimits } from '../../../lib/bot/user-limits.ts'
 import type { OpenStream } from '../../../lib/streams/running-stream.ts'
 import type { Logger } from '../../../lib/util/logger.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { settle } from '../../fixtures/sources.ts'
@@ -32,7 +32,7 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
   })
   const stream = new AbortController()
   const opened = { id: 's', deadline: 12_345, refuse: (...args: unknown[]) => { refused.push(['s', ...args]) } } as unknown as OpenStream
-  const message: Message = {
+  const message = readMessage({
     msgtype: 'mixed',
     msgid: 'm',
     aibotid: 'bot',
@@ -43,7 +43,7 @@ function setUp ({ decide, list, limits = {} }: Setup = {}) {
     },
     response_url: 'https://my-response-url',
     text: { content: '@Robot my-raw-words' }
-  }
+  })
   const asked = {
     stream: opened,
     message,
@@ -72,7 +72,9 @@ t.test('the host is told who asks, once, and given a logger and a signal', async
     { decide: (who: Requester, context: { log: Logger, signal: AbortSignal }) => { calls.push([who, context]); return true } }
   )
   t.equal(await inquire(), true)
-  t.strictSame(calls.map(([who]) => who), [{ sender: 'zhang-san', bot: 'bot', chat: { type: 'group', id: 'group-id' }, message }])
+  t.strictSame(
+    calls.map(([who]) => who), [{ sender: 'zhang-san', bot: 'bot', chat: { type: 'group', id: 'group-id' }, message: message.raw }]
+  )
   t.equal(clock.pending, 0)
   const [, context] = calls[0] ?? []
   t.equal(context?.signal.aborted, false)
@@ -127,7 +129,8 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
 t.test('it fails closed for a message that says little, too', async t => {
   const { access, refused, opened, log } = setUp({ decide: () => { throw new Error('the prompt was: prompt') } })
   t.equal(await access.admitsCommand(
-    { stream: opened, message: { msgtype: 'text' }, inbound: { text: 'prompt', media: [] } }, new AbortController().signal
+    { stream: opened, message: readMessage({ msgtype: 'text' }), inbound: { text: 'prompt', media: [] } },
+    new AbortController().signal
   ), false)
   t.equal(refused.length, 1)
   t.match(log.lines[0], { fields: { cause: { message: 'the [redacted] was: [redacted]' } } })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadTexts } from '../../../lib/texts/texts.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { ReceiveSettings } from '../../fixtures/bot.ts'
 import { settle } from '../../fixtures/sources.ts'
@@ -13,7 +13,7 @@ async function setUp (settings: ReceiveSettings) {
   const receive = bot.receiver({ firstReplyGraceMs: 100, ...settings })
   return async (more: object): Promise<any> => {
     const reply = await receive(
-      { msgid: String(Math.random()), aibotid: 'bot', chattype: 'single', from: { userid: 'user' }, ...more } as unknown as Message
+      { msgid: String(Math.random()), aibotid: 'bot', chattype: 'single', from: { userid: 'user' }, ...more } as unknown as RawMessage
     )
     return reply === undefined ? undefined : JSON.parse(reply)
   }
@@ -55,7 +55,7 @@ t.test('without a name, an answer in a group is stopped among mentions, and the 
   const receive = receiver({ botName: '' })
   const say = async (content: string): Promise<any> => JSON.parse(await receive({
     msgid: content, chattype: 'group', chatid: 'g', from: { userid: 'user' }, msgtype: 'text', text: { content }
-  } as Message) as string).stream
+  } as RawMessage) as string).stream
   t.match(await say('@Claude Code a long story'), { finish: false })
   const stopping = say('@Claude Code /stop')
   await settle()

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { CardEvent, EventHooks, FeedbackEvent } from '../../../lib/bot/event-hooks.ts'
 import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import * as builders from '../../../lib/wecom/cards/build-card.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import { BUTTON_INTERACTION } from '../../fixtures/cards.ts'
 import { settle, yielding } from '../../fixtures/sources.ts'
@@ -23,7 +23,7 @@ function setUp ({ hooks = {}, facts = {} }: Setup = {}) {
   return { clock, log, bot, receive: bot(), warnings: () => log.lines.filter(({ level }) => level === 'warn' || level === 'error') }
 }
 
-const event = (eventtype: unknown, said: object = {}, more: object = {}): Message =>
+const event = (eventtype: unknown, said: object = {}, more: object = {}): RawMessage =>
   ({
     msgtype: 'event',
     msgid: 'e1',
@@ -34,12 +34,12 @@ const event = (eventtype: unknown, said: object = {}, more: object = {}): Messag
       eventtype, ...said
     },
     ...more
-  }) as Message
-const entered = (more: object = {}): Message => event('enter_chat', {}, more)
-const pressed = (said: object = {}, more: object = {}): Message => event('template_card_event', {
+  }) as RawMessage
+const entered = (more: object = {}): RawMessage => event('enter_chat', {}, more)
+const pressed = (said: object = {}, more: object = {}): RawMessage => event('template_card_event', {
   template_card_event: { card_type: 'text_notice', event_key: 'key', task_id: card.task_id, ...said }
 }, { chattype: 'single', response_url: 'https://my-response-url', ...more })
-const rated = (said: object = {}, more: object = {}): Message =>
+const rated = (said: object = {}, more: object = {}): RawMessage =>
   event('feedback_event', { feedback_event: { id: 'f', type: 1, ...said } }, { chattype: 'single', ...more })
 
 t.test('who enters is welcomed by the text of the settings', async t => {

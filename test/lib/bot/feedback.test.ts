@@ -4,13 +4,14 @@ import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { createId } from '../../../lib/util/ids.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { settle } from '../../fixtures/sources.ts'
 
 const HOUR = 3_600_000
-const asked: Message = {
+const asked = readMessage({
   msgtype: 'text',
   msgid: 'm',
   aibotid: 'bot',
@@ -21,7 +22,7 @@ const asked: Message = {
     content: 'secret'
   },
   response_url: 'https://secret'
-}
+})
 
 function setUp (own: Partial<KeyValueStore> = {}) {
   const clock = createManualClock()
@@ -78,7 +79,8 @@ t.test('an excuse cannot', async t => {
   }
 })
 
-const feedback = (said: unknown): Message => ({ msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: said } })
+const feedback = (said: unknown): Message =>
+  readMessage({ msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: said } })
 
 t.test('a feedback is read', async t => {
   t.same(readFeedback(feedback({ id: 'f', type: 1 })), { vote: 'accurate', reasons: [], feedbackId: 'f' })
@@ -94,5 +96,5 @@ t.test('what WeCom has added since is kept, or left out, and harms nobody', asyn
   ), { vote: 'inaccurate', reasons: ['other', 'other', 'other', 'incomplete'], feedbackId: '' })
   t.same(readFeedback(feedback({ type: 2, inaccurate_reason_list: 2 })), { vote: 'inaccurate', reasons: [], feedbackId: '' })
   for (const said of [undefined, null, 5, [], {}, { type: 4 }, { type: '1' }]) t.equal(readFeedback(feedback(said)), undefined)
-  for (const event of [undefined, null, 'x']) t.equal(readFeedback({ msgtype: 'event', event }), undefined)
+  for (const event of [undefined, null, 'x']) t.equal(readFeedback(readMessage({ msgtype: 'event', event })), undefined)
 })

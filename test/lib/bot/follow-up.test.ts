@@ -6,12 +6,13 @@ import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 
 const URL_OF_WECOM = 'https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=secret'
-const message = (url: unknown = URL_OF_WECOM): Message => ({ msgtype: 'text', response_url: url })
+const message = (url: unknown = URL_OF_WECOM): Message => readMessage({ msgtype: 'text', response_url: url })
 const LONG: StreamRecord = {
   id: 's',
   status: 'done',
@@ -40,7 +41,9 @@ function setUp ({ send = async () => {}, putIfAbsent }: Partial<Pick<ActiveReply
 t.test('a message has a way besides its bubble where its response_url may be called', async t => {
   const { late } = setUp()
   t.equal(late.accepts(message()), true)
-  for (const url of ['https://example.com/', '', undefined, 5, null]) t.equal(late.accepts({ msgtype: 'text', response_url: url }), false)
+  for (const url of ['https://example.com/', '', undefined, 5, null]) {
+    t.equal(late.accepts(readMessage({ msgtype: 'text', response_url: url })), false)
+  }
 })
 
 t.test('what a bubble could not hold is sent, once, whoever else would', async t => {

@@ -1,14 +1,15 @@
 import t from 'tap'
 import { hintAtName } from '../../../lib/bot/name-hint.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import { createLog } from '../../fixtures/log.ts'
 
-const group = { msgtype: 'text', chattype: 'group', chatid: 'g' }
+const group = readMessage({ msgtype: 'text', chattype: 'group', chatid: 'g' })
 const said = (text: string) => ({ text, media: [] })
 
 t.test('without a name, the first message of a group is a hint at it, once, with the first word of the mention', async t => {
   const log = createLog()
   const hint = hintAtName('', log)
-  hint({ msgtype: 'text', chattype: 'single', from: { userid: 'u' } }, said('@Single hi'))
+  hint(readMessage({ msgtype: 'text', chattype: 'single', from: { userid: 'u' } }), said('@Single hi'))
   t.strictSame(log.lines, [])
   hint(group, said('hi @Claude Code, what is private?'))
   hint(group, said('@Other hi'))

@@ -4,7 +4,7 @@ import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
 import { createHandSource, settle, yielding } from '../../fixtures/sources.ts'
@@ -30,7 +30,7 @@ function setUp ({ store, lines, history, facts, limits, ...settings }: Setup = {
   let messages = 0
   const post = async (message: object): Promise<{ id: string, finish: boolean, content: string }> => {
     const reply = await receive(
-      { msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as Message
+      { msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as RawMessage
     )
     await settle()
     return JSON.parse(reply as string).stream

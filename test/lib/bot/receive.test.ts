@@ -5,7 +5,7 @@ import type { StoredStatus } from '../../../lib/stores/status.ts'
 import type { LastRead } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
 import { createHandSource, settle, throwing, yielding } from '../../fixtures/sources.ts'
@@ -31,7 +31,7 @@ function setUp ({ asked, store, lines, history, facts, limits, ...settings }: Se
   const bot = (more: ReceiveSettings = {}) => receiver({ ...settings, ...more })
   const receive = bot()
   const replyTo = async (message: object): Promise<Shown> => {
-    const reply = read(await receive(message as Message))
+    const reply = read(await receive(message as RawMessage))
     // What goes on in the background has gone on.
     await settle()
     return reply
@@ -80,7 +80,7 @@ t.test('the source is given the turn', async t => {
 
 t.test('a source of the bot is asked in place of that of the streams', async t => {
   const { hand, bot } = setUp()
-  const reply = await bot({ source: yielding('mine'), firstReplyGraceMs: 200 })(message('hi') as Message)
+  const reply = await bot({ source: yielding('mine'), firstReplyGraceMs: 200 })(message('hi') as RawMessage)
   t.match(read(reply), { finish: true, content: 'mine' })
   t.equal(hand.calls.length, 0)
 })
@@ -144,7 +144,7 @@ t.test('two messages are two, whatever they have in common', async t => {
   t.equal(hand.calls.length, 2, 'another msgid')
   await replyTo(message('hi', { aibotid: 'other' }))
   t.equal(hand.calls.length, 3, 'another bot')
-  await bot({ scope: 'other' })(message('hi') as Message)
+  await bot({ scope: 'other' })(message('hi') as RawMessage)
   await settle()
   t.equal(hand.calls.length, 4, 'another callback')
   await replyTo(message('hi', { msgid: 'm'.repeat(200_000) }))
@@ -182,7 +182,7 @@ t.test('a refresh of another chat is told that the stream is gone', async t => {
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'other' }), texts.expired, 'another group')
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g', aibotid: 'other' }), texts.expired, 'another bot in the group')
   t.equal(await shown(group.id, {}), texts.expired, 'the same user alone')
-  t.equal(read(await bot({ scope: 'other' })(refresh(single.id) as Message)).content, texts.expired, 'another callback')
+  t.equal(read(await bot({ scope: 'other' })(refresh(single.id) as RawMessage)).content, texts.expired, 'another callback')
   t.match(await replyTo(refresh(single.id, { aibotid: 'other' })), { id: single.id, finish: true })
 })
 
@@ -222,7 +222,7 @@ t.test('a refresh of what never was is told that it is gone', async t => {
   const { receive } = setUp()
   for (const stream of [undefined, null, 'id', {}, { id: 5 }]) {
     t.match(JSON.parse(
-      await receive({ ...refresh(''), stream } as unknown as Message) as string
+      await receive({ ...refresh(''), stream } as unknown as RawMessage) as string
     ), { stream: { finish: true, content: texts.expired } })
   }
 })
@@ -230,7 +230,7 @@ t.test('a refresh of what never was is told that it is gone', async t => {
 t.test('an event is answered with nothing, whatever it is', async t => {
   const { receive, hand, log } = setUp()
   for (const event of [{ eventtype: 'enter_chat' }, { eventtype: 'feedback_event' }, { eventtype: 'of the future' }, undefined, 5]) {
-    t.equal(await receive({ msgtype: 'event', msgid: 'e', event } as Message), undefined)
+    t.equal(await receive({ msgtype: 'event', msgid: 'e', event } as RawMessage), undefined)
   }
   t.equal(hand.calls.length, 0)
   t.ok(log.lines.every(({ level }) => level === 'debug' || level === 'info'))
@@ -264,9 +264,9 @@ t.test('who is refused is told so, also when all places are taken', async t => {
 t.test('an event of somebody on a list is answered with nothing, and is not looked at', async t => {
   const { receive, log } = setUp({ access: { lists: { users: { allow: ['user'], deny: [] } } } })
   const event = { msgtype: 'event', event: { eventtype: 'enter_chat' }, aibotid: 'bot' }
-  t.equal(await receive({ ...event, from: { userid: 'other' } } as Message), undefined)
+  t.equal(await receive({ ...event, from: { userid: 'other' } } as RawMessage), undefined)
   t.strictSame(log.lines, [{ level: 'info', message: 'event refused', fields: { why: 'user list' } }])
-  t.equal(await receive({ ...event, from: { userid: 'user' } } as Message), undefined)
+  t.equal(await receive({ ...event, from: { userid: 'user' } } as RawMessage), undefined)
   t.match(log.lines, [{ level: 'info' }, { level: 'debug', message: 'event received' }])
 })
 
@@ -277,7 +277,7 @@ t.test('a refresh is never refused', async t => {
   const strict = bot(
     { access: { lists: { users: { allow: [], deny: ['user'] } }, decide: () => false, messagesPerMinute: 1, maxRunning: 1 } }
   )
-  for (let n = 0; n < 3; n++) t.match(read(await strict(refresh(id) as Message)), { finish: false, content: 'Hello' })
+  for (let n = 0; n < 3; n++) t.match(read(await strict(refresh(id) as RawMessage)), { finish: false, content: 'Hello' })
 })
 
 t.test('the host is asked about commands, which no limit concerns', async t => {
@@ -524,7 +524,7 @@ t.test('a message that the store cannot take is answered with a stream that says
 
 t.test('a refresh that the store cannot answer gets the empty reply', async t => {
   const { receive, log } = setUp({ store: { read: away } })
-  t.equal(await receive(refresh('0'.repeat(32)) as Message), undefined)
+  t.equal(await receive(refresh('0'.repeat(32)) as RawMessage), undefined)
   t.match(log.lines, [{ level: 'error', fields: { streamId: '0'.repeat(32) } }])
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
 })
@@ -540,14 +540,14 @@ t.test('what a store has just lost is shown as it is known here, and never blank
   const show = (content: string, status: StoredStatus = 'running', ageMs = 0): void => {
     known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, metadata: {} }, ageMs }
   }
-  const refreshed = async (): Promise<string | undefined> => await receive(refresh(id) as Message)
+  const refreshed = async (): Promise<string | undefined> => await receive(refresh(id) as RawMessage)
 
   t.equal(await refreshed(), undefined, 'nothing is known')
   show('')
   t.equal(await refreshed(), undefined, 'another replica may have shown more')
   show('Hello')
   t.match(read(await refreshed()), { finish: false, content: 'Hello' })
-  t.equal(await bot({ scope: 'another' })(refresh(id) as Message), undefined)
+  t.equal(await bot({ scope: 'another' })(refresh(id) as RawMessage), undefined)
   show('', 'done')
   t.match(read(await refreshed()), { finish: true, content: texts.empty })
   show('Hello', 'running', 10 * 60_000)
@@ -571,7 +571,7 @@ const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1,
 
 t.test('a card comes once, with the end, and again only to the callback that it came to', async t => {
   const { receive, hand, replyTo, log } = setUp()
-  const parsed = async (message: object) => JSON.parse(await receive(message as Message) as string)
+  const parsed = async (message: object) => JSON.parse(await receive(message as RawMessage) as string)
   const { id } = await replyTo(message('hi'))
   await hand.call().push('look')
   await hand.call().push({ type: 'card', card: CARD })
@@ -592,23 +592,25 @@ t.test('a callback without a name is like no other', async t => {
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()
   const kinds = []
-  for (let n = 0; n < 2; n++) kinds.push(JSON.parse(await receive(refresh(id, { msgid: '' }) as Message) as string).msgtype)
+  for (let n = 0; n < 2; n++) kinds.push(JSON.parse(await receive(refresh(id, { msgid: '' }) as RawMessage) as string).msgtype)
   t.same(kinds, ['stream_with_template_card', 'stream'])
 })
 
 t.test('a fast answer has its card in the first frame, and a repeated delivery of the message as well', async t => {
   const { bot } = setUp()
   const receive = bot({ source: yielding({ type: 'card', card: CARD }), firstReplyGraceMs: 200 })
-  const first = JSON.parse(await receive(message('hi') as Message) as string)
+  const first = JSON.parse(await receive(message('hi') as RawMessage) as string)
   t.match(first, { msgtype: 'stream_with_template_card', stream: { finish: true, content: texts.seeBelow } })
-  t.same(JSON.parse(await receive(message('hi') as Message) as string), first)
-  t.match(JSON.parse(await receive(refresh(first.stream.id) as Message) as string), { msgtype: 'stream' })
+  t.same(JSON.parse(await receive(message('hi') as RawMessage) as string), first)
+  t.match(JSON.parse(await receive(refresh(first.stream.id) as RawMessage) as string), { msgtype: 'stream' })
 })
 
 t.test('where it cannot be told whether a card was shown, the text comes without it', async t => {
   const { bot, log } = setUp({ facts: { putIfAbsent: async () => { throw new Error('away') } } })
   const receive = bot({ source: yielding('look', { type: 'card', card: CARD }), firstReplyGraceMs: 200 })
-  t.match(JSON.parse(await receive(message('hi') as Message) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } })
+  t.match(
+    JSON.parse(await receive(message('hi') as RawMessage) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } }
+  )
   t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
 })
 
@@ -616,16 +618,16 @@ t.test('a card that comes before the bubble is over is shown with its end, thoug
   const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const sent: string[] = []
   const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(String(content)) } } })
-  const { id } = read(await receive(message('hi') as Message))
+  const { id } = read(await receive(message('hi') as RawMessage))
   await settle()
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().push('a')
   await clock.advance(1000)
-  const shown = [JSON.parse(await receive(refresh(id, { msgid: 'r1' }) as Message) as string)]
+  const shown = [JSON.parse(await receive(refresh(id, { msgid: 'r1' }) as RawMessage) as string)]
   await hand.call().push('b')
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()
-  shown.push(JSON.parse(await receive(refresh(id, { msgid: 'r2' }) as Message) as string))
+  shown.push(JSON.parse(await receive(refresh(id, { msgid: 'r2' }) as RawMessage) as string))
   const stream = { id, finish: true, content: `a\n\n${texts.later}` }
   t.same(shown, [{ msgtype: 'stream_with_template_card', stream, template_card: CARD }, { msgtype: 'stream', stream }])
   t.same(sent, [`b\n\n${texts.tooLate}`])
@@ -634,13 +636,13 @@ t.test('a card that comes before the bubble is over is shown with its end, thoug
 t.test('a card that comes when the bubble is over is not shown', async t => {
   const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
-  const { id } = read(await receive(message('hi') as Message))
+  const { id } = read(await receive(message('hi') as RawMessage))
   await settle()
   await clock.advance(1000)
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()
   t.match(
-    JSON.parse(await receive(refresh(id) as Message) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } }
+    JSON.parse(await receive(refresh(id) as RawMessage) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } }
   )
 })
 
@@ -648,7 +650,7 @@ t.test('commands have nothing to be delivered', async t => {
   const { bot, streams } = setUp()
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
   const [{ id: asked }, { id: command }] = [
-    read(await receive(message('hi') as Message)), read(await receive(message('/help', { msgid: 'm2' }) as Message))
+    read(await receive(message('hi') as RawMessage)), read(await receive(message('/help', { msgid: 'm2' }) as RawMessage))
   ]
   t.same((await streams.read(asked))?.metadata, { deliverable: true })
   t.same((await streams.read(command))?.metadata, {})

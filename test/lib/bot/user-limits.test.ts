@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import type { QueueStore } from '../../../lib/stores/queues.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 
@@ -17,7 +18,8 @@ function setUp (settings: { messagesPerMinute?: number, maxRunning?: number }) {
   return { clock, stores, limits, limitsOf, ask }
 }
 
-const messageOf = (more: object = {}): Message => ({ msgtype: 'text', aibotid: 'bot', from: { userid: 'u' }, ...more })
+const messageOf = (more: object = {}): Message =>
+  readMessage({ msgtype: 'text', aibotid: 'bot', from: { userid: 'u' }, ...more })
 
 t.test('a limit of 0 is none, and touches no store', async t => {
   const away = async (): Promise<never> => { throw new Error('away') }

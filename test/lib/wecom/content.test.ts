@@ -1,7 +1,8 @@
 import t from 'tap'
 import { readUserMessage } from '../../../lib/wecom/content.ts'
 import type { UserMessage } from '../../../lib/wecom/content.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import { readMessage } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 
 const HEAD = {
   msgid: 'CAIQ16HMjQYY', aibotid: 'AIBOTID', chattype: 'single', from: { userid: 'USERID' }, response_url: 'https://qyapi.example/response'
@@ -9,7 +10,7 @@ const HEAD = {
 const IN_GROUP = { ...HEAD, chatid: 'CHATID', chattype: 'group' }
 const URL = 'https://ww-aibot-img-1258476243.cos.ap-guangzhou.myqcloud.com/x?sign=1'
 
-const read = (message: object, botName = 'RobotA'): UserMessage | undefined => readUserMessage(message as Message, botName)
+const read = (message: object, botName = 'RobotA'): UserMessage | undefined => readUserMessage(readMessage(message as RawMessage), botName)
 const said = (text: string, ...media: object[]): object => ({ text, media })
 const text = (content: unknown): object => ({ msgtype: 'text', text: { content } })
 const image = (more: object = {}): object => ({ msgtype: 'image', image: { url: URL, ...more } })

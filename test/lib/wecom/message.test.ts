@@ -1,8 +1,8 @@
 import t from 'tap'
 import { turnOf } from '../../../lib/bot/turn.ts'
 import { RefusalError } from '../../../lib/util/errors.ts'
-import { chatOf, isGroup, originOf, parseMessage, stringAt } from '../../../lib/wecom/message.ts'
-import type { Message } from '../../../lib/wecom/message.ts'
+import { chatOf, originOf, parseMessage, readMessage, stringAt } from '../../../lib/wecom/message.ts'
+import type { RawMessage } from '../../../lib/wecom/message.ts'
 
 function refusal (text: string): string {
   try {
@@ -15,12 +15,12 @@ function refusal (text: string): string {
 }
 
 const nested = (depth: number): string => `{"msgtype":"text","x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
-const group = (content: string): Message => ({ msgtype: 'text', chattype: 'group', chatid: 'g', text: { content } })
-const single = (content: unknown): Message => ({ msgtype: 'text', chattype: 'single', text: { content } })
+const group = (content: string): RawMessage => ({ msgtype: 'text', chattype: 'group', chatid: 'g', text: { content } })
+const single = (content: unknown): RawMessage => ({ msgtype: 'text', chattype: 'single', text: { content } })
 
 t.test('a message is an object with a msgtype', async t => {
-  t.same(parseMessage('{"msgtype":"text","text":{"content":"hi"}}'), { msgtype: 'text', text: { content: 'hi' } })
-  t.equal(parseMessage('{"msgtype":"of the future"}').msgtype, 'of the future')
+  t.same(parseMessage('{"msgtype":"text","text":{"content":"hi"}}').raw, { msgtype: 'text', text: { content: 'hi' } })
+  t.equal(parseMessage('{"msgtype":"of the future"}').kind, 'of the future')
 })
 
 t.test('what is no message is refused', async t => {
@@ -67,7 +67,7 @@ t.test('a string is found at its path, and nothing else is', async t => {
 
 t.test('a group is told by its id, a single chat by its user', async t => {
   const from = { userid: 'u' }
-  const chat = (message: object): unknown => chatOf({ msgtype: 'text', ...message } as Message, 's')
+  const chat = (message: object): unknown => chatOf(readMessage({ msgtype: 'text', ...message }), 's')
   t.same(chat({ aibotid: 'b', chattype: 'group', chatid: 'g', from }), { scope: 's', bot: 'b', group: 'g' })
   t.same(chat({ aibotid: 'b', chattype: 'single', from }), { scope: 's', bot: 'b', user: 'u' })
   t.same(chat({ aibotid: 'b', chattype: 'single', chatid: 'g', from }), { scope: 's', bot: 'b', user: 'u' }, 'a single chat has no group')
@@ -79,16 +79,16 @@ t.test('a group is told by its id, a single chat by its user', async t => {
 
 t.test('a turn tells who asks, where, and the whole message', async t => {
   const inGroup = { ...group('hi'), aibotid: 'b', from: { userid: 'u' } }
-  t.same(turnOf(inGroup), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' }, message: inGroup })
-  t.same(turnOf(single('hi')), { chat: { type: 'single' }, message: single('hi') })
-  t.same(turnOf({ msgtype: 'text', chattype: 'group' }).chat, { type: 'group' }, 'a group without an id is one all the same')
+  t.same(turnOf(readMessage(inGroup)), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' }, message: inGroup })
+  t.same(turnOf(readMessage(single('hi'))), { chat: { type: 'single' }, message: single('hi') })
+  t.same(turnOf(readMessage({ msgtype: 'text', chattype: 'group' })).chat, { type: 'group' }, 'a group without an id is one all the same')
 })
 
 t.test('an origin tells who and where, and nothing else', async t => {
   t.strictSame(originOf(
-    { msgtype: 'text', aibotid: 'b', chatid: 'g', from: { userid: 'u' }, text: {} }
+    readMessage({ msgtype: 'text', aibotid: 'b', chatid: 'g', from: { userid: 'u' }, text: {} })
   ), { sender: 'u', bot: 'b', chat: { type: 'group', id: 'g' } })
-  t.strictSame(originOf({ msgtype: 'event' }), { chat: { type: 'single' } })
+  t.strictSame(originOf(readMessage({ msgtype: 'event' })), { chat: { type: 'single' } })
 })
 
 t.test('a group is told by chattype, and without it by chatid', async t => {
@@ -100,5 +100,46 @@ t.test('a group is told by chattype, and without it by chatid', async t => {
       { chattype: 'single', chatid: 'g' }, false
     ], [{}, false], [{ chatid: 5 }, false], [{ chattype: 'of the future' }, false]
   ]
-  for (const [more, expected] of rows) t.equal(isGroup({ msgtype: 'text', ...more }), expected, JSON.stringify(more))
+  for (const [more, expected] of rows) t.equal(readMessage({ msgtype: 'text', ...more }).isGroup, expected, JSON.stringify(more))
+})
+
+t.test('what a message says of itself is read once, and what it lacks is undefined', async t => {
+  const raw = {
+    msgtype: 'stream',
+    msgid: 'm',
+    aibotid: 'b',
+    chattype: 'group',
+    chatid: 'g',
+    from: {
+      userid: 'u'
+    },
+    response_url: 'https://r',
+    stream: { id: 's' }
+  }
+  t.strictSame(readMessage(raw), {
+    kind: 'stream',
+    msgid: 'm',
+    bot: 'b',
+    sender: 'u',
+    chatType: 'group',
+    chatId: 'g',
+    isGroup: true,
+    responseUrl: 'https://r',
+    streamId: 's',
+    raw
+  })
+  const { raw: _, ...nothing } = readMessage(
+    { msgtype: 'x', msgid: '', aibotid: 1, chattype: 'both', chatid: null, from: 'u', stream: 's' }
+  )
+  t.strictSame(nothing, {
+    kind: 'x',
+    msgid: undefined,
+    bot: undefined,
+    sender: undefined,
+    chatType: undefined,
+    chatId: undefined,
+    isGroup: false,
+    responseUrl: undefined,
+    streamId: undefined
+  })
 })
