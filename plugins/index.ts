@@ -27,7 +27,7 @@ import type { StreamInput } from '../lib/streams/contract.ts'
 import type { ReasoningMode } from '../lib/streams/running-stream.ts'
 import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import type { Clock } from '../lib/util/clock.ts'
-import { BusyError, ClosedError, ConfigError, InputError, SourceError } from '../lib/util/errors.ts'
+import { BusyError, ClosedError, ConfigError, InputError, SourceError, UnavailableError } from '../lib/util/errors.ts'
 import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/util/errors.ts'
 import type { Logger } from '../lib/util/logger.ts'
 import * as builders from '../lib/wecom/cards/build-card.ts'
@@ -93,7 +93,8 @@ const named = {
   InputError,
   BusyError,
   ClosedError,
-  SourceError
+  SourceError,
+  UnavailableError
 }
 
 /** A WeCom AI bot for the app: its streams, its methods and its callback route. Reads the environment and `.env`. */
@@ -104,7 +105,8 @@ export default plugin
 // `require()` gives this very function, which is why it carries the named exports too.
 export { plugin as 'module.exports' }
 export {
-  streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError, SourceError
+  streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError,
+  SourceError, UnavailableError
 }
 export type {
   AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock,

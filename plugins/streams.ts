@@ -88,7 +88,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Creates a stream and starts its source in the background. Gives its id: 32 lower-case hex digits. Rejects with
-     * `WECOM_ERR_BUSY`, `WECOM_ERR_CLOSED`, or `WECOM_ERR_INPUT` for an input or a source that cannot be.
+     * `WECOM_ERR_BUSY`, `WECOM_ERR_CLOSED`, or `WECOM_ERR_INPUT` for an input or a source that cannot be. Like the methods below
+     * with `WECOM_ERR_UNAVAILABLE` if Redis is away.
      */
     startStream (input: string | StreamInput): Promise<string>
     /**
@@ -98,7 +99,7 @@ declare module 'fastify' {
     getStreamState (id: string, options?: { from?: number }): Promise<StreamState>
     /**
      * Asks a stream to stop and gives its state at once, normally `stopping`; it then ends as `done` with the text it
-     * had. Unknown and ended streams are left as they are.
+     * had. Unknown and ended streams are left as they are. A source of this process is stopped also if Redis is away.
      */
     stopStream (id: string): Promise<StreamState>
     /**

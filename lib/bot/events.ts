@@ -1,5 +1,6 @@
 import type { KeyValueStore } from '../stores/key-values.ts'
 import type { Clock } from '../util/clock.ts'
+import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import { inTime } from '../util/in-time.ts'
 import type { Logger } from '../util/logger.ts'
@@ -117,7 +118,7 @@ export function createEvents (options: EventsOptions): Events {
   }
 
   function logFailure (error: unknown): void {
-    log.error({ cause: describeError(error) }, 'the facts of an event could not be had')
+    log[levelOf(error)]({ cause: describeError(error) }, 'the facts of an event could not be had')
   }
 }
 

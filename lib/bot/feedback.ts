@@ -1,6 +1,7 @@
 import type { KeyValueStore } from '../stores/key-values.ts'
 import { isTerminal } from '../stores/status.ts'
 import type { StreamRecord } from '../stores/store.ts'
+import { levelOf } from '../util/errors.ts'
 import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
 import { describeError } from '../util/redact.ts'
@@ -28,7 +29,7 @@ export function createFeedbackLinks ({ facts, log }: { facts: KeyValueStore, log
   return {
     keep (streamId, message) {
       facts.putIfAbsent(keyOf(streamId), JSON.stringify(originOf(message)), LINK_MS).catch((error: unknown) => {
-        log.error({ streamId, cause: describeError(error) }, 'a feedback link could not be kept')
+        log[levelOf(error)]({ streamId, cause: describeError(error) }, 'a feedback link could not be kept')
       })
     },
     async find (feedbackId) {

@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../stores/key-values.ts'
 import type { Notice, Outcome, StreamRecord } from '../stores/store.ts'
 import type { OpenStream } from '../streams/running-stream.ts'
 import type { Opening, Streams } from '../streams/streams.ts'
+import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError, safeName } from '../util/redact.ts'
@@ -83,7 +84,7 @@ export function createReceive (options: ReceiveOptions): Receive {
       if (record === undefined && streams.isRecovering()) return fromMemory(id, message)
       return await show(id, belongsTo(record, message, scope) ? record : undefined, message)
     } catch (error) {
-      log.error({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
+      log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'a refresh could not be answered')
       return fromMemory(id, message)
     }
   }
@@ -112,7 +113,7 @@ export function createReceive (options: ReceiveOptions): Receive {
       if (stream !== undefined && runnable) start(stream, message, inbound as UserMessage, command)
       await stream?.untilEnded(command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
       const record = await streams.read(id).catch((error: unknown) => {
-        log.error({ streamId: id, cause: describeError(error) }, 'a stream could not be read')
+        log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'a stream could not be read')
         return undefined
       })
       // It is there, as it was opened just now.
@@ -140,7 +141,7 @@ export function createReceive (options: ReceiveOptions): Receive {
     try {
       return await facts.putIfAbsent(`card:${id}`, callback, CARD_MS) === callback
     } catch (error) {
-      log.error({ streamId: id, cause: describeError(error) }, 'a card could not be shown')
+      log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'a card could not be shown')
       return false
     }
   }

@@ -5,13 +5,14 @@ import { createMemoryKeyValues } from '../stores/memory/key-values.ts'
 import { createMemoryQueues } from '../stores/memory/queues.ts'
 import { createMemoryStore } from '../stores/memory/streams.ts'
 import type { QueueStore } from '../stores/queues.ts'
-import { connectRedis } from '../stores/redis/client.ts'
-import { adaptRedis } from '../stores/redis/connection.ts'
+import { connectRedis, secretsOf } from '../stores/redis/client.ts'
+import { adaptRedis, followMasterCure } from '../stores/redis/connection.ts'
 import type { RedisClient } from '../stores/redis/connection.ts'
 import { createRedisHistory } from '../stores/redis/history.ts'
 import { createRedisKeyValues } from '../stores/redis/key-values.ts'
 import { createRedisQueues } from '../stores/redis/queues.ts'
 import { createRedisStreams } from '../stores/redis/streams.ts'
+import { superviseRedis } from '../stores/redis/supervised.ts'
 import type { StreamStore } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -68,10 +69,19 @@ function inMemory ({ config, clock }: StoresOptions): Stores {
 
 async function inRedis ({ config, client, clock, log }: StoresOptions): Promise<Stores> {
   const timing = { clock, timeoutMs: config.REDIS_COMMAND_TIMEOUT_MS }
-  const connection = client === undefined
-    ? await connectRedis({ url: config.REDIS_URL as string, log, ...timing })
-    : adaptRedis(client, timing)
-  const shared = { connection, clock, prefix: config.REDIS_PREFIX }
+  const prefix = config.REDIS_PREFIX
+  const url = config.REDIS_URL as string
+  const connection = await superviseRedis({
+    clock,
+    log,
+    prefix,
+    wrongServerCure: client === undefined
+      ? 'nothing to do: the master is looked for with a new connection each second'
+      : followMasterCure(client),
+    ...(client === undefined && { secrets: secretsOf(url) }),
+    connect: async events => client === undefined ? await connectRedis({ url, events, ...timing }) : adaptRedis(client, timing)
+  })
+  const shared = { connection, clock, prefix }
   return {
     store: createRedisStreams({ ...shared, retentionMs: config.STREAM_RETENTION_MS }),
     history: createRedisHistory({ ...shared, limits: historyLimits(config) }),

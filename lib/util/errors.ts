@@ -50,6 +50,20 @@ export class ClosedError extends Error {
   }
 }
 
+/** The store that several processes share is away, or refuses what it is asked. Its log line says why. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError'
+  readonly code = 'WECOM_ERR_UNAVAILABLE'
+  readonly statusCode = 503
+
+  constructor (cause: unknown) {
+    super('the shared store is away or refuses commands; try again later', { cause })
+  }
+}
+
+/** For what comes of a failure: a store that is away says so itself, once for all. */
+export const levelOf = (error: unknown): 'debug' | 'error' => error instanceof UnavailableError ? 'debug' : 'error'
+
 /** Why a callback was refused. The caller never learns which of the sealed ones it was (see `lib/wecom/refusals.ts`). */
 export type RefusalCode =
   | 'WECOM_ERR_QUERY' | 'WECOM_ERR_BODY' | 'WECOM_ERR_BODY_TOO_LARGE'

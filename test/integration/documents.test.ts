@@ -8,7 +8,7 @@ import { systemClock } from '../../lib/util/clock.ts'
 import { FAILURE_CLASSES, RefusalError } from '../../lib/util/errors.ts'
 import type { RefusalCode } from '../../lib/util/errors.ts'
 import { createRefusals } from '../../lib/wecom/refusals.ts'
-import { BusyError, ClosedError, InputError } from '../../plugins/index.ts'
+import { BusyError, ClosedError, InputError, UnavailableError } from '../../plugins/index.ts'
 import type { Logger } from '../../plugins/index.ts'
 import { anchorsOf, CHINESE, documents, fences, fencesOf, read, ROOT, samples, tableOf, withoutFences } from '../fixtures/documents.ts'
 
@@ -48,7 +48,7 @@ t.test('every command of npm exists', async t => {
 t.test('the error codes are those of the code, with their statuses', async t => {
   const quiet: Logger = { debug () {}, info () {}, warn () {}, error () {}, child: () => quiet }
   const refuse = createRefusals(systemClock)
-  const thrown = [new InputError(''), new BusyError(1), new ClosedError()]
+  const thrown = [new InputError(''), new BusyError(1), new ClosedError(), new UnavailableError(undefined)]
   const rows = tableOf(textOf('README.md'), 'Code').map(([code = '', where, status]) => ({ code: code.replaceAll('`', ''), where, status }))
   t.strictSame(rows.map(({ code }) => code).sort(), [...new Set(read('lib/util/errors.ts').match(/WECOM_ERR_\w+/g))].sort())
   for (const { code, where, status } of rows) {

@@ -5,7 +5,6 @@ import { connectRedis } from '../../lib/stores/redis/client.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
 import { fences } from '../fixtures/documents.ts'
-import { createLog } from '../fixtures/log.ts'
 import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
 import { forTest } from '../fixtures/redis.ts'
@@ -33,8 +32,7 @@ if (hasRedisServer()) {
 
   const url = server.url.replace('//', '//wecom:secret@')
   const timing = { clock: systemClock, timeoutMs: 5000 }
-  const log = createLog()
-  const user = await connectRedis({ url, log, ...timing })
+  const user = await connectRedis({ url, ...timing })
   t.teardown(() => user.close())
   const redis = forTest(t, user, { ...user, command: async args => await admin.sendCommand([...args]) })
   const { newPrefix } = redis
@@ -53,7 +51,6 @@ if (hasRedisServer()) {
   t.test('nothing was refused but what the client says of itself', async t => {
     const refused = (await admin.aclLog()).map(({ object }) => object)
     t.strictSame(refused.filter(object => !object.startsWith('client')), [])
-    t.strictSame(log.lines, [])
   })
 } else if (process.env['CI'] === 'true') {
   t.fail('CI needs a redis-server')

@@ -8,7 +8,6 @@ import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { createManualClock } from '../fixtures/clock.ts'
-import { createLog } from '../fixtures/log.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
 import { openRedis } from '../fixtures/redis.ts'
@@ -45,7 +44,7 @@ if (redis !== undefined) {
 
   const throughProxy = async (t: { teardown (f: () => unknown): void }, timeoutMs = 5000) => {
     const proxy = await startRedisProxy(url)
-    const connection = await connectRedis({ url: proxy.url, log: createLog(), clock: systemClock, timeoutMs })
+    const connection = await connectRedis({ url: proxy.url, clock: systemClock, timeoutMs })
     t.teardown(async () => {
       await connection.close()
       await proxy.close()
@@ -111,7 +110,7 @@ if (redis !== undefined) {
 if (hasRedisServer()) {
   const server = await startRedisServer()
   t.teardown(() => server.stop())
-  const connection = await connectRedis({ url: server.url, log: createLog(), clock: systemClock, timeoutMs: 5000 })
+  const connection = await connectRedis({ url: server.url, clock: systemClock, timeoutMs: 5000 })
   t.teardown(() => connection.close())
   const clock = createManualClock()
   const limits = { turns: 3, bytes: 1000, idleMs: 10_000 }

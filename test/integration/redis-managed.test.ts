@@ -3,7 +3,6 @@ import t from 'tap'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
-import { createLog } from '../fixtures/log.ts'
 import { redisContracts } from '../fixtures/redis-contracts.ts'
 import { managed } from '../fixtures/redis-managed.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
@@ -20,7 +19,7 @@ if (direct !== undefined) {
     }
   })
   t.teardown(() => proxy.close())
-  const connection = await connectRedis({ url: proxy.url, log: createLog(), clock: systemClock, timeoutMs: 5000 })
+  const connection = await connectRedis({ url: proxy.url, clock: systemClock, timeoutMs: 5000 })
   t.teardown(() => connection.close())
   const redis = forTest(t, connection)
 

@@ -3,7 +3,6 @@ import type { Test } from 'tap'
 import { connectRedis } from '../../lib/stores/redis/client.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { systemClock } from '../../lib/util/clock.ts'
-import { createLog } from '../fixtures/log.ts'
 import { model, promptOf, words } from '../fixtures/model.ts'
 import { createProvider } from '../fixtures/provider.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
@@ -108,7 +107,7 @@ if (hasRedisServer()) {
   })
 
   t.test('no key is outside the prefix, stays for good or holds a secret', async t => {
-    const connection = await connectRedis({ url: server.url, log: createLog(), clock: systemClock, timeoutMs: 5000 })
+    const connection = await connectRedis({ url: server.url, clock: systemClock, timeoutMs: 5000 })
     const keys = (await connection.command(['KEYS', '*']) as unknown[]).map(String)
     t.ok(keys.length > STREAMS)
     for (const key of keys) {

@@ -363,8 +363,8 @@ t.test('the plugin function carries the named exports, which is what require() g
   const { default: plugin, 'module.exports': forRequire, ...others } = named
   t.equal(plugin, forRequire)
   t.same(Object.keys(others).sort(), [
-    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'callback', 'cards', 'createMockSource',
-    'createOpenAISource', 'streams'
+    'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'UnavailableError', 'callback', 'cards',
+    'createMockSource', 'createOpenAISource', 'streams'
   ])
   for (const [name, value] of Object.entries(others)) t.equal((plugin as unknown as Record<string, unknown>)[name], value, name)
 })

@@ -331,7 +331,7 @@ t.test('with a client of Redis streams are kept there, and the client is left op
     destroy: () => t.fail('it is the host\'s')
   }
   const { app } = await build({ redis: { client, prefix: 'mine:' }, onOwnerLost: 'finish' })
-  await t.rejects(app.startStream('hi'), { message: 'away' })
+  await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_UNAVAILABLE', cause: { message: 'away' } })
   t.not(asked.length, 0)
   await app.close()
 })
@@ -339,6 +339,6 @@ t.test('with a client of Redis streams are kept there, and the client is left op
 t.test('a server of Redis that is away keeps no app from starting', async t => {
   const { app, lines } = await build({ redis: { url: 'redis://127.0.0.1:1' } })
   await t.rejects(app.startStream('hi'))
-  t.match(lines.filter(({ level }) => level === 50), [{ msg: 'the connection to Redis is lost' }])
+  t.match(lines.filter(({ level }) => level === 50), [{ msg: 'Redis is away' }])
   await app.close()
 })

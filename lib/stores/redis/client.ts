@@ -1,6 +1,4 @@
 import { ConfigError } from '../../util/errors.ts'
-import type { Logger } from '../../util/logger.ts'
-import { describeError } from '../../util/redact.ts'
 import { withTimeout, RedisTimeoutError } from './connection.ts'
 import type { RedisConnection, RedisTiming } from './connection.ts'
 
@@ -18,13 +16,21 @@ export interface RedisModule {
 interface OwnClient {
   on (event: 'ready' | 'error', listener: (error: unknown) => void): unknown
   connect (): Promise<unknown>
+  /** Behind the replies that are still to come. */
+  close (): Promise<unknown>
   destroy (): void
   sendCommand (args: string[]): Promise<unknown>
 }
 
+export interface ConnectionEvents {
+  /** Called for each attempt that fails, too. */
+  lost (error: unknown): void
+  stands (): void
+}
+
 export interface RedisUrlOptions extends RedisTiming {
   url: string
-  log: Logger
+  events?: ConnectionEvents
   load?: () => Promise<RedisModule>
 }
 
@@ -34,20 +40,21 @@ const PING_MS = 1000
 const SOCKET_TIMEOUT_MS = 5000
 // What is sent counts as movement there: a peer that takes everything and answers nothing shows only here.
 const SILENT_MS = 3000
-const MAX_BACKOFF_MS = 2000
+const MAX_BACKOFF_MS = 1000
 
 /**
  * Opens a connection to the server of a URL, and again whenever it is lost; meanwhile commands fail at once. Resolves
  * when it stands, or when the first attempt has failed.
  */
 export async function connectRedis (
-  { url, log, clock, timeoutMs, load = () => import('redis') }: RedisUrlOptions
+  { url, events, clock, timeoutMs, load = () => import('redis') }: RedisUrlOptions
 ): Promise<RedisConnection> {
   const { createClient } = await load().catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new ConfigError([{ name: 'REDIS_URL', problem: 'needs a package that is not installed: npm install redis' }])
   })
-  const secrets = secretsOf(url)
+  // A faulty one is refused.
+  secretsOf(url)
   let away = false
   let disturbedAt = -Infinity
   let silentSince: number | undefined
@@ -64,18 +71,22 @@ export async function connectRedis (
       socket: { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SOCKET_TIMEOUT_MS, reconnectStrategy: backoffMs }
     })
     opened.on('error', error => {
-      // Each attempt fails anew.
-      if (!away) log.error({ cause: describeError(error, secrets) }, 'the connection to Redis is lost')
+      // It was replaced.
+      if (opened !== client && opened !== replacement) return
       away = true
       disturbedAt = clock.now()
+      events?.lost(error)
       settle()
     })
     opened.on('ready', () => {
-      if (away) {
-        log.info({}, 'the connection to Redis stands again')
-        disturbedAt = clock.now()
-      }
+      if (away || opened === replacement) disturbedAt = clock.now()
       away = false
+      if (opened === replacement) {
+        void Promise.allSettled([client.close()])
+        client = opened
+        replacement = undefined
+      }
+      events?.stands()
       settle()
     })
     // The listeners are told of failures; it rejects when it is closed.
@@ -83,6 +94,7 @@ export async function connectRedis (
     return opened
   }
 
+  let replacement: OwnClient | undefined
   let client = open()
   let closed = false
   await settled
@@ -104,17 +116,22 @@ export async function connectRedis (
         throw error
       }
     },
+    reconnect () {
+      // The one that is there serves until then: a replica reads.
+      if (!closed) replacement ??= open()
+    },
     lastDisruptionAt: () => disturbedAt,
     async close () {
       if (closed) return
       closed = true
       client.destroy()
+      replacement?.destroy()
     }
   }
 }
 
 /** A faulty URL is refused here, for the error of the client would hold it with its password. */
-function secretsOf (url: string): string[] {
+export function secretsOf (url: string): string[] {
   try {
     const { protocol, password } = new URL(url)
     if (protocol === 'redis:' || protocol === 'rediss:') return [url, password, decodeURIComponent(password)]

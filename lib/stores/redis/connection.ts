@@ -5,11 +5,13 @@ import { ConfigError } from '../../util/errors.ts'
 export interface RedisConnection {
   /**
    * Sends a command and gives its reply. `key` tells a cluster which node to ask. Rejects where there is no reply in
-   * time, which does not mean that the command was not, or will not be, carried out.
+   * time, which does not mean that the command was not, or will not be, carried out. `operation` names it in the log.
    */
-  command (args: readonly string[], key?: string): Promise<unknown>
+  command (args: readonly string[], key?: string, operation?: string): Promise<unknown>
   /** When the connection was lost, or stood again, for the last time: whoever sent nothing meanwhile has not noticed. */
   lastDisruptionAt? (): number
+  /** Looks for the server anew, as the one that is there may be the wrong one. Only for a connection that was opened here. */
+  reconnect? (): void
   /** Closes what was opened here; a client of the host's stays open. */
   close (): Promise<void>
 }
@@ -45,6 +47,12 @@ export function adaptRedis (client: RedisClient, timing: RedisTiming): RedisConn
     async close () {}
   }
 }
+
+/** What makes a client of the host's find the master again. */
+export const followMasterCure = (client: RedisClient): string => 'call' in client
+  ? 'set reconnectOnError of your ioredis client, so that it reconnects at READONLY (lib/stores/redis/README.md)'
+  : 'your client of the package redis has to follow the master: use createSentinel, or REDIS_URL in place of a client ' +
+    '(lib/stores/redis/README.md)'
 
 /** Rejects with a `RedisTimeoutError` where a command takes too long. The command itself goes on. */
 export function withTimeout ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {

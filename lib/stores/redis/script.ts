@@ -23,16 +23,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 /** Runs a script, all of whose keys have to be in one hash slot. The server may have forgotten it at any time. */
 export async function runScript (
-  connection: RedisConnection, { lua, sha }: RedisScript, keys: readonly string[], args: readonly string[]
+  connection: RedisConnection, { name, lua, sha }: RedisScript, keys: readonly string[], args: readonly string[]
 ): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args]
   try {
-    return await connection.command(['EVALSHA', sha, ...rest], keys[0])
+    return await connection.command(['EVALSHA', sha, ...rest], keys[0], name)
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return await connection.command(['EVAL', lua, ...rest], keys[0])
+    if (!isUnknownScript(error)) throw error
+    return await connection.command(['EVAL', lua, ...rest], keys[0], name)
   }
 }
+
+/** Whether a server has refused a script because it has to be sent whole. */
+export const isUnknownScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
 /** A hash tag for a name of any length and content. Ids of ours stay readable. */
 export const hashTag = (name: string): string => `{${/^[\da-f]{32}$/.test(name) ? name : hashOf(name)}}`

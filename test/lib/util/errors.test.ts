@@ -1,5 +1,7 @@
 import t from 'tap'
-import { BusyError, ClosedError, ConfigError, FAILURE_CLASSES, InputError, RefusalError, SourceError } from '../../../lib/util/errors.ts'
+import {
+  BusyError, ClosedError, ConfigError, FAILURE_CLASSES, InputError, levelOf, RefusalError, SourceError, UnavailableError
+} from '../../../lib/util/errors.ts'
 
 t.test('each error is an Error with a name, a code and, where it may reach an HTTP client, a status', async t => {
   for (const [error, expected] of [
@@ -7,6 +9,9 @@ t.test('each error is an Error with a name, a code and, where it may reach an HT
     [new InputError('x'), { name: 'InputError', code: 'WECOM_ERR_INPUT', statusCode: 400, message: 'x' }],
     [new BusyError(3), { name: 'BusyError', code: 'WECOM_ERR_BUSY', statusCode: 503 }],
     [new ClosedError(), { name: 'ClosedError', code: 'WECOM_ERR_CLOSED', statusCode: 503 }],
+    [new UnavailableError(new Error('away')), {
+      name: 'UnavailableError', code: 'WECOM_ERR_UNAVAILABLE', statusCode: 503, cause: { message: 'away' }
+    }],
     [new RefusalError('WECOM_ERR_SIGNATURE', 'x'), { name: 'RefusalError', code: 'WECOM_ERR_SIGNATURE', message: 'x' }],
     [new SourceError({ class: 'AUTH' }), { name: 'SourceError', code: 'WECOM_ERR_SOURCE', class: 'AUTH' }]
   ] as const) {
@@ -41,4 +46,9 @@ t.test('a SourceError of no known class is refused with the known ones', async t
   for (const name of ['OOPS', '', undefined, 'auth']) {
     t.throws(() => new SourceError({ class: name as 'AUTH' }), { code: 'WECOM_ERR_INPUT', message: FAILURE_CLASSES.join(', ') })
   }
+})
+
+t.test('what comes of a store that is away is told to who looks for it', t => {
+  t.strictSame([new UnavailableError('away'), new Error('away'), 'away'].map(levelOf), ['debug', 'error', 'error'])
+  t.end()
 })

@@ -8,7 +8,6 @@ import type { SharedTiming, StreamReading, StreamStore } from '../../../../lib/s
 import { SharedStreamWriter } from '../../../../lib/streams/shared-stream-writer.ts'
 import { systemClock } from '../../../../lib/util/clock.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { createLog } from '../../../fixtures/log.ts'
 import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
 import { openRedis } from '../../../fixtures/redis.ts'
 import { storeContract } from '../../../fixtures/store-contract.ts'
@@ -427,7 +426,7 @@ if (redis !== undefined) {
   t.test('a server that takes no writes can be looked at', { skip: !hasRedisServer() }, async t => {
     const server = await startRedisServer()
     t.teardown(() => server.stop())
-    const alone = await connectRedis({ url: server.url, clock: systemClock, log: createLog(), timeoutMs: 5000 })
+    const alone = await connectRedis({ url: server.url, clock: systemClock, timeoutMs: 5000 })
     t.teardown(() => alone.close())
     const { prefix, store } = create({ connection: alone })
     await store.create({ id: 's', content: 'text' })

@@ -1,0 +1,86 @@
+import type { Clock } from '../../util/clock.ts'
+import type { Logger } from '../../util/logger.ts'
+import { describeError, redact } from '../../util/redact.ts'
+import type { CommandFailure, FailureKind } from './error-replies.ts'
+
+export interface OutageLogOptions {
+  clock: Clock
+  log: Logger
+  secrets: readonly string[]
+  /** What to do about a server that is the wrong one for good. */
+  wrongServerCure: string
+}
+
+interface Told {
+  at: number
+  /** Failures since then. */
+  count: number
+  operations: Set<string>
+}
+
+interface Outage extends Told {
+  kind: FailureKind
+  since: number
+  failures: number
+}
+
+const EVERY_MS = 60_000
+
+/** Tells of failures: the first of its kind at once, then at most one line a minute with a count. */
+export class OutageLog {
+  readonly #options: OutageLogOptions
+  readonly #refusals = new Map<string, Told>()
+  #outage: Outage | undefined
+
+  constructor (options: OutageLogOptions) {
+    this.#options = options
+  }
+
+  get kind (): FailureKind | undefined {
+    return this.#outage?.kind
+  }
+
+  /** Of an outage of the one kind that turns out to be one of the other: only that the server is the wrong one is told anew. */
+  away (operation: string, error: unknown, { kind, code, cure }: CommandFailure): void {
+    const { clock, log, secrets, wrongServerCure } = this.#options
+    const now = clock.now()
+    if (this.#outage === undefined || (kind === 'wrong server' && this.#outage.kind !== kind)) {
+      const { since = now, failures = 0 } = this.#outage ?? {}
+      this.#outage = { kind, since, failures: failures + 1, at: now, count: 0, operations: new Set() }
+      if (kind === 'wrong server') log.error({ operation, code, cure: wrongServerCure }, 'this server of Redis takes no commands now')
+      else log.error({ operation, cause: describeError(error, secrets), ...(cure !== '' && { cure }) }, 'Redis is away')
+      return
+    }
+    const { since } = this.#outage
+    this.#outage.failures++
+    this.#count(this.#outage, operation, told => log.error({ ...told, forMs: Math.round(now - since) }, 'Redis is still away'))
+  }
+
+  /** Ends an outage, whose last failure was at that time. */
+  back (at: number): void {
+    const { failures, since } = this.#outage as Outage
+    this.#options.log.info({ failures, forMs: Math.round(at - since) }, 'Redis is back')
+    this.#outage = undefined
+  }
+
+  refused (operation: string, { code, reason, cure }: CommandFailure): void {
+    const { clock, log, secrets } = this.#options
+    const refusal = this.#refusals.get(code)
+    if (refusal !== undefined) {
+      return this.#count(refusal, operation, told => log.error({ ...told, code, cure }, 'Redis still refuses commands'))
+    }
+    this.#refusals.set(code, { at: clock.now(), count: 0, operations: new Set() })
+    log.error({ operation, code, reason: redact(reason, secrets), cure }, 'Redis refuses a command')
+  }
+
+  #count (told: Told, operation: string, tell: (told: { count: number, operations: string[] }) => void): void {
+    told.count++
+    told.operations.add(operation)
+    const now = this.#options.clock.now()
+    if (now - told.at < EVERY_MS) return
+    tell({ count: told.count, operations: [...told.operations] })
+    told.at = now
+    told.count = 0
+    told.operations.clear()
+  }
+}

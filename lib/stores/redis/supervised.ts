@@ -1,0 +1,125 @@
+import type { Clock } from '../../util/clock.ts'
+import { UnavailableError } from '../../util/errors.ts'
+import type { Logger } from '../../util/logger.ts'
+import type { ConnectionEvents } from './client.ts'
+import { RedisTimeoutError } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
+import { readFailure } from './error-replies.ts'
+import type { CommandFailure } from './error-replies.ts'
+import { OutageLog } from './outage-log.ts'
+import { isUnknownScript } from './script.ts'
+
+export interface SupervisedOptions {
+  clock: Clock
+  log: Logger
+  /** Of all keys. */
+  prefix: string
+  /** What the host has to do if its client stays with a server that is not the master. */
+  wrongServerCure: string
+  /** What no log line may hold. */
+  secrets?: readonly string[]
+  connect: (events: ConnectionEvents) => Promise<RedisConnection>
+}
+
+const LOOK = 'look'
+/** Between two looks whether Redis is there again, and between two connections to find the master. */
+const LOOK_MS = 1000
+/** A server that loads its data for longer is about to be replaced by another. */
+const LOADING_MS = 2000
+
+/**
+ * Watches over a connection: commands that fail reject with an `UnavailableError`, the log says what is wrong and what to do about
+ * it, and while Redis is away, or another server is the master, it is looked for each second.
+ */
+export async function superviseRedis (
+  { clock, log, prefix, wrongServerCure, secrets = [], connect }: SupervisedOptions
+): Promise<RedisConnection> {
+  const outages = new OutageLog({ clock, log, secrets, wrongServerCure })
+  const standing: { connection?: RedisConnection } = {}
+  let disturbedAt = -Infinity
+  let loadingSince: number | undefined
+  let lastKey = ''
+  let looking = false
+  let cancelLook = (): void => {}
+  let closed = false
+
+  function failed (operation: string, error: unknown): CommandFailure {
+    const failure = withLoading(readFailure(error))
+    if (failure.kind === 'refused') outages.refused(operation, failure)
+    else disturbed(operation, error, failure)
+    return failure
+  }
+
+  /** A server that loads its data will be there in a moment, as a rule. */
+  function withLoading (failure: CommandFailure): CommandFailure {
+    if (failure.code !== 'LOADING') return failure
+    loadingSince ??= clock.now()
+    return clock.now() - loadingSince < LOADING_MS ? { ...failure, kind: 'away' } : failure
+  }
+
+  function disturbed (operation: string, error: unknown, failure: CommandFailure): void {
+    if (closed) return
+    disturbedAt = clock.now()
+    // One reply that is late is no outage. Another look says at once whether it is more.
+    if (!(error instanceof RedisTimeoutError) || outages.kind !== undefined || operation === LOOK) outages.away(operation, error, failure)
+    if (!looking) look()
+  }
+
+  /** Goes on until a whole interval has passed without a failure. */
+  function look (): void {
+    looking = true
+    const askedAt = clock.now()
+    isThere().then(there => {
+      if (closed) return
+      if (!there && outages.kind === 'wrong server') standing.connection?.reconnect?.()
+      if (there && outages.kind === undefined) return stopLooking()
+      cancelLook = clock.setTimeout(() => {
+        if (!there || disturbedAt > askedAt) return look()
+        stopLooking()
+        outages.back(disturbedAt)
+      }, LOOK_MS, { background: true })
+    })
+  }
+
+  function stopLooking (): void {
+    looking = false
+    loadingSince = undefined
+  }
+
+  /** Whether the server takes writes, or says why not. A cluster is asked where a command has failed. */
+  async function isThere (): Promise<boolean> {
+    const key = `${prefix}p:${/\{.+?\}/.exec(lastKey)?.[0] ?? '{p}'}`
+    try {
+      await standing.connection?.command(['SET', key, '1', 'PX', String(LOOK_MS)], key)
+      return standing.connection !== undefined
+    } catch (error) {
+      return !closed && failed(LOOK, error).kind === 'refused'
+    }
+  }
+
+  const opened = await connect({
+    lost: error => disturbed('connect', error, readFailure(error)),
+    stands () { if (outages.kind !== undefined) disturbedAt = clock.now() }
+  })
+  standing.connection = opened
+
+  return {
+    async command (args, key, operation = String(args[0])) {
+      try {
+        return await opened.command(args, key)
+      } catch (error) {
+        if (isUnknownScript(error)) throw error
+        lastKey = String(key)
+        const { reason, code } = failed(operation, error)
+        // The client's own error may hold what was asked.
+        throw new UnavailableError(Object.assign(new Error(reason), { code }))
+      }
+    },
+    lastDisruptionAt: () => Math.max(disturbedAt, opened.lastDisruptionAt?.() ?? -Infinity),
+    async close () {
+      closed = true
+      cancelLook()
+      await opened.close()
+    }
+  }
+}

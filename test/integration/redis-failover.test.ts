@@ -1,0 +1,116 @@
+import { createClient } from 'redis'
+import t from 'tap'
+import type { Test } from 'tap'
+import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
+import { startRedisProxy } from '../fixtures/redis-proxy.ts'
+import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+
+async function adminOf (t: Test, url: string) {
+  const admin = createClient({ url })
+  admin.on('error', () => {})
+  await admin.connect()
+  t.teardown(() => admin.destroy())
+  return admin
+}
+
+async function until (what: () => Promise<boolean> | boolean): Promise<void> {
+  while (!await what()) await new Promise(resolve => setTimeout(resolve, 50))
+}
+
+const errorsIn = (lines: Array<Record<string, unknown>>) =>
+  lines.filter(({ level, streamId, reference }) => Number(level) >= 50 && (streamId ?? reference) === undefined)
+
+if (hasRedisServer()) {
+  t.test('after a failover behind one address a new question is answered within five seconds', async t => {
+    const [a, b] = [await startRedisServer(), await startRedisServer()]
+    for (const server of [a, b]) t.teardown(() => server.stop())
+    const [adminA, adminB] = [await adminOf(t, a.url), await adminOf(t, b.url)]
+    await adminB.sendCommand(['REPLICAOF', '127.0.0.1', String(a.port)])
+    await until(async () => String(await adminB.sendCommand(['INFO', 'replication'])).includes('master_link_status:up'))
+    const proxy = await startRedisProxy(a.url)
+    t.teardown(() => proxy.close())
+    const { app, lines } = await buildApp(t, { redis: { url: proxy.url, prefix: 'failover:' } })
+    const ask = async (text: string) => {
+      const { stream } = await post(app, textMessage(text))
+      // An excuse is there at once, and is no stream.
+      return stream.finish === true ? stream.content : (await follow(app, stream.id as string)).at(-1)?.content
+    }
+    t.match(await ask('before'), /^Q: before/)
+    await adminB.sendCommand(['REPLICAOF', 'NO', 'ONE'])
+    await adminA.sendCommand(['REPLICAOF', '127.0.0.1', String(b.port)])
+    proxy.lead(b.url)
+    const promotedAt = Date.now()
+    // The standing connection leads to what is a replica now.
+    let [askedAt, answer] = [promotedAt, undefined as string | undefined]
+    while (answer?.startsWith('Q: after') !== true && askedAt - promotedAt < 30_000) {
+      askedAt = Date.now()
+      answer = await ask(`after ${askedAt - promotedAt} ms`)
+      await new Promise(resolve => setTimeout(resolve, 200))
+    }
+    t.ok(askedAt - promotedAt < 5000, `answered to who asked ${askedAt - promotedAt} ms after it: ${answer}`)
+    await until(() => lines.some(({ msg }) => msg === 'Redis is back'))
+    t.match(errorsIn(lines), [{ msg: 'this server of Redis takes no commands now', code: 'READONLY' }])
+    t.equal(errorsIn(lines).length, 1, 'one line')
+  })
+
+  t.test('a client of the host that stays with the old master is named, with what to set', async t => {
+    const server = await startRedisServer()
+    t.teardown(() => server.stop())
+    const admin = await adminOf(t, server.url)
+    const client = await adminOf(t, server.url)
+    const { app, lines } = await buildApp(t, { redis: { client, prefix: 'failover:' } })
+    await admin.sendCommand(['REPLICAOF', '127.0.0.1', '1'])
+    for (let index = 0; index < 5; index++) {
+      await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_UNAVAILABLE', cause: { message: /^READONLY/ } })
+    }
+    t.match(errorsIn(lines), [{ msg: 'this server of Redis takes no commands now', operation: 'streams.create', cure: /createSentinel/ }])
+    t.equal(errorsIn(lines).length, 1)
+    await admin.sendCommand(['REPLICAOF', 'NO', 'ONE'])
+    await until(() => lines.some(({ msg }) => msg === 'Redis is back'))
+    t.ok(await app.startStream('hi'))
+  })
+
+  t.test('a command that Redis refuses is told at once, with its cure, and not for each attempt', async t => {
+    const server = await startRedisServer()
+    t.teardown(() => server.stop())
+    const admin = await adminOf(t, server.url)
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '-append'])
+    const { app, lines } = await buildApp(t, { redis: { url: server.url, prefix: 'refused:' } })
+    await post(app, textMessage('hi'))
+    await until(() => errorsIn(lines).length > 0)
+    t.match(errorsIn(lines), [{ msg: 'Redis refuses a command', operation: 'streams.append', cure: /ACL/ }])
+    await new Promise(resolve => setTimeout(resolve, 1500))
+    t.equal(errorsIn(lines).length, 1)
+    await admin.sendCommand(['ACL', 'SETUSER', 'default', '+append'])
+  })
+
+  t.test('with Redis away the methods reject with an error of ours, and a source of this process is stopped', async t => {
+    const server = await startRedisServer()
+    t.teardown(() => server.stop())
+    let stopped = false
+    const { app } = await buildApp(t, {
+      redis: { url: server.url, prefix: 'methods:' },
+      async * source (_turn, { signal }) {
+        yield 'begun'
+        await new Promise(resolve => signal.addEventListener('abort', resolve))
+        stopped = true
+      }
+    })
+    const id = await app.startStream('hi')
+    await until(async () => (await app.getStreamState(id)).content === 'begun')
+    await server.stop()
+    const away = { name: 'UnavailableError', code: 'WECOM_ERR_UNAVAILABLE', statusCode: 503 }
+    await t.rejects(app.startStream('hi'), away)
+    await t.rejects(app.getStreamState(id), away)
+    await t.rejects(app.followStream(id)[Symbol.asyncIterator]().next(), away)
+    t.notOk(stopped)
+    await t.rejects(app.stopStream(id), away)
+    await until(() => stopped)
+    await server.start()
+  })
+} else {
+  t.test('there is no redis-server', { skip: process.env['CI'] !== 'true' }, t => {
+    t.fail('CI needs a redis-server')
+    t.end()
+  })
+}
