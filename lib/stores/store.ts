@@ -52,6 +52,8 @@ export interface Adoption {
   epoch: number
   /** How often the stream was adopted, this time included. */
   adoptions: number
+  /** The epoch of the last owner that has called its source; 0 if none has. */
+  started: number
   work: string | undefined
   /** Milliseconds since the stream was created; 0 in a store that is not shared. */
   ageMs: number
@@ -140,6 +142,8 @@ export interface StreamStore {
   isRecovering? (): boolean
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */
   requestStop (id: string): Promise<StreamRecord | undefined>
+  /** To be called just before the owner calls its source, any number of times. False, and nothing changed, as with `append`. */
+  markStarted (id: string, epoch: number): Promise<boolean>
   /** The owner's sign of life, due each second. It takes away the mark of those who have missed it. */
   renew (id: string, epoch: number): Promise<Ownership>
   /**

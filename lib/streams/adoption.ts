@@ -3,6 +3,7 @@ import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/s
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { StreamInput } from './contract.ts'
+import { FIRST_EPOCH } from './running-stream.ts'
 import type { OpenStream, RunningStream } from './running-stream.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
@@ -39,17 +40,26 @@ export interface Adoptions {
 /** What is left of a bubble's time has to be worth another attempt. */
 const MIN_RESTART_MS = 20_000
 
+/** So many owners may prepare a stream: a message that ends the process of each of them shall not end all processes. */
+const MAX_TRIES = 3
+
+/** A stream is run again once. That counts from the call of the source, so an owner that has not come so far has its turn repeated. */
+function mayTry ({ epoch, started }: Adoption): boolean {
+  return started <= FIRST_EPOCH && epoch - started <= MAX_TRIES
+}
+
 /** Goes on with streams of a shared store whose owners have gone: once from the beginning, or to an end with a notice. */
 export function createAdoptions (options: AdoptionsOptions): Adoptions {
   const { store, log, sources, onOwnerLost, deadlineMs } = options
   const adopters = new Map<string, AdoptMessage>()
   const underWay = new Set<string>()
 
-  function resume ({ id, status, chat, metadata }: StreamRecord, { epoch, work, adoptions, ageMs }: Adoption): void {
+  function resume ({ id, status, chat, metadata }: StreamRecord, adoption: Adoption): void {
+    const { epoch, work, adoptions, ageMs } = adoption
     const run = options.open({ id, metadata, ...(chat && { chat }) }, { epoch, ageMs })
     log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
     const again = againOf(work)
-    const mayRestart = onOwnerLost === 'restart' && adoptions === 1 && deadlineMs - ageMs >= MIN_RESTART_MS
+    const mayRestart = onOwnerLost === 'restart' && mayTry(adoption) && deadlineMs - ageMs >= MIN_RESTART_MS
     if (status === 'stopping') run.finish('STOP')
     else if (again === undefined || !mayRestart) run.finish('OWNER_LOST')
     // Where it has ended, there is still to be done what comes with its end.

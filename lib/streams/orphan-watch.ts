@@ -11,7 +11,7 @@ export interface OrphanWatchOptions {
 /** What was found when a user asked: `away` if the store was. */
 export type Look = StreamReading | undefined | 'away'
 
-/** The store counts on looks that are less than two seconds apart. */
+/** The store counts on looks that are less than two and a half seconds apart. */
 const LOOK_MS = 1000
 /** It counts so many milliseconds of them, so what may be adopted later than that is worth no look before. */
 const LOOKS_MS = 4000

@@ -13,7 +13,7 @@ export interface PumpEnd {
  * returned function leaves the source: neither callback is called from then on, even if the source goes on.
  */
 export function pump (
-  open: () => AsyncIterable<string | ReplyPart>,
+  open: () => AsyncIterable<string | ReplyPart> | Promise<AsyncIterable<string | ReplyPart>>,
   accept: (piece: string | ReplyPart) => boolean,
   ended: (end: PumpEnd) => void
 ): () => void {

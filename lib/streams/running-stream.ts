@@ -102,6 +102,10 @@ export interface StreamOwnership {
   created: Promise<string>
 }
 
+export const FIRST_EPOCH = 1
+
+const NOTHING: ReturnType<Source> = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }
+
 const NO_EXTRAS = { metadata: undefined, refused: [] }
 
 // One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
@@ -226,7 +230,7 @@ export class RunningStream implements OpenStream {
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     const context = this.#context(this.#abort.signal)
-    this.#leave = pump(() => work.source(work.turn, context), yielded => this.#accept(yielded), end => {
+    this.#leave = pump(() => this.#open(() => work.source(work.turn, context)), yielded => this.#accept(yielded), end => {
       // It has ended by itself: there is nobody to be told.
       this.#abort = undefined
       if ('error' in end) this.finish('FAILED', end.error)
@@ -234,6 +238,17 @@ export class RunningStream implements OpenStream {
     })
     // The call of the source may have ended the stream.
     if (this.#hasEnded) this.#leave()
+  }
+
+  /** A run that another one preceded is counted before its source is called. Nobody waits for the count of the first one. */
+  #open (call: () => ReturnType<Source>): ReturnType<Source> | Promise<ReturnType<Source>> {
+    const marked = this.#shared?.markStarted()
+    if (marked === undefined || this.#epoch === FIRST_EPOCH) {
+      marked?.catch(() => {})
+      return call()
+    }
+    const failed = (error: unknown): void => this.finish('OWNER_LOST', error)
+    return marked.catch(failed).then(() => this.#hasEnded ? NOTHING : call())
   }
 
   /** Ends the stream; only the first call counts. */

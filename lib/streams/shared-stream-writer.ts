@@ -62,6 +62,12 @@ export class SharedStreamWriter implements Writer {
     return await this.#persist(() => store.end(stream.id, epoch, outcome, lengths))
   }
 
+  /** Resolves when the store knows that the owner calls its source; false where the stream is another's. */
+  async markStarted (): Promise<boolean> {
+    const { store, stream, epoch } = this.#given
+    return await this.#persist(() => store.markStarted(stream.id, epoch))
+  }
+
   /** The store does not know the owner: either it has lost the stream, which is written anew, or the stream is another's. */
   async recover (): Promise<boolean> {
     const { store, stream, epoch, onLost } = this.#given

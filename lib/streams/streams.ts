@@ -12,7 +12,7 @@ import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { OrphanWatch } from './orphan-watch.ts'
 import type { Look } from './orphan-watch.ts'
-import { RunningStream } from './running-stream.ts'
+import { FIRST_EPOCH, RunningStream } from './running-stream.ts'
 import type { OpenStream, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
 export interface StreamsLimits extends RunningStreamLimits {
@@ -59,8 +59,6 @@ export interface Opened {
   /** True if the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
   runnable: boolean
 }
-
-const FIRST_EPOCH = 1
 
 /** One for all: each stream that waits for its source has its metadata. */
 const DELIVERABLE: StreamMetadata = Object.freeze({ deliverable: true })

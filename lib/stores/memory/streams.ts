@@ -25,6 +25,8 @@ interface Entry extends Record<Channel, string> {
   epoch: number
   /** Of the owner that wrote the text that stands. */
   textEpoch: number
+  /** Of the last owner that has called its source. */
+  started: number
   snapshot: StreamRecord | undefined
   watchers: Set<() => void> | undefined
 }
@@ -123,6 +125,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
         metadata,
         epoch: FIRST_EPOCH,
         textEpoch: FIRST_EPOCH,
+        started: 0,
         snapshot: undefined,
         watchers: undefined
       }
@@ -183,6 +186,13 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       return snapshot(entry)
     },
 
+    async markStarted (id, epoch) {
+      const entry = owned(id, epoch)
+      if (entry === undefined) return false
+      entry.started = epoch
+      return true
+    },
+
     async renew (id, epoch) {
       const entry = owned(id, epoch)
       if (entry === undefined) return 'lost'
@@ -199,7 +209,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       entry.epoch = 1 - entry.epoch
       changed(entry)
       // When a stream began is not kept: nobody but its one process adopts it.
-      return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, work: undefined, ageMs: 0 }
+      return { epoch: entry.epoch, adoptions: entry.epoch - FIRST_EPOCH, started: entry.started, work: undefined, ageMs: 0 }
     },
 
     // Nothing is lost here.

@@ -17,7 +17,7 @@ const LATE_MS = 1000
 /** How long looks have to find the owner silent. An owner is back within two seconds of Redis; the lease is over by then. */
 const LOOKS_MS = 4000
 /** Between two looks. */
-const GAP_MS = 2000
+const GAP_MS = 2500
 /**
  * For how long an owner may know of a stop, and not have ended the stream: a sign of life is due within one second, and a loop may stand
  * still for another.

@@ -5,7 +5,8 @@ import { defineScript, NOW } from './script.ts'
  * A stream is a hash, the strings of its two tracks, a hash of its notes (each note as JSON), and the work for another
  * process. Fields of the hash: b birth, v version, n version of the notes, e epoch, t epoch of the owner that wrote the
  * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim;
- * k and p, which may be missing, are what orphan.ts says.
+ * k and p, which may be missing, are what orphan.ts says; q, which may be missing, is the epoch of the last owner that has called
+ * its source.
  * All keys but the work share one time to live, and one hash slot.
  */
 
@@ -135,6 +136,11 @@ ${pexpireAll('ARGV[4]')}
 return { redis.call('HGET', KEYS[1], 'm') }
 `)
 
+export const START = defineScript('streams.markStarted', `${OWNED}
+redis.call('HSET', KEYS[1], 'q', epoch)
+return 1
+`)
+
 export const RENEW = defineScript('streams.renew', `${OWNED}${NOW}
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 redis.call('HDEL', KEYS[1], 'k')
@@ -157,7 +163,8 @@ if status == 'stopping' then redis.call('HSET', KEYS[1], 'p', now) end
 redis.call('HDEL', KEYS[4], 'waiting', 'thinking')
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
-return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000) }
+return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000),
+  redis.call('HGET', KEYS[1], 'q') or '0' }
 `)
 
 // Returns nothing for an unknown stream, in how many milliseconds it may be adopted if it is as it was when it was last read, and

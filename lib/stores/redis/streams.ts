@@ -10,7 +10,7 @@ import { RecentStreams } from './recent-streams.ts'
 import type { SeenStream } from './recent-streams.ts'
 import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
 import type { RedisScript } from './script.ts'
-import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, RESTORE, STOP } from './stream-scripts.ts'
+import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, RESTORE, START, STOP } from './stream-scripts.ts'
 
 export interface RedisStreamsOptions {
   connection: RedisConnection
@@ -170,17 +170,25 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return record
     },
 
+    markStarted: async (id, epoch) => Number(await run(START, id, String(epoch))) === 1,
+
     async renew (id, epoch) {
       const status = String(await run(RENEW, id, String(epoch)))
       return status === 'running' ? 'owned' : status === 'stopping' ? 'stopping' : 'lost'
     },
 
     async adopt (id) {
-      const [epoch, work, ageMs] = await run(ADOPT, id) as unknown[]
+      const [epoch, work, ageMs, started] = await run(ADOPT, id) as unknown[]
       if (epoch === undefined) return undefined
       watchers.ring(id)
       return {
-        epoch: Number(epoch), adoptions: Number(epoch) - 1, work: String(work) === '' ? undefined : String(work), ageMs: Number(ageMs)
+        epoch: Number(epoch),
+        adoptions: Number(epoch) - 1,
+        started: Number(
+          started
+        ),
+        work: String(work) === '' ? undefined : String(work),
+        ageMs: Number(ageMs)
       }
     },
 

@@ -242,6 +242,71 @@ t.test('a stream is run again once: the end of a second owner ends it', async t 
   t.strictSame(three.taken, [[id, message]], 'who took it up sees to what comes with an end')
 })
 
+t.test('owners that have gone before they called the source count as three tries, not as the one repetition', async t => {
+  for (const hasStarted of [true, false]) {
+    const { memory, join } = share()
+    const one = join()
+    const { id } = await one.streams.open(opening)
+    if (hasStarted) one.streams.run(id, { prompt: 'hi' })
+    await settle()
+    let epoch = 1
+    for (let tries = hasStarted ? 0 : 1; tries < 3; tries++) {
+      await memory.release(id, epoch++)
+      const next = join()
+      const begun: string[] = []
+      next.streams.adoptFor('/', stream => begun.push(stream.id))
+      t.equal(await next.shown(id), 'running')
+      t.strictSame(begun, [id])
+    }
+    await memory.release(id, epoch)
+    const last = join()
+    last.takeUp()
+    await last.shown(id)
+    t.equal(await last.shown(id), 'error BROKEN')
+    t.equal(last.hand.calls.length, 0)
+  }
+})
+
+t.test('a new owner calls its source when that is counted, and not at all if it cannot be, or the stream has ended', async t => {
+  for (const outcome of ['counted', 'lost', 'away', 'ended'] as const) {
+    const { memory, clock, join } = share()
+    let go = (): void => {}
+    const one = join()
+    const two = join({
+      limits: { firstTokenTimeoutMs: 200_000 },
+      wrap: store => ({
+        async markStarted (id, epoch) {
+          await new Promise<void>(resolve => { go = resolve })
+          if (outcome === 'away') throw new Error('away')
+          return outcome !== 'lost' && await store.markStarted(id, epoch)
+        },
+        renew: async () => 'owned'
+      })
+    })
+    two.takeUp()
+    const { id } = await one.streams.open(opening)
+    await memory.release(id, 1)
+    await two.shown(id)
+    t.equal(two.hand.calls.length, 0, 'it waits')
+    if (outcome === 'ended') await two.streams.stop(id)
+    for (let tries = 0; tries < 400; tries++) {
+      go()
+      await clock.advance(200)
+    }
+    t.equal(two.hand.calls.length, outcome === 'counted' ? 1 : 0, outcome)
+    if (outcome === 'away') t.match(two.log.lines.at(-1), { fields: { reason: 'OWNER_LOST', cause: { message: 'away' } } })
+  }
+})
+
+t.test('the first owner calls its source at once, counted or not', async t => {
+  const { join } = share()
+  const one = join({ wrap: () => ({ markStarted: async () => { throw new Error('away') } }) })
+  await one.streams.start('hi')
+  t.equal(one.hand.calls.length, 1)
+  await one.hand.call().end()
+  await one.streams.close()
+})
+
 t.test('a stream is run again where enough of its time is left', async t => {
   for (const [leftMs, again] of [[20_000, true], [19_999, false], [-5000, false]] as const) {
     const { memory, clock, join } = share()
