@@ -12,14 +12,17 @@ import { openRedis } from '../fixtures/redis.ts'
 /** What was written before the rooms of `lib/`. */
 const old = JSON.parse(readFileSync(new URL('../fixtures/redis-format/6242e63.json', import.meta.url), 'utf8')) as Written & { dump: Dump }
 
+t.setTimeout(120_000)
 const redis = await openRedis(t)
 if (redis !== undefined) {
   const { connection, newPrefix, url, keys, passTime } = redis
 
   t.test('what an older replica has left is read, stopped, ended and adopted', async t => {
     const prefix = newPrefix()
-    await restore(connection, prefix, old.dump, Date.now())
-    await takeOver(t, { plugin, url, prefix, written: old, passTime: ms => passTime(prefix, ms) })
+    // Longer than the slowest machine takes to come to the adoptions.
+    const leaseMs = 60_000
+    await restore(connection, prefix, old.dump, leaseMs)
+    await takeOver(t, { plugin, url, prefix, written: old, leaseMs, passTime: ms => passTime(prefix, ms) })
   })
 
   t.test('an older replica finds all that it needs in what is written now', async t => {
