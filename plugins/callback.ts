@@ -34,7 +34,7 @@ import { createMediaFetcher } from '../lib/wecom/media/media.ts'
 import type { MediaFetcherOptions } from '../lib/wecom/media/media.ts'
 import { parseMessage } from '../lib/wecom/message.ts'
 import { createRefusals } from '../lib/wecom/refusals.ts'
-import { kStores, kStreams } from './streams.ts'
+import { kCallbacks, kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -193,6 +193,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     firstReplyGraceMs: config.STREAM_FIRST_REPLY_GRACE_MS
   })
   const refuse = createRefusals(clock)
+  fastify[kCallbacks].push(fastify.prefix + path)
   const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
 
   // All of this concerns this route alone: nothing of the host's is seen or changed by it.

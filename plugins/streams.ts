@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { configOf, readConfig } from '../lib/config/config.ts'
 import type { ConfigReading } from '../lib/config/config.ts'
+import { isProduction } from '../lib/config/environment.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { streamsExtraOptions } from '../lib/config/extra-options.ts'
 import { streamsSettings } from '../lib/config/settings.ts'
@@ -84,6 +85,9 @@ export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams'
 /** And what is kept of conversations and users. */
 export const kStores: unique symbol = Symbol.for('fastify-wecom-stream.stores')
 
+/** And where it says which path is its own. */
+export const kCallbacks: unique symbol = Symbol.for('fastify-wecom-stream.callbacks')
+
 declare module 'fastify' {
   interface FastifyInstance {
     /**
@@ -114,6 +118,7 @@ declare module 'fastify' {
     drainStreams (): Promise<void>
     [kStreams]: Streams
     [kStores]: BotStores
+    [kCallbacks]: string[]
   }
 }
 
@@ -153,10 +158,20 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     }
   })
 
-  fastify.log.info({ source: typeof options.source === 'function' ? 'of the host' : chosenName({ ...config }) }, 'streams are ready')
+  const source = typeof options.source === 'function' ? 'of the host' : chosenName({ ...config })
+  const state = config.REDIS_URL === undefined && options.redis?.client === undefined ? 'in this process' : 'in Redis'
+  const callbacks: string[] = []
+  // Callbacks are registered behind this.
+  fastify.addHook('onReady', async () => {
+    fastify.log.info({ source, state, callbacks }, 'streams are ready')
+    if (source === 'mock' && options.sources?.['mock'] === undefined && isProduction(options.env)) {
+      fastify.log.warn('the mock answers in production: set OPENAI_API_KEY, or give a source of yours')
+    }
+  })
 
   fastify.decorate(kStreams, streams)
   fastify.decorate(kStores, stores)
+  fastify.decorate(kCallbacks, callbacks)
   fastify.decorate('startStream', input => streams.start(input))
   fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))
   fastify.decorate('stopStream', async id => viewOf(await streams.stop(id), texts))

@@ -30,3 +30,6 @@ const withoutBlanks = (env: Env): Env =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && !isBlank(value)))
 
 export const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === ''
+
+/** Whether this is more than a try, as the process or the variables that were given in its place say. */
+export const isProduction = (env: Env = {}): boolean => (env['NODE_ENV'] ?? process.env['NODE_ENV']) === 'production'

@@ -1,4 +1,5 @@
 import t from 'tap'
+import callback from '../../plugins/callback.ts'
 import type { StreamState } from '../../plugins/index.ts'
 import wecomStream from '../../plugins/index.ts'
 import streams from '../../plugins/streams.ts'
@@ -258,11 +259,36 @@ t.test('a follower can leave while it waits for something to happen', async t =>
   await hand.call().end()
 })
 
-t.test('the log says which source is asked', async t => {
-  t.match((await build()).lines, [{ source: 'of the host', msg: 'streams are ready' }])
-  const { app, lines } = createApp(t)
-  await app.register(streams)
-  t.match(lines, [{ source: 'mock' }])
+t.test('when the app is ready, the log says which source is asked, where state is kept, and the paths of all callbacks', async t => {
+  const { app, lines } = await build()
+  await app.ready()
+  t.match(lines, [{ level: 30, source: 'of the host', state: 'in this process', callbacks: [], msg: 'streams are ready' }])
+  const bots = createApp(t)
+  await bots.app.register(wecomStream, { ...keys, env: {}, prefix: '/v1' })
+  await bots.app.register(callback, { ...keys, path: '/two' })
+  t.strictSame(bots.lines, [])
+  await bots.app.ready()
+  t.match(bots.lines, [{ source: 'mock', state: 'in this process', callbacks: ['/v1/wecom/callback', '/two'] }])
+  t.equal(bots.lines.length, 1)
+})
+
+t.test('the mock in production is a warning, unless it is one of the host', async t => {
+  const before = process.env['NODE_ENV']
+  t.teardown(() => {
+    if (before === undefined) delete process.env['NODE_ENV']
+    else process.env['NODE_ENV'] = before
+  })
+  const warnings = async (options: StreamsPluginOptions): Promise<unknown[]> => {
+    const { app, lines } = createApp(t)
+    await app.register(streams, options)
+    await app.ready()
+    return lines.filter(({ level }) => level === 40).map(({ msg }) => msg)
+  }
+  const warning = ['the mock answers in production: set OPENAI_API_KEY, or give a source of yours']
+  t.strictSame(await warnings({ env: { NODE_ENV: 'production' } }), warning)
+  process.env['NODE_ENV'] = 'production'
+  for (const options of [{}, { env: {} }, { source: 'mock' }]) t.strictSame(await warnings(options), warning)
+  for (const options of [{ env: { NODE_ENV: 'test' } }, { source: yielding('x') }, { sources: { mock: yielding('x') } }, { openai: { apiKey: 'k' } }]) t.strictSame(await warnings(options), [])
 })
 
 t.test('draining waits until WeCom has fetched how its streams have ended', async t => {

@@ -16,6 +16,7 @@ else {
     const [[signal, onSignal] = []] = takeListeners()
     t.equal(signal, 'SIGTERM')
     t.strictSame(await (await fetch(`${url}/ready`)).json(), { ready: true })
+    t.match(log.join(''), /"state":"in Redis","callbacks":\["\/wecom\/callback"\],"msg":"streams are ready"/)
 
     let closed: unknown
     let unready: Promise<Response> | undefined

@@ -52,7 +52,7 @@ t.test('production.mjs: hooks leave the callback alone, and shutdown lets an ans
   t.equal(content, HELLO)
   await closed
   t.equal(app.server.listening, false)
-  t.notMatch(log.join(''), '/wecom/callback', 'requests of WeCom are not logged')
+  t.notMatch(log.join(''), '"url":"/wecom/callback', 'requests of WeCom are not logged')
 })
 
 t.test('ask.mjs: the methods serve a page of the host', async t => {
