@@ -29,7 +29,7 @@ import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError, UnavailableError } from '../lib/util/errors.ts'
 import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/util/errors.ts'
-import type { Logger } from '../lib/util/logger.ts'
+import type { ContextLogger, Logger } from '../lib/util/logger.ts'
 import * as builders from '../lib/wecom/cards/build-card.ts'
 import type { TemplateCard } from '../lib/wecom/cards/card-types.ts'
 import { checkCard } from '../lib/wecom/cards/check-card.ts'
@@ -110,7 +110,7 @@ export {
 }
 export type {
   AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock,
-  CommandOptions, ConfigFault, ConversationScope, AccessDecision,
+  CommandOptions, ConfigFault, ContextLogger, ConversationScope, AccessDecision,
   EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent,
   HistoryTurn, HostCommand, Language, Logger,
   LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source,

@@ -1,6 +1,7 @@
 import { abortable } from '../util/abortable.ts'
 import type { Clock } from '../util/clock.ts'
-import type { Logger } from '../util/logger.ts'
+import { withTrace } from '../util/logger.ts'
+import type { ContextLogger, Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
 
@@ -9,7 +10,7 @@ export interface HostContext {
   /** Aborted if nobody waits for it any more: it has taken too long, or its stream has ended. */
   signal: AbortSignal
   /** Says whose lines they are. Whatever is logged is logged: keep what users write out of it. */
-  log: Logger
+  log: ContextLogger
 }
 
 export interface HostCall<T> {
@@ -41,7 +42,7 @@ export function createHostCodeRunner ({ clock, log }: { clock: Clock, log: Logge
     const over = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
     const cancel = maxMs === undefined ? () => {} : clock.setTimeout(() => late.abort(LATE), maxMs)
     try {
-      const called = (async () => await call({ signal: over, log: log.child(whose) }))()
+      const called = (async () => await call({ signal: over, log: withTrace(log.child(whose)) }))()
       return { value: await abortable(called, over).finally(cancel) }
     } catch (error) {
       // Its stream has ended, and nobody asks any more.

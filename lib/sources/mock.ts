@@ -3,7 +3,7 @@ import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
 import { sleep } from '../util/sleep.ts'
-import type { ReplyPart, Source } from './source.ts'
+import type { AnyLogSource, ReplyPart } from './source.ts'
 
 export interface MockOptions {
   /** Milliseconds before each chunk: one number, or one for each chunk by its index. Default 500. */
@@ -20,7 +20,7 @@ export interface MockOptions {
 const HELLO = ['Hello', ' ', 'world', '!', ' ', 'This ', 'is ', 'a ', 'stream.']
 
 /** A source without a model: says the same to everybody. For a first run, and for the tests of a host. */
-export function createMockSource (options: MockOptions = {}): Source {
+export function createMockSource (options: MockOptions = {}): AnyLogSource {
   const { chunkDelayMs = 500, chunks = HELLO, echo = true, failure, clock = systemClock } = options
   const delayOf = typeof chunkDelayMs === 'function' ? chunkDelayMs : () => chunkDelayMs
 

@@ -3,7 +3,7 @@ import type { Source } from './source.ts'
 const preparations = new WeakMap<Source, () => Promise<unknown>>()
 
 /** Notes what a source has to load before it can answer. */
-export function prepareBy (source: Source, load: () => Promise<unknown>): Source {
+export function prepareBy<S extends Source> (source: S, load: () => Promise<unknown>): S {
   preparations.set(source, load)
   return source
 }

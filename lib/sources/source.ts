@@ -1,4 +1,4 @@
-import type { Logger } from '../util/logger.ts'
+import type { ContextLogger, Logger } from '../util/logger.ts'
 import type { TemplateCard } from '../wecom/cards/card-types.ts'
 import type { AttachmentKind } from '../wecom/content.ts'
 import type { MediaFailure } from '../wecom/media/error.ts'
@@ -79,7 +79,7 @@ export interface SourceContext {
   /** Aborted when the stream is stopped, late, too large or shut down. What is yielded after it is dropped. */
   signal: AbortSignal
   /** Bound to the stream. Whatever a source logs is logged: keep prompts and keys out of it. */
-  log: Logger
+  log: ContextLogger
   /**
    * Waits for work that is not the model (a tool call, a place in a queue) while the first-token and idle clocks
    * stand still; the total deadline goes on. Settles as the work does.
@@ -93,3 +93,6 @@ export interface SourceContext {
  * chooses the sentence that the user sees. Its iterator is always closed (`return()`), unless it has ended by itself.
  */
 export type Source = (turn: Turn, context: SourceContext) => AsyncIterable<string | ReplyPart>
+
+/** A source that takes any logger, as those of ours do: a host that calls one in a test need not have all of pino. */
+export type AnyLogSource = (turn: Turn, context: Omit<SourceContext, 'log'> & { log: Logger }) => AsyncIterable<string | ReplyPart>

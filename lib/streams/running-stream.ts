@@ -5,7 +5,8 @@ import type { Channel, NewStream, RefusalNotice, StreamMetadata, StreamStore } f
 import { attempt } from '../util/attempt.ts'
 import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
-import type { Logger } from '../util/logger.ts'
+import { withTrace } from '../util/logger.ts'
+import type { ContextLogger, Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
 import { createTextJoiner } from '../util/text-joiner.ts'
@@ -126,8 +127,8 @@ class Context implements SourceContext {
   }
 
   // A child logger costs more than the rest of a waiting stream, and most sources never log.
-  get log (): Logger {
-    return this.#log.child({ streamId: this.#streamId })
+  get log (): ContextLogger {
+    return withTrace(this.#log.child({ streamId: this.#streamId }))
   }
 }
 

@@ -288,7 +288,9 @@ t.test('the mock in production is a warning, unless it is one of the host', asyn
   t.strictSame(await warnings({ env: { NODE_ENV: 'production' } }), warning)
   process.env['NODE_ENV'] = 'production'
   for (const options of [{}, { env: {} }, { source: 'mock' }]) t.strictSame(await warnings(options), warning)
-  for (const options of [{ env: { NODE_ENV: 'test' } }, { source: yielding('x') }, { sources: { mock: yielding('x') } }, { openai: { apiKey: 'k' } }]) t.strictSame(await warnings(options), [])
+  for (const options of [
+    { env: { NODE_ENV: 'test' } }, { source: yielding('x') }, { sources: { mock: yielding('x') } }, { openai: { apiKey: 'k' } }
+  ]) t.strictSame(await warnings(options), [])
 })
 
 t.test('draining waits until WeCom has fetched how its streams have ended', async t => {

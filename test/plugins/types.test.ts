@@ -1,9 +1,11 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import t from 'tap'
 import wecomStream, {
   callback, cards, createMockSource, createOpenAISource, SourceError, streams, StreamStatus
 } from '../../plugins/index.ts'
-import type { EventHooks, HistoryTurn, HostCommand, ReplyPart, Source, StreamState, Turn, WecomStreamOptions } from '../../plugins/index.ts'
+import type {
+  ContextLogger, EventHooks, HistoryTurn, HostCommand, Logger, ReplyPart, Source, StreamState, Turn, WecomStreamOptions
+} from '../../plugins/index.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
 
@@ -108,6 +110,17 @@ export async function options (app: FastifyInstance): Promise<void> {
 
 const own: Source = async function * (turn, { signal, log, untimed }) {
   log.info({ sender: turn.sender }, 'asked')
+  log.info('asked')
+  log.info({})
+  log.info({}, 'asked %s in %d', 'you', 5)
+  log.warn('asked %s', 'you')
+  log.error(new Error('x'))
+  log.trace('asked')
+  log.child({ tool: 'search' }).trace({ hits: 5 }, 'found')
+  // @ts-expect-error a number is no line
+  log.info(5)
+  // @ts-expect-error pino has no such level of its own
+  log.notice('asked')
   signal.throwIfAborted()
   yield await untimed(Promise.resolve('text'))
   yield { type: 'reasoning', text: 'hm' }
@@ -128,6 +141,7 @@ const card = () => cards.textNotice({ main_title: { title: 'x' }, card_action: {
 const hooks: EventHooks = {
   onEnterChat: async ({ sender, chat }, { log }) => {
     log.info({ type: chat.type }, 'entered')
+    log.trace('entered')
     return sender === undefined ? undefined : card()
   },
   onCardEvent: ({ key, selected: [first] }) =>
@@ -137,6 +151,28 @@ const hooks: EventHooks = {
   }
 }
 const silent: EventHooks = { onEnterChat () {}, onCardEvent: async () => {} }
+/** A logger as the package asked for it before: these four methods, called in one way. */
+interface FourMethods {
+  debug (fields: object, message: string): void
+  info (fields: object, message: string): void
+  warn: (fields: object, message: string) => void
+  error: (fields: object, message: string) => void
+  child (bindings: Record<string, unknown>): FourMethods
+}
+const four: FourMethods = { debug () {}, info () {}, warn () {}, error () {}, child: () => four }
+export function loggers (fastify: FastifyBaseLogger): Logger[] {
+  createOpenAISource({ apiKey: 'k' })(
+    { prompt: 'hi', deadline: 5 }, { signal: AbortSignal.abort(), log: four, untimed: async work => await work }
+  )
+  own({ prompt: 'hi', deadline: 5 }, { signal: AbortSignal.abort(), log: fastify, untimed: async work => await work })
+  // @ts-expect-error a logger has children
+  const childless: Logger = { debug () {}, info () {}, warn () {}, error () {} }
+  const full: ContextLogger = fastify
+  // @ts-expect-error code of the host can always trace
+  const less: ContextLogger = four
+  return [fastify, four, childless, full, less]
+}
+
 // @ts-expect-error a welcome is text or a card
 const number: EventHooks = { onEnterChat: () => 5 }
 // @ts-expect-error text takes the place of no card

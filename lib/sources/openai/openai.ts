@@ -5,7 +5,7 @@ import type { Logger } from '../../util/logger.ts'
 import { redact } from '../../util/redact.ts'
 import { sleep } from '../../util/sleep.ts'
 import { prepareBy } from '../prepare.ts'
-import type { ReplyPart, Source } from '../source.ts'
+import type { AnyLogSource, ReplyPart } from '../source.ts'
 import { splitThinking } from '../split-thinking.ts'
 import { readAnswer } from './answer.ts'
 import { createClient, loadOpenAI } from './client.ts'
@@ -32,13 +32,13 @@ const MAX_REQUESTS = 4
  * A source that asks OpenAI, or any server with its chat completions API. Imports the package `openai` when an app boots
  * that is given this source, or at its first question.
  */
-export function createOpenAISource (options: OpenAIOptions): Source {
+export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
   const settings = readOpenAIOptions(options)
   const { clock, random, maxRetries } = settings
   const limiter = createLimiter({ clock, max: settings.maxConcurrency })
   const identifier = createIdentifierFilter(settings.apiKey)
 
-  return prepareBy(async function * openai (turn, context) {
+  const source: AnyLogSource = async function * openai (turn, context) {
     const { signal, log } = context
     const asked = createReductions(turn)
     // Once for all attempts that ask the same: reading a large file takes its time.
@@ -83,7 +83,8 @@ export function createOpenAISource (options: OpenAIOptions): Source {
         if (facts.finishReason !== undefined) logEnd(log, facts, identifier)
       }
     }
-  }, loadOpenAI)
+  }
+  return prepareBy(source, loadOpenAI)
 }
 
 /** How a provider ended its answer; louder if it was not as it should be. */

@@ -41,7 +41,7 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
     error: write,
     child: () => log,
     warn (fields) {
-      logged.push({ ...fields })
+      logged.push({ ...fields as object })
       onWarn()
       // The wait for the next attempt is armed right after the warning.
       if (isImpatient) setImmediate(() => clock.advance(10_000))
