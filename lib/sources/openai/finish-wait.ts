@@ -7,8 +7,8 @@ import { UpstreamError } from './upstream-error.ts'
 export const TAIL_MS = 1_000
 /** Ours comes before the idle clock of the streams, which would call it a time-out. */
 const LEAD_MS = 100
-/** Some servers say `stop` in a first chunk without text. */
-const EMPTY_TAIL_MS = 5_000
+/** Some servers say `stop` in their very first chunk, without text, and begin to answer some seconds later. */
+const EARLY_TAIL_MS = 5_000
 
 export interface FinishWait {
   /** Takes note of a chunk. */
@@ -24,22 +24,23 @@ export interface FinishWait {
 export function createFinishWait ({ clock, attempt, idleMs }: { clock: Clock, attempt: AbortController, idleMs: number }): FinishWait {
   let reason: string | undefined
   let isUnproved = false
-  let hasText = false
+  let chunks = 0
+  /** The reason came in the first chunk, and no text with it. */
+  let isEarly = false
   let cancel: (() => void) | undefined
 
   function wait (): void {
     cancel?.()
-    const isEmpty = !hasText && endingOf(reason as string) === 'whole'
     cancel = isUnproved
       ? clock.setTimeout(() => attempt.abort(new UpstreamError('FINISH_UNPROVED')), idleMs - Math.min(LEAD_MS, idleMs / 2))
-      : clock.setTimeout(() => attempt.abort(), isEmpty ? EMPTY_TAIL_MS : TAIL_MS)
+      : clock.setTimeout(() => attempt.abort(), isEarly ? EARLY_TAIL_MS : TAIL_MS)
   }
 
   return {
     see ({ text, reasoning, finish }) {
       const isFirst = reason === undefined && finish !== undefined
       reason = finish ?? reason
-      hasText ||= text.trim() !== ''
+      if (++chunks === 1) isEarly = isFirst && text === '' && endingOf(finish) === 'whole'
       if (reason === undefined) return
       isUnproved ||= text !== ''
       if (isFirst || isUnproved || reasoning !== '') wait()

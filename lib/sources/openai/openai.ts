@@ -47,12 +47,14 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
     for (let requests = 1; !signal.aborted; requests++) {
       const facts: AttemptFacts = { model: settings.model, attempt: requests, chunks: 0, bytes: 0 }
       const place = limiter.enter(signal)
+      let hasAnswered = false
       try {
         await context.untimed(place.entered)
         for await (const part of ask(settings, body, signal, facts)) {
           if (typeof part === 'string' || part.type !== 'end') yield part
           else yield asked.historyUsed === undefined ? part : { ...part, historyUsed: asked.historyUsed }
         }
+        hasAnswered = true
         return
       } catch (error) {
         if (signal.aborted) return
@@ -80,7 +82,7 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
         if (!isRateLimit) await sleep(clock, delay, signal).catch(() => {})
       } finally {
         place.leave()
-        if (facts.finishReason !== undefined) logEnd(log, facts, identifier)
+        if (hasAnswered || facts.finishReason !== undefined) logEnd(log, facts, identifier)
       }
     }
   }
@@ -89,12 +91,12 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
 
 /** How a provider ended its answer; louder if it was not as it should be. */
 function logEnd (
-  log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason = '' }: AttemptFacts, identifier: IdentifierFilter
+  log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason }: AttemptFacts, identifier: IdentifierFilter
 ): void {
-  const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || endingOf(finishReason) === 'unknown'
-  const fields = {
-    model, attempt, finishReason: identifier(finishReason), ending: endingOf(finishReason), contentType, skipped, unknownParts, deltas
-  }
+  // Without a reason only where that is allowed.
+  const ending = finishReason === undefined ? 'missing' : endingOf(finishReason)
+  const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || ending === 'unknown'
+  const fields = { model, attempt, finishReason: identifier(finishReason ?? 'none'), ending, contentType, skipped, unknownParts, deltas }
   log[isOdd ? 'warn' : 'info'](
     fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer'
   )

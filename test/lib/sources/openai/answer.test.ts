@@ -133,6 +133,26 @@ t.test('after the finish reason a silent stream is given one second', async t =>
   }
 })
 
+t.test('an answer without text ends a second after its finish reason, unless that came with the very first chunk', async t => {
+  const role = { choices: [{ index: 0, delta: { role: 'assistant', content: '' } }] }
+  const rows: Array<[script: Script, ms: number, outcome: unknown]> = [
+    [[role, finish('stop'), { hang: true }], 1000, END],
+    [[thought('hm'), finish('length'), { hang: true }], 1000, { ...END, reason: 'length' }],
+    [[finish('stop'), { hang: true }], 5000, END],
+    [[finish('content_filter'), { hang: true }], 1000, 'FILTERED']
+  ]
+  for (const [script, ms, outcome] of rows) {
+    const { clock, attempt, answer } = build(script)
+    const parts: unknown[] = []
+    const last = (async () => { for await (const part of answer) parts.push(part) })().then(() => parts.at(-1), error => error.class)
+    await new Promise(setImmediate)
+    await clock.advance(ms - 1)
+    t.equal(attempt.signal.aborted, false)
+    await clock.advance(1)
+    t.strictSame(await last, outcome)
+  }
+})
+
 t.test('an abort is obeyed before anything that was buffered', async t => {
   const { attempt, answer, clock } = build([text('a'), finish('stop'), text('b'), text('c')])
   t.equal((await answer.next()).value, 'a')

@@ -31,13 +31,14 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
   const source = createOpenAISource({ apiKey: KEY, baseURL: provider.url, model: 'test', clock, random: () => 0, ...options })
   const stop = new AbortController()
   const logged: Array<Record<string, unknown>> = []
+  const ends: Array<Record<string, unknown>> = []
   const untimed: Array<Promise<unknown>> = []
   const write = (): void => { t.fail('only warnings are expected') }
   let onWarn = (): void => {}
   const log: Logger = {
     debug: write,
     // How the provider ended its answer.
-    info () {},
+    info (fields) { ends.push({ ...fields as object }) },
     error: write,
     child: () => log,
     warn (fields) {
@@ -62,6 +63,7 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
     clock,
     stop,
     logged,
+    ends,
     untimed,
     turn,
     warned: () => new Promise<void>(resolve => { onWarn = resolve }),
@@ -597,7 +599,9 @@ t.test('a fetch that ignores the signal cannot hold a stop', async t => {
 
 t.test('servers that never send a finish reason can be allowed', async t => {
   const provider = await provide(t, sse(chunk('a'), DONE))
-  t.match(await build(provider, { allowMissingFinish: true }).run(), { parts: ['a', END], error: undefined })
+  const { run, ends } = build(provider, { allowMissingFinish: true })
+  t.match(await run(), { parts: ['a', END], error: undefined })
+  t.match(ends, [{ finishReason: 'none', ending: 'missing' }], 'the log says so')
 })
 
 t.test('the key is shown nowhere', async t => {
@@ -701,5 +705,69 @@ t.test('a model that reads no pictures is asked without them, with a word about 
     t.match(first, 'image_url')
     t.notMatch(second, 'image_url')
     t.match(second, { 'zh-CN': '当前模型无法查看图片', en: 'which this model cannot look at' }[language])
+  }
+})
+
+const PICTURE = { kind: 'image', type: 'image/png', size: 3, data: 'AAAA' }
+
+t.test('a picture is left out whatever words it is refused with, and only if it is', async t => {
+  const rows: Array<[error: object, code: number, more: object, requests: number]> = [
+    [{ code: 'invalid_request_error', message: 'Image input is not supported by this model' }, 400, { attachments: [PICTURE] }, 2],
+    [{
+      code: null, type: 'invalid_request_error', param: 'messages.[0].content.[1].image_url', message: 'unknown variant'
+    }, 422, { attachments: [PICTURE] }, 2],
+    [{ message: '该模型不支持图片输入' }, 400, { quote: { text: 'this', attachments: [PICTURE] } }, 2],
+    [{ message: 'modality not supported' }, 400, { attachments: [PICTURE], quote: { attachments: [PICTURE] } }, 2],
+    [{ message: 'Image input is not supported by this model' }, 400, {}, 1],
+    [{ message: 'Image input is not supported by this model' }, 400, { attachments: [{ kind: 'image', lost: 'TIMEOUT' }] }, 1],
+    [{ message: 'Image input is not supported by this model' }, 500, { attachments: [PICTURE] }, 1],
+    [{ message: 'unknown parameter: foo' }, 400, { attachments: [PICTURE] }, 1]
+  ]
+  for (const [error, code, more, requests] of rows) {
+    const provider = await provide(t, status(code, { error }), answered)
+    const { run, turn, logged } = build(provider, { maxRetries: 0 })
+    Object.assign(turn, more)
+    const { text } = await run()
+    t.equal(text, requests === 2 ? 'ok' : '', JSON.stringify(error))
+    t.equal(provider.requests.length, requests)
+    t.strictSame(logged.map(({ without }) => without), requests === 2 ? ['pictures'] : [])
+    t.notMatch(JSON.stringify(provider.requests.slice(1)), 'image_url')
+  }
+})
+
+t.test('whatever is retried and reduced, a question costs four requests at most, and each further one is explained', async t => {
+  const history = [{ prompt: 'q', reply: 'a' }, { prompt: 'p', reply: 'b' }]
+  const faults: Record<string, Script> = {
+    limit: status(429, { error: { code: 'rate_limit_exceeded' } }),
+    overload: status(503),
+    history: refusedFor({ code: 'context_length_exceeded', message: 'no' }),
+    pictures: refusedFor({ message: 'no vision' }),
+    ending: sse(finish('network_error'), DONE),
+    broken: sse('data: {"choices"\n\n'),
+    gone: refused,
+    final: refusedFor({ message: 'unknown parameter' })
+  }
+  const names = Object.keys(faults)
+  for (const first of names) {
+    for (const second of names) {
+      for (const third of [...names, first].slice(names.indexOf(second), names.indexOf(second) + 2)) {
+        const given = [first, second, third, 'history', 'pictures', 'limit']
+        const provider = await provide(t, ...given.map(name => faults[name] as Script))
+        const { run, turn, logged } = build(provider, { maxRetries: 10, includeUsage: false })
+        Object.assign(turn, { history, attachments: [PICTURE] })
+        const { error } = await run()
+        const count = provider.requests.length
+        const label = given.slice(0, count).join(', ')
+        t.ok(error, label)
+        t.ok(count >= 1 && count <= 4, `${label}: ${count} requests`)
+        t.equal(logged.length, count - 1, `${label}: each further request is explained`)
+        t.strictSame(logged.map(({ attempt }) => attempt), logged.map((_, index) => index + 1))
+        t.ok(logged.every(line => line['status'] !== undefined || line['reason'] !== undefined), `${label}: by what came before it`)
+        if (!given.slice(0, count - 1).includes('final')) {
+          t.ok(count === 4 || given[count - 1] === 'final' || given[count - 1] === 'history' || given[count - 1] === 'pictures', label)
+        }
+        await provider.close()
+      }
+    }
   }
 })
