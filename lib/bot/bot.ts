@@ -16,6 +16,7 @@ import type { AccessDecision } from './access.ts'
 import { createAnswerHooks } from './answer-hooks.ts'
 import type { AnswerHooks } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
+import { DEFAULT_WORDS } from './command-options.ts'
 import type { CommandOptions } from './command-options.ts'
 import { createCommands } from './commands.ts'
 import { createConversations } from './conversations.ts'
@@ -66,7 +67,7 @@ export function assembleBot (options: BotOptions): Receive {
   const { streams, stores, texts, clock, log, scope, hooks } = options
   const { facts } = stores
   const { lists, messagesPerMinute, maxRunning, decide } = options.access
-  const frames = createFrames(texts)
+  const frames = createFrames(texts, { newCommand: (options.commands.new ?? DEFAULT_WORDS.new)[0] })
   const lateReplies = createFollowUps({ activeReply: options.activeReply, frames, facts, log })
   const feedback = createFeedbackLinks({ facts, log })
   const run = createHostCodeRunner({ clock, log })

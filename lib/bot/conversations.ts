@@ -27,6 +27,8 @@ export interface Conversation {
   streams (): Promise<string[]>
   history (): Promise<History>
   remember (generation: number, turn: HistoryTurn): Promise<void>
+  /** Takes turns out of the history for good. */
+  forget (ids: readonly string[]): Promise<void>
   clear (): Promise<void>
 }
 
@@ -85,11 +87,15 @@ class Held implements Conversation {
   }
 
   async history (): Promise<History> {
-    return this.#lasting ? await this.#holding.history.read(this.#key) : { turns: [], generation: 0 }
+    return this.#lasting ? await this.#holding.history.read(this.#key) : { turns: [], ids: [], generation: 0 }
   }
 
   async remember (generation: number, turn: HistoryTurn): Promise<void> {
     if (this.#lasting) await this.#holding.history.add(this.#key, generation, turn)
+  }
+
+  async forget (ids: readonly string[]): Promise<void> {
+    await this.#holding.history.drop(this.#key, ids)
   }
 
   async clear (): Promise<void> {

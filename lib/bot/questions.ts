@@ -1,7 +1,9 @@
 import { viewOf } from '../replies/state-view.ts'
 import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } from '../sources/source.ts'
+import type { History } from '../stores/history.ts'
 import type { StreamRecord } from '../stores/store.ts'
-import type { Measures, OpenStream, ReasoningMode } from '../streams/running-stream.ts'
+import type { HistoryUse } from '../streams/history-use.ts'
+import type { Measures, OpenStream, ReasoningMode, StreamExit } from '../streams/running-stream.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import type { Logger } from '../util/logger.ts'
@@ -14,6 +16,7 @@ import type { AnswerHooksRunner, MessageDecision } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
 import type { FollowUps } from './follow-up.ts'
+import { idsOfGiven } from './given-history.ts'
 import { turnOf } from './turn.ts'
 
 export interface QuestionsOptions {
@@ -48,12 +51,12 @@ export function createAnswering (options: QuestionsOptions): Answering {
     const { stream: { id, ended: left }, conversation } = question
     let ended: EndedQuestion | undefined
     try {
-      const generation = await ask(question)
+      const asked = await ask(question)
       // One function in all until here: what waits for a source is there a thousand times.
       const exit = await left
       // Another process has the stream by now, and sees to all of this.
       if (exit.how !== 'ended') return
-      ended = await readEnded(question, generation, exit.measures)
+      ended = await readEnded(question, asked, exit)
     } catch (error) {
       log.error({
         streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound]))
@@ -68,11 +71,12 @@ export function createAnswering (options: QuestionsOptions): Answering {
     if (ended !== undefined) await seeOff(question, ended)
   }
 
-  async function readEnded (question: OpenQuestion, generation: number | undefined, measures: Measures): Promise<EndedQuestion> {
+  async function readEnded (question: OpenQuestion, asked: Asked | undefined, { measures, historyUse }: EndedHere): Promise<EndedQuestion> {
     // Told before anything is waited for, as a server that closes may be waiting for the last of it.
     const arrived = streams.delivering(question.stream.id)
     const record = await streams.readOnly(question.stream.id)
-    if (generation !== undefined && record !== undefined) await remember(question, record, generation)
+    if (asked !== undefined && historyUse !== undefined) await forget(question, asked, historyUse)
+    if (asked !== undefined && record !== undefined) await remember(question, record, asked.generation)
     return { measures, record, arrived }
   }
 
@@ -86,23 +90,25 @@ export function createAnswering (options: QuestionsOptions): Answering {
     )
   }
 
-  /** Gives the generation of the history that the question was asked with; undefined where it was not asked. */
-  async function ask (question: OpenQuestion): Promise<number | undefined> {
+  /** Undefined where the question was not asked. */
+  async function ask (question: OpenQuestion): Promise<Asked | undefined> {
     const { stream } = question
     const prepared = await stream.prepare(signal => prepare(question, signal))
     if (prepared === undefined) return undefined
-    const { turn, generation, decision } = prepared
+    const { turn, history, decision } = prepared
     if (decision === false) {
       stream.refuse('REFUSED')
       return undefined
     }
     if (typeof decision === 'string') {
       stream.answer(decision)
-    } else {
-      const chosen = decision?.source ?? source
-      streams.run(stream, { ...(decision ?? turn), ...(chosen && { source: chosen }) }, reasoning)
+      return { generation: history.generation, historyIds: [] }
     }
-    return generation
+    const given = decision ?? turn
+    const chosen = decision?.source ?? source
+    const asked = { generation: history.generation, historyIds: idsOfGiven(history, given) }
+    streams.run(stream, { ...given, ...(chosen && { source: chosen }) }, reasoning)
+    return asked
   }
 
   /** Undefined where the question is refused. */
@@ -121,7 +127,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
       stream.setMetadata({ waiting: true })
     })
     if (waited) stream.setMetadata({ waiting: false })
-    const { turns: history, generation } = await conversation.history()
+    const history = await conversation.history()
     const { attachments, quote } = await fetching
     const lost = [...attachments, ...quote?.attachments ?? []].flatMap(attachment => 'lost' in attachment ? [attachment.lost] : [])
     if (lost.length > 0) stream.setMetadata({ lost })
@@ -130,13 +136,14 @@ export function createAnswering (options: QuestionsOptions): Answering {
       prompt: inbound.text,
       ...(attachments.length > 0 && { attachments }),
       ...(quote && { quote }),
-      ...(history.length > 0 && { history }),
+      // A hook may do with it what it likes.
+      ...(history.turns.length > 0 && { history: [...history.turns] }),
       deadline
     }
     const decision = await hooks.onMessage(id, turn, signal)
     // Here a name that stands for no source ends the stream with a sentence.
     if (typeof decision === 'object') streams.resolveSource(decision.source)
-    return { turn, generation, decision }
+    return { turn, history, decision }
   }
 
   async function fetchAll (
@@ -150,6 +157,16 @@ export function createAnswering (options: QuestionsOptions): Answering {
     if (quote === undefined) return undefined
     const attachments = await options.attachments(quote.media, signal)
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
+  }
+
+  /** What was left out would be refused again with the next question. */
+  async function forget (
+    { stream: { id }, conversation }: OpenQuestion, { historyIds }: Asked, { given, used }: HistoryUse
+  ): Promise<void> {
+    const ids = historyIds.slice(0, given - used).filter(id => id !== undefined)
+    await conversation.forget(ids).catch((error: unknown) => {
+      log.error({ streamId: id, cause: describeError(error) }, 'what was left out of a question could not be forgotten')
+    })
   }
 
   async function remember ({ inbound, conversation }: OpenQuestion, record: StreamRecord, generation: number): Promise<void> {
@@ -169,10 +186,18 @@ interface EndedQuestion {
   arrived: () => void
 }
 
-interface Prepared {
-  turn: Turn
+type EndedHere = Extract<StreamExit, { how: 'ended' }>
+
+interface Asked {
   /** Of the history that the question was asked with. */
   generation: number
+  /** Of the turns that its source was given, in their order. */
+  historyIds: ReadonlyArray<string | undefined>
+}
+
+interface Prepared {
+  turn: Turn
+  history: History
   decision: MessageDecision
 }
 

@@ -48,25 +48,40 @@ export interface Frames {
 /** Whether the bubble of a stream takes nothing more. Its source may still be at work. */
 export const isBubbleOver = ({ status, metadata }: StreamRecord): boolean => isTerminal(status) || metadata.sealedAt !== undefined
 
+export interface FramesOptions {
+  /** What a user sends to begin a new conversation; undefined if there is no such command. */
+  newCommand?: string | undefined
+}
+
 /** Shows streams as WeCom understands them (document 101031): the whole text so far, within the limits of a frame. */
-export function createFrames (texts: Texts): Frames {
+export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}): Frames {
   // A record is immutable, and most refreshes find the one that the refresh before them found.
   const built = new WeakMap<StreamRecord, string>()
 
-  const sentence = ({ code, reference }: NonNullable<Outcome['failure']>, notice?: Notice): string =>
-    `${notice === undefined ? texts.failures[code] : noticeText(notice, texts)}${texts.reference.replace('{reference}', reference)}`
+  const sentence = ({ code, reference }: NonNullable<Outcome['failure']>, what: string = texts.failures[code]): string =>
+    `${what}${texts.reference.replace('{reference}', reference)}`
+
+  /** Of a failure. One that comes of the history can be helped by its user, as long as there is a command for it. */
+  function failureText ({ code }: NonNullable<Outcome['failure']>, notice: Notice | undefined, { history }: StreamMetadata): string {
+    if (notice !== undefined) return noticeText(notice, texts)
+    if (history !== 'refused' || newCommand === undefined) return texts.failures[code]
+    return texts.failures[code] + texts.historyRefused.replace('{new}', () => newCommand)
+  }
 
   const cut = (text: string, shown: string): string =>
     texts.cut.replace('{bytes}', String(Buffer.byteLength(text) - Buffer.byteLength(shown)))
 
   function tailOf (record: StreamRecord): string[] {
-    const [lost] = record.metadata.lost ?? []
-    const told = lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])]
-    return [...told, ...endOf(record)]
+    const { lost: [lost] = [], history } = record.metadata
+    return [
+      ...lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])],
+      ...history === 'left-out' ? [texts.historyLeftOut] : [],
+      ...endOf(record)
+    ]
   }
 
   function endOf ({ content, failure, notice, metadata }: StreamRecord): string[] {
-    if (failure !== undefined) return [sentence(failure, notice)]
+    if (failure !== undefined) return [sentence(failure, failureText(failure, notice, metadata))]
     if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
     if (isVisible(content)) return []
     if (!hasExtras(metadata)) return [texts.empty]

@@ -3,6 +3,8 @@ import type { HistoryTurn } from '../sources/source.ts'
 export interface History {
   /** Oldest first. */
   turns: HistoryTurn[]
+  /** What each of them is called, in the same order. No two turns of a conversation ever share one. */
+  ids: string[]
   /** Tells turns that were asked before a clearing of the conversation from those after it. */
   generation: number
 }
@@ -16,6 +18,11 @@ export interface HistoryStore {
    * where it was forgotten, because the answer took so long, it begins anew with this turn.
    */
   add (key: string, generation: number, turn: HistoryTurn): Promise<void>
+  /**
+   * Takes turns out for good. One that is gone, was never there, or is another conversation's changes nothing. It counts as something that
+   * was said.
+   */
+  drop (key: string, ids: readonly string[]): Promise<void>
   clear (key: string): Promise<void>
   close (): Promise<void>
 }

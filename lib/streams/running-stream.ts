@@ -14,6 +14,8 @@ import type { TextJoiner } from '../util/text-joiner.ts'
 import { headOf } from '../util/utf8.ts'
 import { endingOf, FAILURE_LEVELS } from './ending.ts'
 import type { EndReason } from './ending.ts'
+import { historyNoteOf, historyUseOf, turnsIn } from './history-use.ts'
+import type { HistoryUse } from './history-use.ts'
 import { pump } from './pump.ts'
 import { ReplyMedia } from './reply-media.ts'
 import { SharedStreamWriter } from './shared-stream-writer.ts'
@@ -48,7 +50,7 @@ export interface Measures {
 /** How a stream left this process. */
 export type StreamExit =
   /** It has ended here, and its end has been stored, or could not be. */
-  | { how: 'ended', measures: Measures }
+  | { how: 'ended', measures: Measures, historyUse?: HistoryUse }
   /** Another process owns it. */
   | { how: 'fenced' }
   /** It was left to whoever adopts it, because this process is going. */
@@ -160,6 +162,9 @@ export class RunningStream implements OpenStream {
   #chunks = 0
   #bytes = 0
   #usage: Usage | undefined
+  /** How many turns of a history its source was given. */
+  #turnsGiven = 0
+  #historyUse: HistoryUse | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
   constructor (deps: RunningStreamDependencies, { stream, epoch, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
@@ -228,6 +233,7 @@ export class RunningStream implements OpenStream {
 
   start (work: SourceCall): void {
     this.#work = work
+    this.#turnsGiven = turnsIn(work.turn)
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     const context = this.#context(this.#abort.signal)
@@ -256,11 +262,13 @@ export class RunningStream implements OpenStream {
   finish (reason: EndReason, error?: unknown): void {
     if (!this.#stopWork()) return
     const measures = this.#measures()
+    const historyUse = this.#historyUse
+    const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
-      return { how: 'ended', measures } as const
+      return undefined
       // Whatever becomes of a log line, who waits for the end is told.
-    }).then(exit => this.#resolveEnded(exit), () => this.#resolveEnded({ how: 'ended', measures }))
+    }).then(exit => this.#resolveEnded(exit ?? ended), () => this.#resolveEnded(ended))
   }
 
   /** For a stream that never came to be, or is another's: nothing is stored or logged. */
@@ -315,10 +323,13 @@ export class RunningStream implements OpenStream {
     this.#watchdog.extend(this.deadline)
   }
 
-  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit> {
+  /** Gives how else it left, if this was not its end. */
+  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
     const { metadata, refused } = this.#extras?.metadata() ?? NO_EXTRAS
     if (metadata !== undefined && !this.#sealed) await this.#writer.setMetadata(metadata)
+    const history = historyNoteOf({ given: this.#turnsGiven, use: this.#historyUse, error, hasText: this.#bytes > 0 })
+    if (history !== undefined) await this.#writer.setMetadata({ history })
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
@@ -326,13 +337,14 @@ export class RunningStream implements OpenStream {
     const fields = {
       streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown'
     }
+    if (this.#historyUse !== undefined) this.#deps.log.warn({ streamId: this.id, ...this.#historyUse }, 'history was left out')
     if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
     else {
       this.#deps.log[FAILURE_LEVELS[failure.code]](
         { ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed'
       )
     }
-    return { how: 'ended', measures }
+    return undefined
   }
 
   #measures (): Measures {
@@ -384,6 +396,7 @@ export class RunningStream implements OpenStream {
         return true
       case 'end':
         this.#usage = piece.usage
+        this.#historyUse = historyUseOf(this.#turnsGiven, piece.historyUsed)
         this.finish(piece.reason === 'length' ? 'LENGTH' : 'END')
         return false
       default:

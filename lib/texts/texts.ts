@@ -31,6 +31,10 @@ export interface Texts {
   complete: string
   /** An answer without text that has images or a card. */
   seeBelow: string
+  /** The source could use nothing of what was said before. */
+  historyLeftOut: string
+  /** Follows the sentence of a failure where what was said before was refused; `{new}` is the command that begins a new conversation. */
+  historyRefused: string
   /** Images or a card that came when the bubble was over. */
   tooLate: string
   /** A file that could not be had; `{reason}` is one of `lost`. */
@@ -81,6 +85,8 @@ const zhCN: Texts = {
   later: '（回答尚未完，其余内容稍后另发）',
   complete: '（回答已全部发送）',
   seeBelow: '（请看下方）',
+  historyLeftOut: '（这次回答没有参考之前的对话）',
+  historyRefused: '（如果反复出现，请发送 {new} 开始新对话）',
   tooLate: '（图片或卡片来得太晚，未能显示）',
   lostAttachment: '（附件未能读取：{reason}）',
   lost: {
@@ -130,6 +136,8 @@ const en: Texts = {
   later: '(The rest follows in a message of its own.)',
   complete: '(That was the whole answer.)',
   seeBelow: '(see below)',
+  historyLeftOut: '(This answer does not take into account what was said before.)',
+  historyRefused: ' (If this keeps happening, send {new} to begin a new conversation.)',
   tooLate: '(Images or a card came too late to be shown.)',
   lostAttachment: '(an attachment could not be read: {reason})',
   lost: {

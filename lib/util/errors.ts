@@ -84,6 +84,8 @@ export class RefusalError extends Error {
 export interface SourceErrorOptions {
   class: FailureClass
   cause?: unknown
+  /** The history of the turn was refused, and less of it did not help: the user is told how to begin a new conversation. */
+  historyRefused?: boolean
   /** Plain fields for the log line of the failure. Whatever is put here is logged: no key, prompt or reply. */
   details?: Record<string, string | number | boolean | undefined>
 }
@@ -93,6 +95,7 @@ export class SourceError extends Error {
   override readonly name = 'SourceError'
   readonly code = 'WECOM_ERR_SOURCE'
   readonly class: FailureClass
+  readonly historyRefused: boolean
   readonly details: NonNullable<SourceErrorOptions['details']>
 
   constructor (options: SourceErrorOptions) {
@@ -101,6 +104,7 @@ export class SourceError extends Error {
       throw new InputError(`SourceError: class must be one of ${FAILURE_CLASSES.join(', ')}`)
     }
     this.class = options.class
+    this.historyRefused = options.historyRefused === true
     this.details = options.details ?? {}
   }
 }

@@ -78,6 +78,10 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   })),
   fc.tuple(key, text, text).map(([key, prompt, reply]) => name(`add ${key} ${prompt} ${reply}`, ({ history }, generations) =>
     history.add(key, generations.get(key) ?? 0, { prompt, reply }))),
+  fc.tuple(key, fc.subarray([0, 1, 2, 3])).map(([key, places]) => name(`drop ${places.join(' ')} of ${key}`, async ({ history }) => {
+    const { ids } = await history.read(key)
+    await history.drop(key, [...ids.filter((_, index) => places.includes(index)), 'none'])
+  })),
   key.map(key => name(`clear ${key}`, ({ history }) => history.clear(key)))
 )
 

@@ -137,6 +137,7 @@ export function toSourceError (failure: Failure, facts: AttemptFacts, identifier
     : HINTS[failure.reason ?? failure.status ?? '']
   return new SourceError({
     class: failure.class,
+    historyRefused: failure.refusal === 'history' && facts.chunks === 0,
     details: { ...logFields(failure, facts, identifier), ...(hint !== undefined && { hint }) }
   })
 }

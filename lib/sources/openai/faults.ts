@@ -85,12 +85,16 @@ export function refusalOf (fault: ProviderFault, status = 200): Refusal | undefi
   const known = classOfFault(fault, status)
   const isRefused = status === 200 || (status >= 400 && status < 500 && status !== 429)
   if (!isRefused) return undefined
-  if (known === 'FILTERED') return 'history'
+  if (known === 'FILTERED') return isOfHistory(fault) ? 'history' : undefined
   if (known === 'BAD_REQUEST' && namesContext(fault, status)) return 'history'
   if (known !== undefined && known !== 'BAD_REQUEST') return undefined
   const told = [fault.code, fault.type, fault.param, fault.message].filter(word => typeof word === 'string').join(' ')
   return (status === 400 || status === 422) && PICTURES.test(told) ? 'pictures' : undefined
 }
+
+/** Not what the model wrote, nor a picture: there are none in a history. */
+const isOfHistory = ({ code, type, message }: ProviderFault): boolean =>
+  ![code, type].some(word => /^(?:output|inputimage)/.test(plain(word))) && !/^\s*output\b/i.test(messageOf({ message }))
 
 function namesContext (fault: ProviderFault, status: number): boolean {
   return [fault.code, fault.type].some(word => CONTEXT_CODES.has(plain(word))) ||

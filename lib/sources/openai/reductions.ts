@@ -12,7 +12,7 @@ export interface Reductions {
   reduce (refusal: Refusal): Reduction | undefined
 }
 
-export type Reduction = 'older half of the history' | 'history' | 'pictures'
+export type Reduction = 'the older turns' | 'all earlier turns' | 'pictures'
 
 export function createReductions (asked: Turn): Reductions {
   const all: readonly HistoryTurn[] = asked.history ?? []
@@ -25,7 +25,7 @@ export function createReductions (asked: Turn): Reductions {
     halved = true
     reductions.historyUsed = left
     reductions.turn = { ...asked, history: all.slice(all.length - left) }
-    return left === 0 ? 'history' : 'older half of the history'
+    return left === 0 ? 'all earlier turns' : 'the older turns'
   }
 
   const reductions: Reductions = {

@@ -40,6 +40,18 @@ redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return 1
 `)
 
+// Written anew, since those who allow commands by name have not allowed LREM.
+export const DROP = defineScript('history.drop', `
+local ids = {}
+for index = 2, #ARGV do ids[ARGV[index]] = true end
+local turns = redis.call('LRANGE', KEYS[2], 0, -1)
+redis.call('DEL', KEYS[2])
+for _, turn in ipairs(turns) do
+  if not ids[string.match(turn, '^%d+:([^:]+):')] then redis.call('RPUSH', KEYS[2], turn) end
+end
+return redis.call('PEXPIRE', KEYS[2], ARGV[1])
+`)
+
 export const CLEAR = defineScript('history.clear', `${AT}
 redis.call('SET', KEYS[1], at, 'PX', ${MAX_TURN_MS})
 return redis.call('DEL', KEYS[2])

@@ -3,7 +3,7 @@ import type { HistoryTurn } from '../../sources/source.ts'
 import { createId } from '../../util/ids.ts'
 import type { HistoryLimits, HistoryStore } from '../history.ts'
 import type { RedisConnection } from './connection.ts'
-import { ADD, CLEAR, READ } from './history-scripts.ts'
+import { ADD, CLEAR, DROP, READ } from './history-scripts.ts'
 import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
 
 export interface RedisHistoryOptions {
@@ -23,7 +23,8 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
   return {
     async read (key) {
       const [at, turns] = await runScript(connection, READ, keysOf(key), [ttlArg(limits.idleMs)]) as [unknown, unknown[]]
-      return { generation: Number(at), turns: turns.map(turn => turnOf(String(turn))) }
+      const stored = turns.map(String)
+      return { generation: Number(at), turns: stored.map(turnOf), ids: stored.map(idOf) }
     },
     async add (key, generation, turn) {
       const bytes = Buffer.byteLength(turn.prompt) + Buffer.byteLength(turn.reply)
@@ -33,10 +34,14 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
         )
       ])
     },
+    async drop (key, ids) {
+      await runScript(connection, DROP, keysOf(key), [ttlArg(limits.idleMs), ...ids])
+    },
     async clear (key) { await runScript(connection, CLEAR, keysOf(key), []) },
     // The connection is another's, and nothing is held here.
     async close () {}
   }
 }
 
+const idOf = (text: string): string => text.split(':', 2)[1] as string
 const turnOf = (text: string): HistoryTurn => JSON.parse(text.slice(text.indexOf('{'))) as HistoryTurn

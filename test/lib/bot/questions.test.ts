@@ -4,6 +4,7 @@ import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
+import { SourceError } from '../../../lib/util/errors.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
@@ -576,4 +577,110 @@ t.test('where the limits cannot be looked at, nobody is let in', async t => {
     t.match(await shown(await say('my-question')), /^服务异常，请稍后再试/)
     t.strictSame(prompts(), [])
   }
+})
+
+/** Three turns that were said, and a fourth question that is being asked. */
+async function afterThree (setup: Setup = {}) {
+  const bot = setUp(setup)
+  for (const word of ['a', 'b', 'c']) {
+    await bot.say(word)
+    await bot.answer(word.toUpperCase())
+  }
+  const id = await bot.say('d')
+  /** What the next question is asked with. */
+  const remembered = async (): Promise<string[] | undefined> => {
+    await bot.say('next')
+    return bot.hand.call().turn.history?.map(({ prompt }) => prompt)
+  }
+  return { ...bot, id, remembered }
+}
+
+t.test('turns that a source could not use leave the conversation with its answer', async t => {
+  for (const [historyUsed, left] of [[0, ['d']], [1, ['c', 'd']], [2, ['b', 'c', 'd']], [
+    3, ['a', 'b', 'c', 'd']
+  ], [9, ['a', 'b', 'c', 'd']], [undefined, ['a', 'b', 'c', 'd']]] as const) {
+    const { id, hand, shown, remembered } = await afterThree()
+    await hand.call().push('D')
+    await hand.call().push({ type: 'end', reason: 'stop', historyUsed })
+    t.equal(await shown(id), historyUsed === 0 ? `D\n\n${texts.historyLeftOut}` : 'D')
+    t.strictSame(await remembered(), left, `${historyUsed} used`)
+  }
+})
+
+t.test('an answer that is cut by its length is an answer, and one without text as well', async t => {
+  const cut = await afterThree()
+  await cut.hand.call().push('D')
+  await cut.hand.call().push({ type: 'end', reason: 'length', historyUsed: 0 })
+  t.equal(await cut.shown(cut.id), `D\n\n${texts.historyLeftOut}\n\n${texts.length}`)
+  t.strictSame(await cut.remembered(), ['d'])
+  const empty = await afterThree()
+  await empty.hand.call().push({ type: 'end', reason: 'stop', historyUsed: 1 })
+  t.strictSame(await empty.remembered(), ['c'])
+})
+
+t.test('an answer that is stopped or fails leaves the history as it is', async t => {
+  for (const end of ['stop', 'fail'] as const) {
+    const { id, hand, streams, remembered } = await afterThree()
+    await hand.call().push('D')
+    if (end === 'stop') await streams.stop(id)
+    else await hand.call().fail(new SourceError({ class: 'FILTERED', historyRefused: true }))
+    await hand.call().push({ type: 'end', reason: 'stop', historyUsed: 0 })
+    t.strictSame(await remembered(), ['a', 'b', 'c', 'd'], end)
+  }
+})
+
+t.test('a history that is refused as a whole stays, and the sentence says how to begin anew', async t => {
+  const { id, hand, shown, remembered } = await afterThree()
+  await hand.call().fail(new SourceError({ class: 'FILTERED', historyRefused: true }))
+  t.match(await shown(id), /^内容未通过安全检查（如果反复出现，请发送 \/new 开始新对话）（编号 \w+）$/)
+  t.strictSame(await remembered(), ['a', 'b', 'c'])
+  const own = await afterThree({ commands: { new: ['$& restart', 'x'] } })
+  await own.hand.call().fail(new SourceError({ class: 'BUSY', historyRefused: true }))
+  t.match(await own.shown(own.id), /^当前使用人数较多，请稍后再试（如果反复出现，请发送 \$& restart 开始新对话）/)
+})
+
+t.test('what a hook has given in place of the history is found again in it', async t => {
+  const { hand, remembered } = await afterThree(
+    { hooks: { onMessage: turn => turn.prompt === 'd' ? { ...turn, history: turn.history?.slice(-2) ?? [] } : undefined } }
+  )
+  t.equal(hand.call().turn.history?.length, 2)
+  await hand.call().push({ type: 'end', reason: 'stop', historyUsed: 1 })
+  t.strictSame(await remembered(), ['a', 'c'], 'b was given and not used, a was not given')
+  const emptying = await afterThree({ hooks: { onMessage: turn => { turn.history?.splice(0) } } })
+  await emptying.hand.call().push({ type: 'end', reason: 'stop', historyUsed: 0 })
+  const clearing = await afterThree({ hooks: { onMessage: turn => turn.prompt === 'next' ? undefined : { ...turn, history: [] } } })
+  await clearing.hand.call().push({ type: 'end', reason: 'stop', historyUsed: 0 })
+  t.strictSame(await clearing.remembered(), ['a', 'b', 'c'], 'who was given nothing has left nothing out')
+})
+
+t.test('a source that empties its history has left nothing out by that', async t => {
+  const { hand, remembered } = await afterThree()
+  hand.call().turn.history?.splice(0, 2)
+  await hand.call().push({ type: 'end', reason: 'stop', historyUsed: 1 })
+  t.strictSame(await remembered(), ['c'], 'it was given three')
+})
+
+t.test('an answer of a hook leaves nothing out', async t => {
+  const { streams, id, remembered } = await afterThree({ hooks: { onMessage: ({ prompt }) => prompt === 'd' ? 'D' : undefined } })
+  t.equal((await streams.read(id))?.content, 'D')
+  t.strictSame(await remembered(), ['a', 'b', 'c', 'd'])
+})
+
+t.test('a turn that was added meanwhile is never dropped', async t => {
+  const { say, hand, remembered } = await afterThree({ parallel: true })
+  await say('e')
+  await hand.call().push('E')
+  await hand.call().end()
+  await hand.call(-2).push({ type: 'end', reason: 'stop', historyUsed: 0 })
+  t.strictSame(await remembered(), ['e'])
+})
+
+t.test('a history that cannot be dropped from costs a line in the log, and the next question goes on', async t => {
+  const { hand, log, remembered } = await afterThree({ history: { drop: async () => { throw new Error('away') } } })
+  await hand.call().push('D')
+  await hand.call().push({ type: 'end', reason: 'stop', historyUsed: 0 })
+  t.match(log.lines.filter(({ level }) => level === 'error'), [
+    { message: 'what was left out of a question could not be forgotten', fields: { cause: { message: 'away' } } }
+  ])
+  t.strictSame(await remembered(), ['a', 'b', 'c', 'd'])
 })

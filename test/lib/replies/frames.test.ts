@@ -236,12 +236,12 @@ t.test('sentences of the greatest length still fit behind a cut text', async t =
   const wordy = createFrames(loadTexts({
     cut: long('{bytes}'),
     reference: long('{reference}'),
-    failures: {
-      BROKEN: long('')
-    },
+    failures: { BROKEN: long('') },
     closing: long('c'),
     lostAttachment: long('{reason}'),
-    lost: { BROKEN: long('') }
+    lost: { BROKEN: long('') },
+    length: long(''),
+    historyLeftOut: long('')
   }))
   for (const notice of [undefined, 'CLOSING'] as const) {
     const content = '~'.repeat(512) + '\n' + '你'.repeat(300_000)
@@ -249,7 +249,28 @@ t.test('sentences of the greatest length still fit behind a cut text', async t =
       'id', record({ status: 'error', content, failure: { code: 'BROKEN', reference: 'a1b2c3d4' }, notice, metadata: { lost: ['BROKEN'] } })
     )
     t.ok(bytes(JSON.parse(reply).stream.content) <= MAX_FRAME_BYTES)
+    const cut = wordy.reply(
+      'id', record({ status: 'done', content, notice: 'LENGTH', metadata: { lost: ['BROKEN'], history: 'left-out' } })
+    )
+    t.ok(bytes(JSON.parse(cut).stream.content) <= MAX_FRAME_BYTES)
   }
+})
+
+t.test('an answer without the history says so once it has ended, also where the rest of it follows', async t => {
+  const metadata = { history: 'left-out' } as const
+  t.equal(contentOf({ content: 'a', metadata }), 'a')
+  t.equal(contentOf({ status: 'done', content: 'a', metadata }), `a\n\n${texts.historyLeftOut}`)
+  t.equal(contentOf({ status: 'done', metadata }), `${texts.historyLeftOut}\n\n${texts.empty}`)
+  t.equal(contentOf({ status: 'done', content: 'abc', metadata: { ...metadata, sealedAt: 1 } }), `a\n\n${texts.later}`)
+  t.equal(frames.rest(record({ status: 'done', content: 'abc', metadata: { ...metadata, sealedAt: 1 } })), `bc\n\n${texts.historyLeftOut}`)
+})
+
+t.test('a failure that comes of the history names the command for a new conversation, if there is one', async t => {
+  const refused = record({ status: 'error', failure: { code: 'FILTERED', reference: 'r' }, metadata: { history: 'refused' } })
+  const shown = (newCommand?: string): string => JSON.parse(createFrames(texts, { newCommand }).reply('id', refused)).stream.content
+  t.equal(shown('/new'), '内容未通过安全检查（如果反复出现，请发送 /new 开始新对话）（编号 r）')
+  t.equal(shown("$'"), "内容未通过安全检查（如果反复出现，请发送 $' 开始新对话）（编号 r）")
+  t.equal(shown(), '内容未通过安全检查（编号 r）')
 })
 
 const PIECES = fc.oneof(

@@ -42,6 +42,9 @@ if (redis !== undefined) {
     t.strictSame((await store.read('k')).turns, [said])
     await store.add('k', generation, said)
     t.strictSame((await store.read('k')).turns, [said, said], 'what is said twice is there twice')
+    const { ids: [first, second] } = await store.read('k') as unknown as { ids: [string, string] }
+    await store.drop('k', [first])
+    t.strictSame((await store.read('k')).ids, [second], 'and one of them, dropped twice, is not there')
   })
 
   t.test('nothing is kept of a user in the name of a key, nor of what is out of bounds', async t => {
