@@ -107,7 +107,7 @@ export interface StreamOwnership {
 
 export const FIRST_EPOCH = 1
 
-const NOTHING: ReturnType<Source> = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }
+async function * nothing (): AsyncGenerator<never> {}
 
 const NO_EXTRAS = { metadata: undefined, refused: [] }
 
@@ -255,7 +255,7 @@ export class RunningStream implements OpenStream {
       return call()
     }
     const failed = (error: unknown): void => this.finish('OWNER_LOST', error)
-    return marked.catch(failed).then(() => this.#hasEnded ? NOTHING : call())
+    return marked.catch(failed).then(() => this.#hasEnded ? nothing() : call())
   }
 
   /** Ends the stream; only the first call counts. */

@@ -126,7 +126,7 @@ t.test('the settings of openai reach its requests', async t => {
   t.match(await told({}), [{ content: /用户发来的文件 "a.txt"的内容[^]*abc[^]*application\/pdf/ }])
   t.match(await told({ WECOM_LANGUAGE: 'en', OPENAI_MAX_FILE_TEXT_BYTES: '1', OPENAI_PDF_AS_FILE: 'true' }), [{
     content: [
-      { text: /from the user: file[^]*a\n[^]*2 more bytes of text[^]*hi$/ }, { file: { file_data: 'data:application/pdf;base64,YWJj' } }
+      { text: /from the user: file[^]*a\n[^]*2 more bytes of this file[^]*hi$/ }, { file: { file_data: 'data:application/pdf;base64,YWJj' } }
     ]
   }])
 })

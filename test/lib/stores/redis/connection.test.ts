@@ -2,7 +2,7 @@ import { Cluster, Redis } from 'ioredis'
 import { createClient, createClientPool, createCluster } from 'redis'
 import t from 'tap'
 import type { HistoryLimits } from '../../../../lib/stores/history.ts'
-import { adaptRedis } from '../../../../lib/stores/redis/connection.ts'
+import { adaptRedis, followMasterCure } from '../../../../lib/stores/redis/connection.ts'
 import type { RedisClient, RedisConnection } from '../../../../lib/stores/redis/connection.ts'
 import { createRedisHistory } from '../../../../lib/stores/redis/history.ts'
 import { createRedisKeyValues } from '../../../../lib/stores/redis/key-values.ts'
@@ -170,4 +170,10 @@ t.test('a command that is not answered in time rejects, and its late reply is no
   await t.rejects(failing.command(['GET', 'k']), { message: 'WRONGTYPE' })
   await new Promise(resolve => setImmediate(resolve))
   t.equal(clock.pending, 0)
+})
+
+t.test('a client of the host is told by its kind what makes it follow the master', async t => {
+  const sendCommand = async (): Promise<unknown> => undefined
+  t.match(followMasterCure({ call: sendCommand } as never), /^set reconnectOnError of your ioredis client/)
+  t.match(followMasterCure({ sendCommand } as never), /^your client of the package redis has to follow the master: use createSentinel/)
 })
