@@ -2,10 +2,10 @@ import type { Turn } from '../sources/source.ts'
 import type { OpenStream } from '../streams/running-stream.ts'
 import type { Logger } from '../util/logger.ts'
 import type { UserMessage } from '../wecom/content.ts'
+import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { AccessLists, ListName } from './access-lists.ts'
 import type { HostContext, RunHostCode } from './host-code.ts'
-import { turnOf } from './turn.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A host that takes longer refuses. */

@@ -30,6 +30,8 @@ import { createAnswering } from './questions.ts'
 import { watchQueue } from './queue-watch.ts'
 import { createReceive } from './receive.ts'
 import type { Receive } from './receive.ts'
+import { createRefresh } from './refresh.ts'
+import { createShow } from './show.ts'
 import { createUserLimits } from './user-limits.ts'
 
 export interface BotOptions {
@@ -78,9 +80,12 @@ export function assembleBot (options: BotOptions): Receive {
     limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
     decide
   })
+  const show = createShow({ streams, frames, facts, log })
   return createReceive({
     streams,
     frames,
+    show,
+    refresh: createRefresh({ streams, frames, show, log, scope }),
     log,
     scope,
     botName: options.botName,
@@ -108,8 +113,7 @@ export function assembleBot (options: BotOptions): Receive {
     }),
     commandOf: createCommands(options.commands, texts),
     firstReplyGraceMs: options.firstReplyGraceMs,
-    isDeliverable: lateReplies.accepts,
-    facts
+    isDeliverable: lateReplies.accepts
   })
 }
 

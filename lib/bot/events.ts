@@ -7,13 +7,12 @@ import type { Logger } from '../util/logger.ts'
 import { isObject } from '../util/objects.ts'
 import { describeError, safeName } from '../util/redact.ts'
 import { cardReply, welcomeReply } from '../wecom/event-replies.ts'
-import { stringAt } from '../wecom/message.ts'
+import { stringAt, turnOf } from '../wecom/message.ts'
 import type { Message, RawMessage } from '../wecom/message.ts'
 import type { CardEvent, EventHooks, SelectedOptions } from './event-hooks.ts'
 import { readFeedback } from './feedback.ts'
 import type { FeedbackLinks } from './feedback.ts'
 import type { HostContext, RunHostCode } from './host-code.ts'
-import { turnOf } from './turn.ts'
 
 export interface EventsOptions {
   hooks: EventHooks

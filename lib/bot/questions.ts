@@ -10,6 +10,7 @@ import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
 import type { UserMessage, MessageContent } from '../wecom/content.ts'
+import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
 import type { AnswerHooksRunner, MessageDecision } from './answer-hooks.ts'
@@ -17,7 +18,6 @@ import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
 import type { FollowUps } from './follow-up.ts'
 import { idsOfGiven } from './given-history.ts'
-import { turnOf } from './turn.ts'
 
 export interface QuestionsOptions {
   streams: Streams

@@ -113,3 +113,6 @@ export const originOf = ({ bot, sender, chatId, isGroup }: Message): EventOrigin
   ...(bot !== undefined && { bot }),
   chat: isGroup ? { type: 'group', ...(chatId !== undefined && { id: chatId }) } : { type: 'single' }
 })
+
+/** What a source or a hook is told of a message besides what it says. */
+export const turnOf = (message: Message): EventOrigin & { message: RawMessage } => ({ ...originOf(message), message: message.raw })

@@ -1,7 +1,6 @@
 import t from 'tap'
-import { turnOf } from '../../../lib/bot/turn.ts'
 import { RefusalError } from '../../../lib/util/errors.ts'
-import { chatOf, originOf, parseMessage, readMessage, stringAt } from '../../../lib/wecom/message.ts'
+import { chatOf, originOf, parseMessage, readMessage, stringAt, turnOf } from '../../../lib/wecom/message.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 
 function refusal (text: string): string {
