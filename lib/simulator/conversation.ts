@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { abortable } from '../util/abortable.ts'
 import type { Clock } from '../util/clock.ts'
 import { sleep } from '../util/sleep.ts'
 import { checkFrames, placeholdersOf } from './frame-check.ts'
@@ -24,6 +25,13 @@ export interface SendOptions extends SimulatedSender {
   late?: number
   /** From an answer to the next refresh; default: that of the simulator. */
   refreshMs?: number
+  /**
+   * Waits before the n-th refresh (from 1) in place of `refreshMs`, until the signal is aborted at the latest, and says how many are
+   * posted at once; default 1.
+   */
+  pace?: (n: number, signal: AbortSignal) => Promise<number | void>
+  /** What is sent otherwise with the message; refreshes are sent as WeCom does. */
+  overrides?: Omit<PostOverrides, 'lose' | 'signal'>
   /** Sent with the message, never with a refresh. The default is an address that leads nowhere. */
   responseUrl?: string
   /** Leaves the conversation: the transcript ends there. */
@@ -96,9 +104,9 @@ export async function converse (
     }
     return lost
   }
-  const ask = async (name: string, body: object): Promise<void> => {
+  const ask = async (name: string, body: object, overrides?: PostOverrides): Promise<void> => {
     try {
-      const result = await wecom.post(body, { signal: over.signal, lose: take })
+      const result = await wecom.post(body, { ...overrides, signal: over.signal, lose: take })
       for (const problem of result.problems) problems.add(name, problem)
       if (result.reply !== undefined && streamOf(result) === undefined) problems.add(name, 'the reply has no stream')
     } catch (error) {
@@ -106,6 +114,12 @@ export async function converse (
       over.abort(error)
       throw error
     }
+  }
+
+  // Which of parallel answers was computed first cannot be told from their arrival.
+  const placeholders = placeholdersOf(wecom.texts ?? {})
+  const sortFrom = (start: number): void => {
+    frames.push(...frames.splice(start).sort((a, b) => growthOf(a, placeholders) - growthOf(b, placeholders)))
   }
 
   let gaveUp = false
@@ -119,17 +133,21 @@ export async function converse (
 
   try {
     const delivery = { msgid, ...common, response_url: responseUrl, ...message }
-    await Promise.allSettled(Array.from({ length: repeat }, () => ask('the message', delivery)))
-    // Which of the parallel answers was computed first cannot be told from their arrival.
-    const placeholders = placeholdersOf(wecom.texts ?? {})
-    if (repeat > 1) frames.sort((a, b) => growthOf(a, placeholders) - growthOf(b, placeholders))
+    await Promise.allSettled(Array.from({ length: repeat }, () => ask('the message', delivery, options.overrides)))
+    if (repeat > 1) sortFrom(0)
     over.signal.throwIfAborted()
 
     const id = idOf(frames)
     let refreshes = 0
+    const pace = options.pace ?? (async (_n, signal) => { await sleep(clock, options.refreshMs, signal) })
     const refresh = async (): Promise<void> => {
-      await sleep(clock, options.refreshMs, over.signal)
-      await ask(`refresh ${++refreshes}`, { msgid: freshMsgid(), ...common, msgtype: 'stream', stream: { id } })
+      const name = `refresh ${++refreshes}`
+      const times = await abortable(pace(refreshes, over.signal), over.signal) ?? 1
+      const before = frames.length
+      await Promise.allSettled(Array.from({ length: times }, () =>
+        ask(name, { msgid: freshMsgid(), ...common, msgtype: 'stream', stream: { id } })))
+      if (times > 1) sortFrom(before)
+      over.signal.throwIfAborted()
     }
     if (id === '') {
       problems.add('the message', 'it was not answered with a stream')

@@ -37,17 +37,22 @@ type Rule = (frame: Frame, earlier: readonly Frame[]) => string | undefined
  * (documents 100719 and 101031) and by what its user may see: one id, text that only grows, a visible end that stays.
  * Gives a sentence for every breach, with the number of the frame (from 1) and offsets in UTF-16 units.
  */
-export function checkFrames (frames: readonly unknown[], { texts = {} }: CheckFramesOptions = {}): string[] {
+export function checkFrames (frames: readonly unknown[], options: CheckFramesOptions = {}): string[] {
+  const judge = createFrameJudge(options)
+  return frames.flatMap(frame => judge(frame))
+}
+
+/** Judges the frames of one conversation as they come: for each, the sentences that `checkFrames` would add. */
+export function createFrameJudge ({ texts = {} }: CheckFramesOptions = {}): (frame: unknown) => string[] {
   const placeholders = placeholdersOf(texts)
-  const problems: string[] = []
   const earlier: Frame[] = []
-  for (const [index, value] of frames.entries()) {
-    const frame = read(value, index + 1, placeholders)
+  let n = 0
+  return value => {
+    const frame = read(value, ++n, placeholders)
     const found = typeof frame === 'string' ? [frame] : RULES.map(rule => rule(frame, earlier)).filter(problem => problem !== undefined)
     if (typeof frame !== 'string') earlier.push(frame)
-    problems.push(...found.map(problem => `frame ${index + 1}: ${problem}`))
+    return found.map(problem => `frame ${n}: ${problem}`)
   }
-  return problems
 }
 
 /** What a bot may show while it has nothing to show yet: the texts of the host, or ours of either language. */

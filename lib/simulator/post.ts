@@ -1,4 +1,4 @@
-import type { Headers } from './transport.ts'
+import type { Answer, Headers, Outgoing } from './transport.ts'
 
 /** What to send otherwise than WeCom would. */
 export interface PostOverrides {
@@ -30,5 +30,23 @@ export interface PostResult {
   /** How often it was posted: 1 to 3. */
   tries: number
   /** What breaks document 101033 or went unanswered, in sentences. */
+  problems: string[]
+}
+
+/** One request and its answer, as they went over the wire. */
+export interface Exchange {
+  /** When it was sent: milliseconds since the Unix epoch. */
+  at: number
+  /** From the request to its answer, or to the end of waiting for it. */
+  tookMs: number
+  /** 1 to 3. */
+  tries: number
+  /** What was sealed. */
+  text: string
+  request: Outgoing
+  /** Undefined where nobody answered. */
+  answer: Answer | undefined
+  /** The opened and parsed plaintext of the answer. */
+  reply: Record<string, unknown> | undefined
   problems: string[]
 }

@@ -6,7 +6,7 @@ import { converse, type SendOptions, type SimulatedMessage, type Transcript } fr
 import { tell } from './event.ts'
 import type { EventOptions, SimulatedEvent } from './event.ts'
 import type { Placeholders } from './frame-check.ts'
-import type { PostOverrides, PostResult } from './post.ts'
+import type { Exchange, PostOverrides, PostResult } from './post.ts'
 import { createReplyReader } from './reply.ts'
 import { ConnectionError, createTransport, type Answer, type Outgoing, type SimulatorTarget } from './transport.ts'
 
@@ -16,7 +16,7 @@ const MAX_TRIES = 3
 const VERIFY_LIMIT_MS = 1000
 
 export interface SimulatorOptions {
-  /** The address of the callback route, or a Fastify instance and the path of its callback. */
+  /** The address of the callback route, a Fastify instance and the path of its callback, or a function that carries each request to it. */
   target: SimulatorTarget
   token: string
   encodingAESKey: string
@@ -34,6 +34,8 @@ export interface SimulatorOptions {
   giveUpMs?: number
   /** The bot's own placeholders, where the host has replaced them. */
   texts?: Placeholders
+  /** Called with each request and its answer, the tries that fail among them. */
+  onExchange?: (exchange: Exchange) => void
 }
 
 export interface VerifyResult {
@@ -65,7 +67,7 @@ export interface Simulator {
 
 export function createSimulator (options: SimulatorOptions): Simulator {
   const { target, token, encodingAESKey, receiveId = '', bot = 'simulated-bot', clock = wallClock } = options
-  const { refreshMs = 1000, timeoutMs = 5000, giveUpMs = 360_000, texts } = options
+  const { refreshMs = 1000, timeoutMs = 5000, giveUpMs = 360_000, texts, onExchange } = options
   const envelope = createEnvelope({ token, encodingAESKey, receiveId })
   const deliver = createTransport(target)
   const readReply = createReplyReader(envelope)
@@ -96,15 +98,21 @@ export function createSimulator (options: SimulatorOptions): Simulator {
     const { signature, timestamp, nonce, encrypt } = seal(echo)
     const query = [['msg_signature', signature], ['timestamp', timestamp], ['nonce', nonce], ['echostr', encrypt]] as const
     const startedAt = clock.now()
-    const answer = await attempt({ method: 'GET', query, headers: {} })
+    const request: Outgoing = { method: 'GET', query, headers: {} }
+    const answer = await attempt(request)
     const tookMs = clock.now() - startedAt
-    if (typeof answer === 'string') return { ok: false, statusCode: 0, body: '', tookMs, problems: [answer] }
+    const exchange = { at: startedAt, tookMs, tries: 1, text: echo, request, reply: undefined }
+    if (typeof answer === 'string') {
+      onExchange?.({ ...exchange, answer: undefined, problems: [answer] })
+      return { ok: false, statusCode: 0, body: '', tookMs, problems: [answer] }
+    }
 
     const { statusCode, body } = answer
     const problems: string[] = []
     if (statusCode !== 200) problems.push(`status ${statusCode} instead of 200`)
     else if (body !== echo) problems.push(`the body is not the plaintext of echostr${difference(body, echo)}`)
     if (tookMs > VERIFY_LIMIT_MS) problems.push(`answered after ${Math.round(tookMs)} ms, later than ${VERIFY_LIMIT_MS} ms`)
+    onExchange?.({ ...exchange, answer, problems })
     return { ok: problems.length === 0, statusCode, body, tookMs, problems }
   }
 
@@ -118,12 +126,16 @@ export function createSimulator (options: SimulatorOptions): Simulator {
       if (pauseMs > 0) await sleep(clock, pauseMs, signal)
       const sealed = seal(text, overrides.nonce, overrides.timestamp)
       const startedAt = clock.now()
-      const answer = await attempt(envelopeRequest(sealed, overrides), signal)
+      const request = envelopeRequest(sealed, overrides)
+      const answer = await attempt(request, signal)
       const now = clock.now()
+      const exchange = { at: startedAt, tookMs: now - startedAt, tries, text, request }
       if (typeof answer === 'string') {
         problems.push(`try ${tries} of ${MAX_TRIES}: ${answer}`)
+        onExchange?.({ ...exchange, answer: undefined, reply: undefined, problems: [answer] })
       } else {
         const { reply, problems: faults } = readReply(answer, { nonce: sealed.nonce, now })
+        onExchange?.({ ...exchange, answer, reply, problems: faults })
         const result = { ...answer, reply, tookMs: now - startedAt, tries, problems: [...problems, ...faults] }
         if (lose?.(result) !== true) return result
         problems.push(...faults)

@@ -16,8 +16,8 @@ export interface InjectApp {
   }): PromiseLike<{ statusCode: number, headers: Headers, body: string }>
 }
 
-/** The address of a callback route, or an app that is called without a socket. */
-export type SimulatorTarget = string | URL | { app: InjectApp, path: string }
+/** The address of a callback route, an app that is called without a socket, or a function that carries each request to it. */
+export type SimulatorTarget = string | URL | { app: InjectApp, path: string } | Deliver
 
 export interface Outgoing {
   method: 'GET' | 'POST'
@@ -41,10 +41,7 @@ export class ConnectionError extends Error {
 export type Deliver = (request: Outgoing, signal: AbortSignal) => Promise<Answer>
 
 export function createTransport (target: SimulatorTarget): Deliver {
-  const address = typeof target === 'string' || target instanceof URL ? parseAddress(target) : undefined
-  const exchange = address === undefined
-    ? overInject(target as { app: InjectApp, path: string })
-    : overHttp(address)
+  const exchange = exchangeWith(target)
 
   return async (request, signal) => {
     signal.throwIfAborted()
@@ -54,6 +51,11 @@ export function createTransport (target: SimulatorTarget): Deliver {
     })
     return Promise.race([left, exchange(request, signal)])
   }
+}
+
+function exchangeWith (target: SimulatorTarget): Deliver {
+  if (typeof target === 'function') return target
+  return typeof target === 'string' || target instanceof URL ? overHttp(parseAddress(target)) : overInject(target)
 }
 
 function parseAddress (target: string | URL): URL {

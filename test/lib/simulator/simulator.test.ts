@@ -3,7 +3,9 @@ import { createServer, type Server } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { createSimulator, checkFrames, type SimulatorOptions, type TranscriptFrame } from '../../../plugins/testing.ts'
+import { ConnectionError } from '../../../lib/simulator/transport.ts'
+import { createSimulator, checkFrames } from '../../../plugins/testing.ts'
+import type { Deliver, Exchange, SimulatorOptions, TranscriptFrame } from '../../../plugins/testing.ts'
 import { createManualClock, type ManualClock } from '../../fixtures/clock.ts'
 import { decrypt, encryptLayout, open, seal, sign } from '../../fixtures/wecom-crypto.ts'
 
@@ -462,6 +464,41 @@ t.test('one post', async t => {
     await t.rejects(createSimulator({ target: { app, path }, ...keys }).post({}), { message: 'no configuration' })
   })
 
+  t.test('each exchange can be watched: tries that fail, what was sealed, and what is wrong with the answer', async t => {
+    const seen: Exchange[] = []
+    const bot = createBot(t, { contentType: 'text/plain' })
+    const { app } = bot
+    let n = 0
+    const target: Deliver = async ({ method, query, headers, body }, signal) => {
+      if (++n === 1) throw new ConnectionError('the connection failed (ENETDOWN)')
+      const url = `${path}?${new URLSearchParams(query.map(([name, value]): [string, string] => [name, value]))}`
+      const answer = await app.inject({ method, url, headers, signal, ...(body === undefined ? {} : { payload: body }) })
+      return { statusCode: answer.statusCode, headers: answer.headers, body: answer.body }
+    }
+    const wecom = createSimulator({ target, ...keys, refreshMs: 1, onExchange: exchange => seen.push(exchange) })
+    const result = await wecom.post({ msgid: 'm' })
+    t.match(seen, [
+      { tries: 1, text: '{"msgid":"m"}', answer: undefined, reply: undefined, problems: ['the connection failed (ENETDOWN)'] },
+      {
+        tries: 2,
+        text: '{"msgid":"m"}',
+        request: { method: 'POST', body: /^{"encrypt":"/ },
+        answer: { statusCode: 200, body: result.body },
+        reply: result.reply as object,
+        problems: ['content type "text/plain" instead of application/json']
+      }
+    ])
+    t.ok(seen.every(({ at, tookMs }) => Math.abs(Date.now() - at) < 60_000 && tookMs >= 0))
+    t.equal(seen[1]?.request.query[0]?.[1], bot.queries[0]?.['msg_signature'])
+
+    seen.length = 0
+    const { body } = await wecom.verify()
+    t.match(seen, [{ tries: 1, text: body, request: { method: 'GET' }, answer: { statusCode: 200, body }, reply: undefined, problems: [] }])
+    n = 0
+    await wecom.verify()
+    t.match(seen[1], { answer: undefined, problems: ['the connection failed (ENETDOWN)'] })
+  })
+
   t.test('a lost answer is tried again', async t => {
     const bot = createBot(t, { status: 200, contentType: 'text/plain' })
     let lost = 0
@@ -707,6 +744,34 @@ t.test('a conversation', async t => {
     await simulate(createBot(t)).send('hi', { signal })
     await simulate(createBot(t)).post({}, { signal, lose: ({ tries }) => tries === 1 })
     t.equal(getEventListeners(signal, 'abort').length, 0)
+  })
+
+  t.test('a pace of its own takes the place of refreshMs, and may post several at once', async t => {
+    const bot = createBot(t, { answer: (_message, n) => stream('abcdef'.slice(0, n), n >= 6) })
+    const asked: number[] = []
+    const transcript = await simulate(bot, { clock: createManualClock() }).send('hi', {
+      pace: async n => { asked.push(n); return n === 2 ? 3 : undefined }
+    })
+    t.same(asked, [1, 2, 3])
+    t.same(transcript.frames.map(({ content }) => content), ['a', 'ab', 'abc', 'abcd', 'abcde', 'abcdef'])
+    t.same(transcript.problems, [])
+    const left = new AbortController()
+    const stopped = simulate(createBot(t)).send('hi', { signal: left.signal, pace: () => new Promise(() => { left.abort() }) })
+    t.match(await stopped, { finished: false, frames: { length: 1 } }, 'one that never ends is left with the conversation')
+  })
+
+  t.test('a refresh that fails takes those beside it along, and rejects', async t => {
+    const bot = createBot(t)
+    const boom = new Error('boom')
+    await t.rejects(simulate(bot).send('hi', {
+      pace: async () => 2, onFrame: ({ content }) => { if (content !== 'a') throw boom }
+    }), boom)
+  })
+
+  t.test('a message can be sent otherwise, its refreshes are not', async t => {
+    const bot = createBot(t)
+    await simulate(bot).send('hi', { overrides: { query: { extra: '1' }, nonce: 'own' } })
+    t.match(bot.queries.map(({ extra, nonce }) => [extra, nonce === 'own']), [['1', true], [undefined, false], [undefined, false]])
   })
 
   t.test('what onFrame throws ends it, with all its deliveries', async t => {
