@@ -1,23 +1,48 @@
 // `npm run build`: makes what is shipped of the declarations that tsc has put into dist, and of the sources.
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
-/** Few large files: importing them takes a third of what importing each source file takes. */
-const bundle = (outdir, ...entryPoints) => build({
-  entryPoints,
-  outdir,
-  bundle: true,
-  splitting: true,
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+
+const common = { bundle: true, platform: 'node', target: 'node20.19' }
+const modules = ['plugins/index.ts', 'plugins/testing.ts', 'lib/cli/start.ts', 'lib/cli/demo.ts', 'lib/cli/server.ts']
+
+/** Few large files: importing them takes a third of what importing each source file takes. An entry loads nothing that it does not use. */
+await build({
+  ...common,
+  entryPoints: modules,
+  outbase: '.',
+  outdir: 'dist',
   packages: 'external',
+  splitting: true,
   format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  chunkNames: 'shared-[hash]'
+  chunkNames: 'shared/[hash]'
 })
 
-await bundle('dist/plugins', 'plugins/index.ts', 'plugins/testing.ts')
-await bundle('dist/lib/cli', 'lib/cli/start.ts', 'lib/cli/demo.ts')
+/** What is a module of its own is loaded from there, by commands that need it. */
+const loadModules = {
+  name: 'load-modules',
+  setup ({ onResolve }) {
+    onResolve({ filter: /\.ts$/ }, ({ path, kind, importer, resolveDir }) => {
+      const file = relative('.', join(resolveDir, path))
+      if (kind === 'entry-point' || !modules.includes(file)) return undefined
+      if (kind !== 'dynamic-import') throw new Error(`${importer} must load ${path} by import()`)
+      return { path: `../../${file.replace(/ts$/, 'js')}`, external: true }
+    })
+  }
+}
+
+// The commands in one file, with all that a host of the plugin does not need and so does not install.
+await build({
+  ...common,
+  entryPoints: ['lib/cli/main.ts'],
+  outfile: 'dist/lib/cli/main.cjs',
+  external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+  format: 'cjs',
+  banner: { js: '#!/usr/bin/env node' },
+  plugins: [loadModules]
+})
 
 /** The declarations that the public ones are made of; nobody can import the others. */
 function reachable (file, seen = new Set()) {

@@ -4,8 +4,8 @@ import { ConfigError } from '../util/errors.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** `process.env` over a file `.env` in the working directory. Neither is written to. A blank value counts as unset. */
-export function readEnvironment (path = '.env'): Env {
+/** The environment over a file `.env` in the working directory. Neither is written to. A blank value counts as unset. */
+export function readEnvironment (path = '.env', env: Env = process.env): Env {
   let file: Env = {}
   try {
     file = parseEnv(textOf(path, readFileSync(path))) as Env
@@ -16,7 +16,7 @@ export function readEnvironment (path = '.env'): Env {
       throw new ConfigError([{ name: path, problem: `cannot be read (${code}), expected a file of variables, or none` }])
     }
   }
-  return { ...withoutBlanks(file), ...withoutBlanks(process.env) }
+  return { ...withoutBlanks(file), ...withoutBlanks(env) }
 }
 
 function textOf (path: string, bytes: Buffer): string {
