@@ -6,9 +6,8 @@ import type { ProcessLike } from '../../../lib/cli/process-io.ts'
 
 function createProcess () {
   const exits: unknown[] = []
-  const process = Object.assign(new EventEmitter(), {
-    stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {}, cwd: () => '/here', exit: () => exits.push('exit')
-  })
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() }
+  const process = Object.assign(new EventEmitter(), { ...streams, env: {}, cwd: () => '/here', exit: () => exits.push('exit') })
   return { process, exits, io: createIo(process as unknown as ProcessLike) }
 }
 
