@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Requester, AccessDecision } from '../lib/bot/access.ts'
-import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../lib/bot/answer-hooks.ts'
 import type { CommandOptions, HostCommand } from '../lib/bot/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
+import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../lib/bot/hooks/answer-hooks.ts'
 import type {
   CardEvent, EnterChatEvent, EventContext, EventHooks, FeedbackEvent, FeedbackReason, FeedbackVote, SelectedOptions
-} from '../lib/bot/event-hooks.ts'
+} from '../lib/bot/hooks/event-hooks.ts'
 import { readEnvironment } from '../lib/config/environment.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions, fastifyOptions, streamsExtraOptions } from '../lib/config/extra-options.ts'

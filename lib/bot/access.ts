@@ -5,7 +5,7 @@ import type { UserMessage } from '../wecom/content.ts'
 import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { AccessLists, ListName } from './access-lists.ts'
-import type { HostContext, RunHostCode } from './host-code.ts'
+import type { HostContext, RunHostCode } from './hooks/host-code.ts'
 import type { UserLimits } from './user-limits.ts'
 
 /** A host that takes longer refuses. */

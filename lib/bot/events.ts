@@ -9,10 +9,10 @@ import { describeError, safeName } from '../util/redact.ts'
 import { cardReply, welcomeReply } from '../wecom/event-replies.ts'
 import { stringAt, turnOf } from '../wecom/message.ts'
 import type { Message, RawMessage } from '../wecom/message.ts'
-import type { CardEvent, EventHooks, SelectedOptions } from './event-hooks.ts'
 import { readFeedback } from './feedback.ts'
 import type { FeedbackLinks } from './feedback.ts'
-import type { HostContext, RunHostCode } from './host-code.ts'
+import type { CardEvent, EventHooks, SelectedOptions } from './hooks/event-hooks.ts'
+import type { HostContext, RunHostCode } from './hooks/host-code.ts'
 
 export interface EventsOptions {
   hooks: EventHooks

@@ -7,7 +7,7 @@ import { isObject } from '../util/objects.ts'
 import { describeError } from '../util/redact.ts'
 import type { EventOrigin, Message } from '../wecom/message.ts'
 import { originOf, stringAt } from '../wecom/message.ts'
-import type { FeedbackEvent, FeedbackReason, FeedbackVote } from './event-hooks.ts'
+import type { FeedbackEvent, FeedbackReason, FeedbackVote } from './hooks/event-hooks.ts'
 
 /** Users rate an answer hours later. */
 const LINK_MS = 72 * 3_600_000

@@ -6,6 +6,7 @@ import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { Message } from '../wecom/message.ts'
+import type { FollowUp } from './hooks/answer-hooks.ts'
 
 export interface FollowUpsOptions {
   activeReply: ActiveReply
@@ -13,9 +14,6 @@ export interface FollowUpsOptions {
   facts: KeyValueStore
   log: Logger
 }
-
-/** `failed` may have arrived all the same: of a call that broke off nobody can tell. */
-export type FollowUp = 'delivered' | 'failed'
 
 export interface FollowUps {
   /** Whether there is a way to the user besides the bubble of a message. */

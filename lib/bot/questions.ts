@@ -13,11 +13,11 @@ import type { UserMessage, MessageContent } from '../wecom/content.ts'
 import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
-import type { AnswerHooksRunner, MessageDecision } from './answer-hooks.ts'
 import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
 import type { FollowUps } from './follow-up.ts'
 import { idsOfGiven } from './given-history.ts'
+import type { AnswerHooksRunner, MessageDecision } from './hooks/answer-hooks.ts'
 
 export interface QuestionsOptions {
   streams: Streams

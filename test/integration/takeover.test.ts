@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { FinishEvent } from '../../lib/bot/answer-hooks.ts'
+import type { FinishEvent } from '../../lib/bot/hooks/answer-hooks.ts'
 import { createMemoryHistory } from '../../lib/stores/memory/history.ts'
 import { createMemoryKeyValues } from '../../lib/stores/memory/key-values.ts'
 import { createMemoryQueues } from '../../lib/stores/memory/queues.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { CardEvent, EventHooks, FeedbackEvent } from '../../../lib/bot/event-hooks.ts'
+import type { CardEvent, EventHooks, FeedbackEvent } from '../../../lib/bot/hooks/event-hooks.ts'
 import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import * as builders from '../../../lib/wecom/cards/build-card.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { FinishEvent, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
 import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
+import type { FinishEvent, MessageDecision } from '../../../lib/bot/hooks/answer-hooks.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'

@@ -1,22 +1,24 @@
-import type { StreamState } from '../replies/state-view.ts'
-import type { Turn } from '../sources/source.ts'
-import type { StreamInput } from '../streams/contract.ts'
-import type { Measures } from '../streams/running-stream.ts'
-import { isObject } from '../util/objects.ts'
-import type { FollowUp } from './follow-up.ts'
+import type { StreamState } from '../../replies/state-view.ts'
+import type { Turn } from '../../sources/source.ts'
+import type { StreamInput } from '../../streams/contract.ts'
+import type { Measures } from '../../streams/running-stream.ts'
+import { isObject } from '../../util/objects.ts'
 import type { HostContext, RunHostCode } from './host-code.ts'
 
 /** What `onMessage` is told besides the turn. */
 export type MessageContext = HostContext
 
 /**
- * Undefined lets a question pass; an input takes the place of the turn that was decision, and may name another source; a
+ * Undefined lets a question pass; an input takes the place of the turn that was asked, and may name another source; a
  * string is the answer; false refuses.
  */
 export type MessageDecision = StreamInput | string | false | undefined
 
 /** What was asked, as WeCom sent it. */
 export type Question = Pick<Turn, 'prompt' | 'sender' | 'chat' | 'bot' | 'message'>
+
+/** What became of the rest of an answer. `failed` may have arrived all the same: of a call that broke off nobody can tell. */
+export type FollowUp = 'delivered' | 'failed'
 
 /** How an answer came to its end. */
 export interface FinishEvent extends Partial<Measures> {

@@ -1,6 +1,6 @@
-import type { TemplateCard } from '../wecom/cards/card-types.ts'
-import type { CardUpdate } from '../wecom/cards/update-card.ts'
-import type { EventOrigin } from '../wecom/message.ts'
+import type { TemplateCard } from '../../wecom/cards/card-types.ts'
+import type { CardUpdate } from '../../wecom/cards/update-card.ts'
+import type { EventOrigin } from '../../wecom/message.ts'
 import type { HostContext } from './host-code.ts'
 
 interface Event extends EventOrigin {

@@ -1,10 +1,10 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { createHostCodeRunner } from '../../../lib/bot/host-code.ts'
-import type { HostCall } from '../../../lib/bot/host-code.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { createHostCodeRunner } from '../../../../lib/bot/hooks/host-code.ts'
+import type { HostCall } from '../../../../lib/bot/hooks/host-code.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { createLog } from '../../../fixtures/log.ts'
+import { settle } from '../../../fixtures/sources.ts'
 
 const EVENT = { chat: { type: 'single' as const }, message: {} }
 

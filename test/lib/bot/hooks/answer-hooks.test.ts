@@ -1,11 +1,11 @@
 import t from 'tap'
-import { createAnswerHooks } from '../../../lib/bot/answer-hooks.ts'
-import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../../../lib/bot/answer-hooks.ts'
-import { createHostCodeRunner } from '../../../lib/bot/host-code.ts'
-import type { Turn } from '../../../lib/sources/source.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { createAnswerHooks } from '../../../../lib/bot/hooks/answer-hooks.ts'
+import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../../../../lib/bot/hooks/answer-hooks.ts'
+import { createHostCodeRunner } from '../../../../lib/bot/hooks/host-code.ts'
+import type { Turn } from '../../../../lib/sources/source.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { createLog } from '../../../fixtures/log.ts'
+import { settle } from '../../../fixtures/sources.ts'
 
 const TURN: Turn = { prompt: 'my prompt', deadline: 1 }
 const FINISH: FinishEvent = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }
