@@ -3,7 +3,7 @@ import type { Attachment, HistoryTurn, LostAttachment, Quote, Source, Turn } fro
 import type { History } from '../stores/history.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import type { HistoryUse } from '../streams/history-use.ts'
-import type { Measures, OpenStream, ReasoningMode, StreamExit } from '../streams/running-stream.ts'
+import type { Measures, OpenStream, ReasoningMode, StreamExit } from '../streams/open-stream.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import type { Logger } from '../util/logger.ts'

@@ -11,9 +11,15 @@ export type RefusalNotice = 'DENIED' | 'LIMITED' | 'REFUSED'
 /** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
 export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | RefusalNotice
 
+export interface Failure {
+  code: FailureClass
+  /** What the user is told, and the log says, so that the one finds the other. */
+  reference: string
+}
+
 export interface Outcome {
   status: EndStatus
-  failure?: { code: FailureClass, reference: string }
+  failure?: Failure
   notice?: Notice
 }
 
@@ -31,6 +37,9 @@ export interface NewStream {
   /** What another process needs to answer in this one's place. Kept for five minutes at most, and not beyond the end. */
   work?: string
 }
+
+/** Of the first owner of a stream. Each further one has the next. */
+export const FIRST_EPOCH = 1
 
 /** What an owner is told when it gives a sign of life: `lost` where the stream is another's, has ended, or is unknown. */
 export type Ownership = 'owned' | 'stopping' | 'lost'

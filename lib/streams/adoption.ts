@@ -1,10 +1,11 @@
 import type { Source } from '../sources/source.ts'
+import { FIRST_EPOCH } from '../stores/store.ts'
 import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/store.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { StreamInput } from './contract.ts'
-import { FIRST_EPOCH } from './running-stream.ts'
-import type { OpenStream, RunningStream } from './running-stream.ts'
+import type { OpenStream } from './open-stream.ts'
+import type { RunningStream } from './running-stream.ts'
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
 export type StoredWork =

@@ -1,24 +1,17 @@
-import { Buffer } from 'node:buffer'
-import { readPiece } from '../sources/piece.ts'
-import type { Source, SourceContext, Turn, Usage } from '../sources/source.ts'
-import type { Channel, NewStream, RefusalNotice, StreamMetadata, StreamStore } from '../stores/store.ts'
-import { attempt } from '../util/attempt.ts'
+import type { Source } from '../sources/source.ts'
+import { FIRST_EPOCH } from '../stores/store.ts'
+import type { NewStream, RefusalNotice, StreamMetadata, StreamStore } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
-import { SourceError } from '../util/errors.ts'
-import { withTrace } from '../util/logger.ts'
-import type { ContextLogger, Logger } from '../util/logger.ts'
-import { privateTextsIn } from '../util/private-texts.ts'
+import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
-import { createTextJoiner } from '../util/text-joiner.ts'
-import type { TextJoiner } from '../util/text-joiner.ts'
-import { headOf } from '../util/utf8.ts'
-import { endingOf, FAILURE_LEVELS } from './ending.ts'
+import { logEnd } from './end-log.ts'
+import { endingOf } from './ending.ts'
 import type { EndReason } from './ending.ts'
-import { historyNoteOf, historyUseOf, turnsIn } from './history-use.ts'
-import type { HistoryUse } from './history-use.ts'
+import { Intake } from './intake.ts'
+import type { Measures, OpenStream, SourceCall, StreamExit } from './open-stream.ts'
 import { pump } from './pump.ts'
-import { ReplyMedia } from './reply-media.ts'
 import { SharedStreamWriter } from './shared-stream-writer.ts'
+import { StreamSourceContext } from './source-context.ts'
 import { StreamWriter } from './stream-writer.ts'
 import type { Writer } from './stream-writer.ts'
 import { Watchdog } from './watchdog.ts'
@@ -36,62 +29,9 @@ export interface RunningStreamDependencies {
   limits: RunningStreamLimits
 }
 
-/** What a stream took. */
-export interface Measures {
-  /** Milliseconds from its opening to its end, and to the first piece of its source. */
-  durationMs: number
-  firstPieceMs?: number
-  chunks: number
-  /** Of UTF-8 that was kept. */
-  bytes: number
-  usage?: Usage
-}
-
-/** How a stream left this process. */
-export type StreamExit =
-  /** It has ended here, and its end has been stored, or could not be. */
-  | { how: 'ended', measures: Measures, historyUse?: HistoryUse }
-  /** Another process owns it. */
-  | { how: 'fenced' }
-  /** It was left to whoever adopts it, because this process is going. */
-  | { how: 'handed-over' }
-  /** It never was: an earlier delivery had created it, or the store did not take it. */
-  | { how: 'discarded' }
-
 const FENCED: StreamExit = { how: 'fenced' }
 const HANDED_OVER: StreamExit = { how: 'handed-over' }
 const DISCARDED: StreamExit = { how: 'discarded' }
-
-/** A stream that is open in this process: what whoever opened it can do with it. */
-export interface OpenStream {
-  readonly id: string
-  /** When it is ended whatever its source does: milliseconds since the Unix epoch. */
-  readonly deadline: number
-  /** Resolves when the stream has left this process. Never rejects. */
-  readonly ended: Promise<StreamExit>
-  /**
-   * Does what has to be done before the source is set to work, with the signal that ends it, while only the deadline counts.
-   * Undefined if the stream has ended meanwhile; a failure ends it as one of a source does.
-   */
-  prepare<T> (work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined>
-  /** Ends the stream with a text in place of a source's. */
-  answer (text: string): void
-  /** Ends the stream unanswered, with the host's sentence if there is one. */
-  refuse (refusal: RefusalNotice, sentence?: string): void
-  /** Sets metadata, in order with the text. */
-  setMetadata (metadata: StreamMetadata): void
-  /** Resolves when the stream has left this process, or after `ms` milliseconds. */
-  untilEnded (ms: number): Promise<void>
-}
-
-/** What becomes of a model's thinking. It counts as progress in any case. */
-export type ReasoningMode = 'hide' | 'show' | 'placeholder'
-
-export interface SourceCall {
-  source: Source
-  turn: Turn
-  reasoning: ReasoningMode
-}
 
 /** A stream, as one process owns it. Times are in milliseconds since the Unix epoch. */
 export interface StreamOwnership {
@@ -105,34 +45,10 @@ export interface StreamOwnership {
   created: Promise<string>
 }
 
-export const FIRST_EPOCH = 1
-
 async function * nothing (): AsyncGenerator<never> {}
-
-const NO_EXTRAS = { metadata: undefined, refused: [] }
 
 // One for all: an error of its own for each stream, with its stack, costs more than the rest of an ending.
 const ENDED = new DOMException('The stream has ended', 'AbortError')
-
-// A class, because a getter in an object literal costs each stream some 400 bytes.
-class Context implements SourceContext {
-  readonly signal: AbortSignal
-  readonly untimed: SourceContext['untimed']
-  readonly #log: Logger
-  readonly #streamId: string
-
-  constructor (signal: AbortSignal, log: Logger, streamId: string, untimed: SourceContext['untimed']) {
-    this.signal = signal
-    this.untimed = untimed
-    this.#log = log
-    this.#streamId = streamId
-  }
-
-  // A child logger costs more than the rest of a waiting stream, and most sources never log.
-  get log (): ContextLogger {
-    return withTrace(this.#log.child({ streamId: this.#streamId }))
-  }
-}
 
 /** One stream as the process that owns it sees it, from its opening to its one and only end. */
 export class RunningStream implements OpenStream {
@@ -147,44 +63,35 @@ export class RunningStream implements OpenStream {
   readonly #writer: Writer
   readonly #shared: SharedStreamWriter | undefined
   readonly #watchdog: Watchdog
-  #sealed = false
+  readonly #intake: Intake
   /** How the stream left this process, if that was not its end. */
   #exit: StreamExit | undefined
-  readonly #joiners: Record<Channel, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #resolveEnded!: (exit: StreamExit) => void
-  #extras: ReplyMedia | undefined
   #work: SourceCall | undefined
   #abort: AbortController | undefined
-  #thinkingNoted = false
   #leave: (() => void) | undefined
   #hasEnded = false
-  #firstPieceAt: number | undefined
-  #chunks = 0
-  #bytes = 0
-  #usage: Usage | undefined
-  /** How many turns of a history its source was given. */
-  #turnsGiven = 0
-  #historyUse: HistoryUse | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
   constructor (deps: RunningStreamDependencies, { stream, epoch, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
-    const { store, clock } = deps
+    const { store, clock, limits } = deps
     this.#deps = deps
     this.#created = created
     this.id = stream.id
     this.#epoch = epoch
     this.deadline = deadline
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
-    this.#openedAt = deps.clock.now()
+    this.#openedAt = clock.now()
     this.#shared = store.shared &&
       new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
-    this.#watchdog = new Watchdog(deps.clock, deps.limits, bubble, reason => this.#late(reason))
+    this.#watchdog = new Watchdog(clock, limits, bubble, reason => this.#late(reason))
+    this.#intake = new Intake({ clock, writer: this.#writer, watchdog: this.#watchdog, maxContentBytes: limits.maxContentBytes })
   }
 
   /** The bubble is over. */
   get bubbleClosed (): boolean {
-    return this.#sealed
+    return this.#intake.bubbleClosed
   }
 
   get hasEnded (): boolean {
@@ -204,7 +111,7 @@ export class RunningStream implements OpenStream {
   }
 
   setMetadata (metadata: StreamMetadata): void {
-    this.#writer.setMetadata(metadata).catch(() => {})
+    this.#intake.setMetadata(metadata)
   }
 
   answer (text: string): void {
@@ -216,8 +123,8 @@ export class RunningStream implements OpenStream {
   }
 
   #endWith (text: string, reason: EndReason): void {
-    if (this.#hasEnded || !this.#take('content', text, true)) return
-    this.finish(reason)
+    if (this.#hasEnded) return
+    this.finish(this.#intake.accept(text)?.reason ?? reason)
   }
 
   async untilEnded (ms: number): Promise<void> {
@@ -233,7 +140,7 @@ export class RunningStream implements OpenStream {
 
   start (work: SourceCall): void {
     this.#work = work
-    this.#turnsGiven = turnsIn(work.turn)
+    this.#intake.expect(work)
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     const context = this.#context(this.#abort.signal)
@@ -261,8 +168,8 @@ export class RunningStream implements OpenStream {
   /** Ends the stream; only the first call counts. */
   finish (reason: EndReason, error?: unknown): void {
     if (!this.#stopWork()) return
-    const measures = this.#measures()
-    const historyUse = this.#historyUse
+    const measures = this.#intake.measuresSince(this.#openedAt)
+    const { historyUse } = this.#intake
     const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
     this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
@@ -317,19 +224,15 @@ export class RunningStream implements OpenStream {
   }
 
   #late (reason: TimeoutReason): void {
-    if (reason !== 'DEADLINE' || this.#sealed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
-    this.#sealed = true
-    this.setMetadata({ ...this.#extras?.metadata().metadata, sealedAt: this.#writer.length })
+    if (reason !== 'DEADLINE' || this.bubbleClosed || this.deadline <= this.#deps.clock.now()) return this.finish(reason)
+    this.#intake.closeBubble()
     this.#watchdog.extend(this.deadline)
   }
 
   /** Gives how else it left, if this was not its end. */
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
-    const { metadata, refused } = this.#extras?.metadata() ?? NO_EXTRAS
-    if (metadata !== undefined && !this.#sealed) await this.#writer.setMetadata(metadata)
-    const history = historyNoteOf({ given: this.#turnsGiven, use: this.#historyUse, error, hasText: this.#bytes > 0 })
-    if (history !== undefined) await this.#writer.setMetadata({ history })
+    const refused = await this.#intake.complete(error)
     const { status, class: code, notice } = endingOf(reason, error)
     const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
     const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
@@ -337,38 +240,21 @@ export class RunningStream implements OpenStream {
     const fields = {
       streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown'
     }
-    if (this.#historyUse !== undefined) this.#deps.log.warn({ streamId: this.id, ...this.#historyUse }, 'history was left out')
-    if (failure === undefined) this.#deps.log.info(fields, 'stream ended')
-    else {
-      this.#deps.log[FAILURE_LEVELS[failure.code]](
-        { ...fields, class: failure.code, reference: failure.reference, ...this.#causeOf(error) }, 'stream failed'
-      )
-    }
+    const { historyUse } = this.#intake
+    if (historyUse !== undefined) this.#deps.log.warn({ streamId: this.id, ...historyUse }, 'history was left out')
+    logEnd(this.#deps.log, { fields, failure, error, turn: this.#work?.turn })
     return undefined
   }
 
-  #measures (): Measures {
-    const now = this.#deps.clock.now()
-    return {
-      durationMs: Math.round(now - this.#openedAt),
-      ...(this.#firstPieceAt !== undefined && { firstPieceMs: Math.round(this.#firstPieceAt - this.#openedAt) }),
-      chunks: this.#chunks,
-      bytes: this.#bytes,
-      ...(this.#usage && { usage: this.#usage })
-    }
+  /** False ends the reading. */
+  #accept (yielded: unknown): boolean {
+    const end = this.#intake.accept(yielded)
+    if (end !== undefined) this.finish(end.reason, end.error)
+    return end === undefined
   }
 
-  #causeOf (error: unknown): object {
-    const source = attempt(() => error instanceof SourceError ? { details: { ...error.details }, cause: error.cause } : undefined)
-    const { details, cause } = source ?? { details: undefined, cause: error }
-    return {
-      ...(details && { details }),
-      ...(cause !== undefined && { cause: describeError(cause, privateTextsIn(this.#work?.turn)) })
-    }
-  }
-
-  #context (signal: AbortSignal): SourceContext {
-    return new Context(signal, this.#deps.log, this.id, async work => {
+  #context (signal: AbortSignal): StreamSourceContext {
+    return new StreamSourceContext(signal, this.#deps.log, this.id, async work => {
       const release = this.#watchdog.hold()
       try {
         return await work
@@ -376,59 +262,5 @@ export class RunningStream implements OpenStream {
         release()
       }
     })
-  }
-
-  /** False ends the reading. */
-  #accept (yielded: unknown): boolean {
-    const piece = readPiece(yielded)
-    switch (piece?.type) {
-      case 'text': return this.#take('content', piece.text, true)
-      case 'reasoning': return this.#think(piece.text)
-      case 'image':
-      case 'card':
-        this.#watchdog.progress()
-        if (this.#sealed) {
-          this.setMetadata({ tooLate: true })
-        } else {
-          this.#extras ??= new ReplyMedia()
-          this.#extras.add(piece)
-        }
-        return true
-      case 'end':
-        this.#usage = piece.usage
-        this.#historyUse = historyUseOf(this.#turnsGiven, piece.historyUsed)
-        this.finish(piece.reason === 'length' ? 'LENGTH' : 'END')
-        return false
-      default:
-        this.finish('FAILED', new TypeError('a source yields strings and reply parts only'))
-        return false
-    }
-  }
-
-  #think (text: string): boolean {
-    if (this.#work?.reasoning === 'placeholder' && !this.#thinkingNoted && text !== '') {
-      this.#thinkingNoted = true
-      this.setMetadata({ thinking: true })
-    }
-    return this.#take('reasoning', text, this.#work?.reasoning === 'show')
-  }
-
-  #take (track: Channel, chunk: string, keep: boolean): boolean {
-    if (chunk === '') {
-      this.#watchdog.alive()
-      return true
-    }
-    this.#watchdog.progress()
-    this.#firstPieceAt ??= this.#deps.clock.now()
-    this.#chunks++
-    if (!keep) return true
-    const text = this.#joiners[track].push(chunk)
-    const room = this.#deps.limits.maxContentBytes - this.#bytes
-    const fitting = Buffer.byteLength(text) <= room ? text : headOf(text, room)
-    this.#bytes += Buffer.byteLength(fitting)
-    this.#writer.write(track, fitting)
-    if (fitting === text) return true
-    this.finish('TOO_LARGE')
-    return false
   }
 }

@@ -1,19 +1,22 @@
 import type { Source } from '../sources/source.ts'
 import { isTerminal } from '../stores/status.ts'
+import { FIRST_EPOCH } from '../stores/store.ts'
 import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores/store.ts'
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
 import { describeError } from '../util/redact.ts'
-import type { Chat } from '../wecom/message.ts'
 import { createAdoptions, workOf } from './adoption.ts'
-import type { OnOwnerLost, AdoptMessage, StoredWork } from './adoption.ts'
+import type { OnOwnerLost, AdoptMessage } from './adoption.ts'
 import type { StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
+import type { OpenStream, ReasoningMode } from './open-stream.ts'
+import type { Opened, Opening } from './opening.ts'
 import { OrphanWatch } from './orphan-watch.ts'
 import type { Look } from './orphan-watch.ts'
-import { FIRST_EPOCH, RunningStream } from './running-stream.ts'
-import type { OpenStream, ReasoningMode, RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
+import { Places } from './places.ts'
+import { RunningStream } from './running-stream.ts'
+import type { RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
 export interface StreamsLimits extends RunningStreamLimits {
   /** Milliseconds from the opening of a stream to its forced end. */
@@ -35,31 +38,6 @@ export interface StreamsOptions extends Omit<RunningStreamDependencies, 'limits'
   onOwnerLost?: OnOwnerLost
 }
 
-export interface Opening {
-  /** Names the message that asks for the stream. */
-  claim?: string
-  chat?: Chat
-  /** For a stream that needs no source: it is created as ended, with this text if there is one. */
-  outcome?: Outcome
-  content?: string
-  /** There is a way to the user besides the bubble: text that comes when that is over is not lost. */
-  deliverable?: boolean
-  /** Why the outcome is a refusal, for the log. */
-  why?: string
-  /** What another process of a shared store needs to answer in this one's place. */
-  work?: StoredWork
-  /** Takes the stream in however many there are: for what costs no model. */
-  always?: boolean
-}
-
-export interface Opened {
-  id: string
-  /** The stream, if it is open in this process, whichever delivery has opened it. */
-  stream?: OpenStream
-  /** True if the stream waits to be given to `run`; else it has ended already, or another delivery sees to it. */
-  runnable: boolean
-}
-
 /** One for all: each stream that waits for its source has its metadata. */
 const DELIVERABLE: StreamMetadata = Object.freeze({ deliverable: true })
 
@@ -70,8 +48,7 @@ export function createStreams (options: StreamsOptions) {
   const { store, clock, log, createId, limits } = options
   // Every stream that is open here: preparing, waiting in the queue, or with its source at work.
   const runs = new Map<string, RunningStream>()
-  const working = new Set<RunningStream>()
-  const queue = new Map<RunningStream, () => void>()
+  const places = new Places<RunningStream>(limits.maxRunning)
   const lastFrames = new LastFrames(clock)
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
@@ -86,22 +63,12 @@ export function createStreams (options: StreamsOptions) {
     runs.set(run.id, run)
     const isShown = stream.chat !== undefined
     void run.ended.then(({ how }) => {
-      release(run)
+      runs.delete(run.id)
+      places.release(run)
       // A bubble that was closed before ended long ago.
       if (isShown && how === 'ended' && !run.bubbleClosed) lastFrames.await(run.id)
     })
     return run
-  }
-
-  function release (run: RunningStream): void {
-    runs.delete(run.id)
-    queue.delete(run)
-    working.delete(run)
-    for (const [next, start] of queue) {
-      if (working.size >= limits.maxRunning) return
-      queue.delete(next)
-      start()
-    }
   }
 
   function refusal (): Outcome | undefined {
@@ -154,14 +121,7 @@ export function createStreams (options: StreamsOptions) {
       const run = runs.get(opened.id)
       if (run !== opened) return
       const call = { source: resolveSource(source), turn: { ...turn, deadline: run.deadline }, reasoning }
-      const start = (): void => {
-        // Its end may not be stored yet.
-        if (run.hasEnded) return
-        working.add(run)
-        run.start(call)
-      }
-      if (working.size < limits.maxRunning) start()
-      else queue.set(run, start)
+      places.take(run, () => run.start(call))
     },
 
     /** Creates a stream for the host and sets its source to work. Rejects with `BusyError`, `ClosedError` or `InputError`. */
