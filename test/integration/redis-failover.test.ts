@@ -20,6 +20,9 @@ async function until (what: () => Promise<boolean> | boolean): Promise<void> {
 const errorsIn = (lines: Array<Record<string, unknown>>) =>
   lines.filter(({ level, streamId, reference }) => Number(level) >= 50 && (streamId ?? reference) === undefined)
 
+// Each has a server of its own, and waits most of the time.
+t.jobs = 4
+
 if (hasRedisServer()) {
   t.test('after a failover behind one address a new question is answered within five seconds', async t => {
     const [a, b] = [await startRedisServer(), await startRedisServer()]

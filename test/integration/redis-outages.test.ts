@@ -18,6 +18,8 @@ const STREAMS = 6
 const PREFIX = 'outages:'
 
 t.setTimeout(LONG ? 900_000 : 120_000)
+// Each has a server and replicas of its own, and waits most of the time.
+t.jobs = 3
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -25,19 +27,27 @@ if (hasRedisServer()) {
   const provider = await createProvider()
   provider.respondWith(model)
   t.teardown(() => provider.close())
-  const server = await startRedisServer()
-  t.teardown(() => server.stop())
-  const proxy = await startRedisProxy(server.url)
-  t.teardown(() => proxy.close())
-  const replicas: Replica[] = await Promise.all(
-    ['a', 'b'].map(name => startReplica(t, name, { redis: { url: proxy.url, prefix: PREFIX }, providerUrl: provider.url }))
-  )
-  // What runs for the first time is slow.
-  await wecomAt(replicas[0]?.callback as string, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
-  await wecomAt(replicas[1]?.callback as string, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
+
+  async function startGroup () {
+    const server = await startRedisServer()
+    t.teardown(() => server.stop())
+    const proxy = await startRedisProxy(server.url)
+    t.teardown(() => proxy.close())
+    const replicas = await Promise.all(
+      ['a', 'b'].map(name => startReplica(t, name, { redis: { url: proxy.url, prefix: PREFIX }, providerUrl: provider.url }))
+    ) as [Replica, Replica]
+    // What runs for the first time is slow.
+    for (const { callback } of replicas) await wecomAt(callback, { refreshMs: 50 }).send('1 words every 1 ms, to warm up')
+    return { server, proxy, replicas }
+  }
+  type Group = Awaited<ReturnType<typeof startGroup>>
+
+  const [dropping, restarting, leaving] = await Promise.all([startGroup(), startGroup(), startGroup()])
 
   /** Streams that run until the faults are over; then all of them have to be whole. */
-  async function withStreams (t: Test, name: string, count: number, faults: () => Promise<void>): Promise<void> {
+  async function withStreams (
+    t: Test, { replicas }: Group, name: string, count: number, faults: () => Promise<void>
+  ): Promise<void> {
     const balancer = await startBalancer(t, () => replicas)
     const wecom = wecomAt(balancer.callback, { refreshMs: 200 })
     const asked = Array.from(
@@ -63,8 +73,9 @@ if (hasRedisServer()) {
   }
 
   t.test(`${DROPS} lost replies double nothing and lose nothing`, { timeout: LONG ? 300_000 : 60_000 }, async t => {
+    const { proxy } = dropping
     const before = proxy.dropped
-    await withStreams(t, 'dropped', LONG ? 3000 : 300, async () => {
+    await withStreams(t, dropping, 'dropped', LONG ? 3000 : 260, async () => {
       while (proxy.dropped < before + DROPS) {
         proxy.dropNextReply()
         await pause(5)
@@ -74,7 +85,8 @@ if (hasRedisServer()) {
   })
 
   t.test(`${RESTARTS} restarts of a Redis that keeps nothing`, { timeout: LONG ? 300_000 : 60_000 }, async t => {
-    await withStreams(t, 'restarted', LONG ? 1400 : 240, async () => {
+    const { server } = restarting
+    await withStreams(t, restarting, 'restarted', LONG ? 1400 : 240, async () => {
       for (let index = 0; index < RESTARTS; index++) {
         await server.stop()
         await pause(index % 3 * 300)
@@ -85,11 +97,12 @@ if (hasRedisServer()) {
   })
 
   t.test('while Redis is away refreshes are answered from what is known, and everything recovers', { timeout: 60_000 }, async t => {
-    await withStreams(t, 'away', 200, async () => {
+    const { server, replicas: [{ callback }] } = leaving
+    await withStreams(t, leaving, 'away', 200, async () => {
       await pause(500)
       await server.stop()
       const startedAt = Date.now()
-      const wecom = wecomAt(replicas[0]?.callback as string)
+      const wecom = wecomAt(callback)
       const refused = await wecom.send('hello?')
       t.ok(refused.content.startsWith(texts.failures.BUSY), refused.content)
       t.ok(Date.now() - startedAt < 2000, `refused after ${Date.now() - startedAt} ms`)
@@ -98,7 +111,7 @@ if (hasRedisServer()) {
       const until = Date.now() + 5000
       let said = ''
       while (said !== '1 messages' && Date.now() < until) {
-        said = (await wecomAt(replicas[0]?.callback as string, { refreshMs: 100 }).send(
+        said = (await wecomAt(callback, { refreshMs: 100 }).send(
           'hello again', { user: `user ${Date.now()}` }
         )).content
       }
@@ -106,17 +119,21 @@ if (hasRedisServer()) {
     })
   })
 
+  // Behind all of them.
+  t.jobs = 1
   t.test('no key is outside the prefix, stays for good or holds a secret', async t => {
-    const connection = await connectRedis({ url: server.url, clock: systemClock, timeoutMs: 5000 })
-    const keys = (await connection.command(['KEYS', '*']) as unknown[]).map(String)
-    t.ok(keys.length > STREAMS)
-    for (const key of keys) {
-      if (!key.startsWith(PREFIX)) t.fail(`${key} is outside the prefix`)
-      if (Number(await connection.command(['PTTL', key])) === -1) t.fail(`${key} stays for good`)
-      const dump = await valueOf(connection, key)
-      for (const secret of SECRETS) if (dump.includes(secret)) t.fail(`${key} holds ${secret}`)
+    for (const { server } of [dropping, restarting, leaving]) {
+      const connection = await connectRedis({ url: server.url, clock: systemClock, timeoutMs: 5000 })
+      const keys = (await connection.command(['KEYS', '*']) as unknown[]).map(String)
+      t.ok(keys.length > STREAMS)
+      for (const key of keys) {
+        if (!key.startsWith(PREFIX)) t.fail(`${key} is outside the prefix`)
+        if (Number(await connection.command(['PTTL', key])) === -1) t.fail(`${key} stays for good`)
+        const dump = await valueOf(connection, key)
+        for (const secret of SECRETS) if (dump.includes(secret)) t.fail(`${key} holds ${secret}`)
+      }
+      await connection.close()
     }
-    await connection.close()
   })
 } else {
   t.test('there is no redis-server', { skip: process.env['CI'] !== 'true' }, t => {
