@@ -49,7 +49,7 @@ export function pump (
     }
   }
 
-  read().then(() => ({}), (error: unknown) => ({ error })).then(end => { if (!left.yet) ended(end) })
+  void read().then(() => ({}), (error: unknown) => ({ error })).then(end => { if (!left.yet) ended(end) })
 
   return () => {
     left.yet = true

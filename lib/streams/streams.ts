@@ -188,7 +188,7 @@ export function createStreams (options: StreamsOptions) {
       draining ??= (async () => {
         await new Promise<void>(resolve => {
           const cancel = clock.setTimeout(resolve, graceMs)
-          allEnded().then(() => {
+          void allEnded().then(() => {
             cancel()
             resolve()
           })

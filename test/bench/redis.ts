@@ -21,7 +21,7 @@ export async function withRedis<T> (work: (client: RedisClient) => Promise<T>): 
   if (given !== '') return await withClient(given, work)
   if (!hasRedisServer()) return undefined
   const server = await startRedisServer()
-  const stop = (): void => { server.stop() }
+  const stop = (): void => { void server.stop() }
   process.once('exit', stop)
   process.env['REDIS_URL'] = server.url
   try {

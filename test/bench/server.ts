@@ -93,13 +93,15 @@ async function start (): Promise<number> {
   return (app.server.address() as AddressInfo).port
 }
 
-process.on('message', async ({ action, given }: { action: Action, given: unknown }) => {
+async function obey ({ action, given }: { action: Action, given: unknown }): Promise<void> {
   try {
     process.send?.({ result: await all[action]?.(given) })
   } catch (error) {
     process.send?.({ error: String(error) })
   }
-})
+}
+
+process.on('message', (order: { action: Action, given: unknown }) => { void obey(order) })
 // However the parent ends, so does this.
 process.on('disconnect', () => process.exit())
 process.send?.({ result: 'up' })

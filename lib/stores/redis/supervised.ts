@@ -69,7 +69,7 @@ export async function superviseRedis (
   function look (): void {
     looking = true
     const askedAt = clock.now()
-    isThere().then(there => {
+    void isThere().then(there => {
       if (closed) return
       if (!there && outages.kind === 'wrong server') standing.connection?.reconnect?.()
       if (there && outages.kind === undefined) return stopLooking()

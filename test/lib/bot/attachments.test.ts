@@ -62,7 +62,7 @@ t.test('a file comes with its kind, type, size and name, in the order of the mes
 
 t.test('the key of the file goes before that of the bot', async t => {
   const { attachments, fetching } = setUp()
-  attachments([image('a', 'own'), image('b'), image('c', '')], never)
+  void attachments([image('a', 'own'), image('b'), image('c', '')], never)
   await settle()
   t.strictSame(fetching.map(({ keys }) => keys), [['own', BOT_KEY], [BOT_KEY], ['', BOT_KEY]])
 })

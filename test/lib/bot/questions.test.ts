@@ -386,7 +386,7 @@ t.test('a close waits for what is on its way', async t => {
   const id = await say('a', URL_OF_WECOM)
   await hand.call().push('x'.repeat(30_000))
   let gone = false
-  streams.drain(0).then(() => streams.allFetched()).then(() => { gone = true })
+  void streams.drain(0).then(() => streams.allFetched()).then(() => { gone = true })
   await clock.advance(0)
   await shown(id)
   t.equal(sent.length, 1)

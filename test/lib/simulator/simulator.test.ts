@@ -607,7 +607,9 @@ t.test('a conversation', async t => {
   t.test('refreshMs can be set for one conversation', async t => {
     const clock = createManualClock()
     const bot = createBot(t)
-    const transcript = simulate(bot, { clock }).send('hi', { refreshMs: 250, onFrame: () => setImmediate(() => { clock.advance(250) }) })
+    const transcript = simulate(bot, { clock }).send(
+      'hi', { refreshMs: 250, onFrame: () => setImmediate(() => { void clock.advance(250) }) }
+    )
     t.same((await transcript).frames.map(({ at }) => at), [0, 250, 500])
   })
 
@@ -701,7 +703,7 @@ t.test('a conversation', async t => {
 
     const done = createBot(t, { answer: () => stream('a', true) })
     const late = simulate(done, { clock, giveUpMs: 1000 }).send(
-      'hi', { late: 3, refreshMs: 900, onFrame: () => setImmediate(() => { clock.advance(900) }) }
+      'hi', { late: 3, refreshMs: 900, onFrame: () => setImmediate(() => { void clock.advance(900) }) }
     )
     t.match(await late, { finished: true, gaveUp: false, frames: { length: 4 } })
   })

@@ -407,7 +407,7 @@ t.test('what is taken over just as draining begins is given back', async t => {
   await memory.release(id, 1)
   await two.streams.read(id)
   await settle()
-  two.streams.drain(0)
+  void two.streams.drain(0)
   go()
   await settle()
   t.strictSame(two.taken, [])

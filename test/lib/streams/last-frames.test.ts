@@ -4,7 +4,7 @@ import { createManualClock } from '../../fixtures/clock.ts'
 
 async function watch (promise: Promise<void>): Promise<{ over: boolean }> {
   const state = { over: false }
-  promise.then(() => { state.over = true })
+  void promise.then(() => { state.over = true })
   await new Promise(setImmediate)
   return state
 }

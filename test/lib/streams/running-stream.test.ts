@@ -319,7 +319,7 @@ t.test('untimed work that overlaps, never settles or outlives its stream is boun
   const { call, clock, stored, log } = startHand()
   let settleShort!: () => void
   const short = call.context.untimed(new Promise<void>(resolve => { settleShort = resolve }))
-  call.context.untimed(new Promise(() => {}))
+  void call.context.untimed(new Promise(() => {}))
   await clock.advance(100)
   settleShort()
   await short
@@ -359,10 +359,10 @@ t.test('of all reasons to end, the first counts, whatever follows', async t => {
 t.test('whatever races, in whatever order, a stream ends once', async t => {
   const racers = {
     STOP: ({ run }: ReturnType<typeof startHand>) => run.finish('STOP'),
-    END: ({ call }: ReturnType<typeof startHand>) => { call.end() },
-    FAILED: ({ call }: ReturnType<typeof startHand>) => { call.fail(new Error('x')) },
-    TOO_LARGE: ({ call }: ReturnType<typeof startHand>) => { call.push('x'.repeat(2000)) },
-    DEADLINE: ({ clock }: ReturnType<typeof startHand>) => { clock.advance(1000) }
+    END: ({ call }: ReturnType<typeof startHand>) => { void call.end() },
+    FAILED: ({ call }: ReturnType<typeof startHand>) => { void call.fail(new Error('x')) },
+    TOO_LARGE: ({ call }: ReturnType<typeof startHand>) => { void call.push('x'.repeat(2000)) },
+    DEADLINE: ({ clock }: ReturnType<typeof startHand>) => { void clock.advance(1000) }
   }
   const orders = (names: string[]): string[][] =>
     names.length < 2 ? [names] : names.flatMap(name => orders(names.filter(other => other !== name)).map(rest => [name, ...rest]))
@@ -1028,7 +1028,7 @@ t.test('there is no sign of life for a stream that is not there, nor in a store 
   await other.run.renew()
   t.strictSame(other.calls, [])
   const pending = openShared({}, never)
-  pending.run.renew()
+  void pending.run.renew()
   await settle()
   t.strictSame(pending.calls, [])
   const { run } = open({ wrap: () => ({ renew: async () => { throw new Error('nobody asks') } }) })

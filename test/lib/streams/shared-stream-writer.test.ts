@@ -130,7 +130,7 @@ t.test('what is written just as the last write is answered goes out, too', async
   calls[0]?.answer(true)
   // Each of these is a moment at which the write is known to some and not to others.
   for (let moment = 0; moment < 12; moment++) {
-    await null
+    await Promise.resolve()
     writer.write('content', String(moment % 10))
   }
   await settle()
@@ -144,7 +144,7 @@ t.test('an end that comes just as the last write is answered comes behind the te
     writer.write('content', 'a')
     await settle()
     calls[0]?.answer(true)
-    for (let moment = 0; moment < moments; moment++) await null
+    for (let moment = 0; moment < moments; moment++) await Promise.resolve()
     writer.write('content', 'b')
     const ended = writer.end({ status: 'done' })
     await settle()
@@ -236,7 +236,7 @@ t.test('a stream that the store has lost is written anew, once, and goes on', as
 
 t.test('what is written anew has the latest metadata', async t => {
   const { writer, answer, calls } = create({ metadata: { deliverable: true } })
-  writer.setMetadata({ waiting: true })
+  void writer.setMetadata({ waiting: true })
   await settle()
   await answer(false)
   t.match(calls.at(-1)?.args[0], { metadata: { deliverable: true, waiting: true } })
@@ -383,7 +383,7 @@ t.test('metadata goes out behind the text before it, all that were set', async t
 
 t.test('metadata before the first text goes out at once, and does not slow it', async t => {
   const { writer, write, answer, log } = create()
-  writer.setMetadata({ waiting: true })
+  void writer.setMetadata({ waiting: true })
   await settle()
   t.strictSame(log(), ['setMetadata 3 {"waiting":true}'])
   await answer()

@@ -313,7 +313,7 @@ t.test('a store that is slow or away when a stop is asked for keeps no source at
 
   const slow = build({ wrap: () => ({ requestStop: () => new Promise(() => {}) }) })
   const slowId = await slow.streams.start('a')
-  slow.streams.stop(slowId)
+  void slow.streams.stop(slowId)
   t.equal(slow.hand.call().context.signal.aborted, true)
   await slow.quiet(t)
 })
@@ -654,7 +654,7 @@ t.test('who waits for an end waits until it is there, or for his time', async t 
   const { id } = await streams.open({})
   streams.run(id, { prompt: 'a' })
   const log: string[] = []
-  const wait = (name: string, id: string, ms: number): void => { streams.untilEnded(id, ms).then(() => log.push(name)) }
+  const wait = (name: string, id: string, ms: number): void => { void streams.untilEnded(id, ms).then(() => log.push(name)) }
   wait('unknown', 'unknown', 100)
   wait('no time', id, 0)
   await settle()
@@ -684,7 +684,7 @@ t.test('a drain takes nothing new, lets the running and the waiting ones end, an
   const waiting = await streams.start('b')
   let drained = false
   const drain = streams.drain()
-  drain.then(() => { drained = true })
+  void drain.then(() => { drained = true })
   t.equal(streams.drain(), drain, 'it is one and the same drain')
 
   await t.rejects(streams.start('c'), { code: 'WECOM_ERR_CLOSED', statusCode: 503 })
@@ -708,9 +708,8 @@ t.test('a drain ends by force what is left after the grace', async t => {
   const running = await streams.start('a')
   const waiting = await streams.start('b')
   await hand.call().push('x')
-  await hand.call().context.untimed
   let drained = false
-  streams.drain().then(() => { drained = true })
+  void streams.drain().then(() => { drained = true })
   await clock.advance(199)
   await hand.call().push('y')
   await clock.advance(199)
@@ -895,19 +894,19 @@ t.test('whatever comes in whatever order, the text is a prefix of the source\'s,
       switch (each.do) {
         case 'push':
           if (!over) text += each.text
-          call.push(each.text)
+          void call.push(each.text)
           break
         case 'wait': await settle(); break
         case 'stop': await streams.stop(id); break
-        case 'deadline': clock.advance(1000); break
-        case 'drain': streams.drain(); clock.advance(0); break
-        case 'end': over = true; call.end(); break
-        case 'fail': over = true; call.fail(new Error('x')); break
+        case 'deadline': void clock.advance(1000); break
+        case 'drain': void streams.drain(); void clock.advance(0); break
+        case 'end': over = true; void call.end(); break
+        case 'fail': over = true; void call.fail(new Error('x')); break
         case 'read': break
       }
       await check()
     }
-    call.end()
+    void call.end()
     for (let i = 0; i < 3; i++) await settle()
     await check()
     if (last?.status !== 'done' && last?.status !== 'error') throw new Error('the stream did not end')

@@ -87,7 +87,7 @@ t.test('a hook that takes ten seconds is not waited for, and may fail later', as
   let fail = (): void => {}
   const { hooks, log, clock } = setUp({ onMessage: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('late')) }) })
   let given: unknown = 'nothing yet'
-  hooks.onMessage('s', TURN, signal).then(decision => { given = decision })
+  void hooks.onMessage('s', TURN, signal).then(decision => { given = decision })
   await clock.advance(9999)
   t.equal(given, 'nothing yet')
   await clock.advance(1)

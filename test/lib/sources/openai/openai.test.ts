@@ -45,7 +45,7 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
       logged.push({ ...fields as object })
       onWarn()
       // The wait for the next attempt is armed right after the warning.
-      if (isImpatient) setImmediate(() => clock.advance(10_000))
+      if (isImpatient) setImmediate(() => { void clock.advance(10_000) })
     }
   }
   const context = {
@@ -501,7 +501,7 @@ t.test('stop is obeyed everywhere, at once, and leaves nothing behind', async t 
   const keepAlive: Script = (response, request) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     const timer = setInterval(() => response.write(': keep-alive\n\n'), 1)
-    request.closed.then(() => clearInterval(timer))
+    void request.closed.then(() => clearInterval(timer))
   }
   const stalledError: Script = response => { response.writeHead(400, { 'content-type': 'application/json' }).write('{') }
   for (const [name, script, chunks] of [
