@@ -16,6 +16,7 @@ import { viewOf, viewsOf } from '../lib/replies/state-view.ts'
 import type { StreamState } from '../lib/replies/state-view.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
 import type { RedisClient } from '../lib/stores/redis/connection.ts'
+import { clientFaults } from '../lib/stores/redis/host-client.ts'
 import type { StreamInput } from '../lib/streams/contract.ts'
 import { PATIENCE_MS } from '../lib/streams/last-frames.ts'
 import { createStreams } from '../lib/streams/streams.ts'
@@ -125,7 +126,7 @@ declare module 'fastify' {
 /** The settings of this half with all their faults. */
 export const readStreamsConfig = (options: StreamsPluginOptions, env: Env): ConfigReading<StreamsConfig> =>
   readConfig(streamsSettings, { options: namedSource(options), env, extraOptions: streamsExtraOptions }, input =>
-    [...sourceFaults(options, input), ...textFaults(options.texts)])
+    [...sourceFaults(options, input), ...textFaults(options.texts), ...clientFaults(options.redis?.client)])
 
 // A source that is a function is no setting.
 const namedSource = (options: StreamsPluginOptions): object =>

@@ -17,6 +17,12 @@ export function hasOption (options: object, path: string): boolean {
 
 export const typeOf = (value: unknown): string => value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 
+/** Not what a class has made: a client of Redis, for one, has no option in it, and would be taken for an empty object. */
+function isBag (value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** The names that options have at the top: `openai` for all of its group. */
 export const topNames = (options: Iterable<{ option: string }>): Set<string> =>
   new Set([...options].map(({ option }) => option.split('.')[0] as string))
@@ -43,6 +49,10 @@ function unknownOptions (options: object, expected: readonly KnownOption[]): Con
     if (!groups.has(name)) return known.has(name) && !name.includes('.') ? [] : [unknown(name)]
     if (value === undefined) return []
     if (!isObject(value)) return [{ name: `option ${name}`, problem: `is of type ${typeOf(value)}, expected an object` }]
+    if (!isBag(value)) {
+      const cure = known.has(`${name}.client`) ? `; a client goes into option ${name}.client` : ''
+      return [{ name: `option ${name}`, problem: `is an instance of a class, expected an object of options${cure}` }]
+    }
     return Object.keys(value).map(key => `${name}.${key}`).filter(path => !known.has(path)).map(unknown)
   })
 }
@@ -55,6 +65,8 @@ function nearestTo (path: string, expected: readonly KnownOption[]): string {
 }
 
 const unfitOptions = (options: object, extraOptions: readonly ExtraOption[]): ConfigFault[] => extraOptions
+  // What an instance has by such a name is no option, and the instance is refused.
+  .filter(({ option }) => !option.includes('.') || isBag(optionAt(options, option.split('.')[0] as string) ?? {}))
   .map(({ option, expected, check }) => ({ option, expected, check, value: optionAt(options, option) }))
   .filter(({ value, check }) => value !== undefined && !check(value))
   .map(({ option, expected, value }) => ({ name: `option ${option}`, problem: `is of type ${typeOf(value)}, expected ${expected}` }))

@@ -1,5 +1,4 @@
 import type { Clock } from '../../util/clock.ts'
-import { ConfigError } from '../../util/errors.ts'
 
 /** All that the stores ask of a Redis client. */
 export interface RedisConnection {
@@ -39,7 +38,7 @@ export class RedisTimeoutError extends Error {
 
 type Send = (args: readonly string[], key: string | undefined) => Promise<unknown>
 
-/** Uses a client that the host has opened and will close. */
+/** Uses a client that the host has opened and will close; `clientFaults` has looked at it. */
 export function adaptRedis (client: RedisClient, timing: RedisTiming): RedisConnection {
   const send = senderOf(client)
   return {
@@ -65,14 +64,11 @@ export function withTimeout ({ clock, timeoutMs }: RedisTiming, send: () => Prom
 }
 
 function senderOf (client: RedisClient): Send {
-  if ('call' in client && typeof client.call === 'function') {
+  if ('call' in client) {
     const call = client.call.bind(client) as (...args: string[]) => Promise<unknown>
     return args => call(...args)
   }
-  if (!('sendCommand' in client) || typeof client.sendCommand !== 'function') {
-    throw new ConfigError([{ name: 'option redis', problem: 'is no client, expected one of the packages redis or ioredis' }])
-  }
-  const sendCommand = client.sendCommand.bind(client) as (...args: unknown[]) => Promise<unknown>
+  const sendCommand = (client as NodeRedisClient).sendCommand.bind(client) as (...args: unknown[]) => Promise<unknown>
   if ('masters' in client) return (args, key) => sendCommand(key, false, args)
   if ('getSentinelNode' in client) return args => sendCommand(false, args)
   return args => sendCommand(args)

@@ -106,6 +106,20 @@ t.test('an option that nobody knows is refused, at the top and in a group', asyn
   }
 })
 
+t.test('an instance of a class is not taken for options', async t => {
+  const { createClient } = await import('redis')
+  const { Redis } = await import('ioredis')
+  for (const client of [createClient(), createClient({ RESP: 2 }).withTypeMapping({}), new Redis({ lazyConnect: true })]) {
+    t.same(streams({}, { redis: client }).faults, [{
+      name: 'option redis', problem: 'is an instance of a class, expected an object of options; a client goes into option redis.client'
+    }])
+  }
+  t.same(streams({}, { openai: new Date() }).faults, [
+    { name: 'option openai', problem: 'is an instance of a class, expected an object of options' }
+  ])
+  t.same(streams({}, { history: Object.assign(Object.create(null), { turns: 1 }) }).faults, [])
+})
+
 t.test('an option that nobody knows is told with the nearest one', async t => {
   const problemOf = (options: object): string | undefined => streams({}, options).faults[0]?.problem.replace('is unknown, expected ', '')
   for (const [options, expected] of [

@@ -136,13 +136,6 @@ t.test('each kind of client is called as it wants to be', async t => {
   t.strictSame(await called({ sendCommand: 'called', getSentinelNode () {} }), [false, ['GET', 'k']])
 })
 
-t.test('what is no client is refused', t => {
-  for (const client of [{}, { call: true }, { sendCommand: 'text' }]) {
-    t.throws(() => adaptRedis(client as unknown as RedisClient, timing), { code: 'WECOM_ERR_CONFIG', message: /redis or ioredis/ })
-  }
-  t.end()
-})
-
 t.test('a command that is not answered in time rejects, and its late reply is nobody\'s', async t => {
   const clock = createManualClock()
   let answer = (_value: unknown): void => {}
