@@ -6,6 +6,7 @@ import { assembleBot } from '../lib/bot/bot.ts'
 import { commandFaults } from '../lib/bot/command-options.ts'
 import type { CommandOptions } from '../lib/bot/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
+import type { UnfetchedMode } from '../lib/bot/follow-up.ts'
 import type { AnswerHooks } from '../lib/bot/hooks/answer-hooks.ts'
 import type { EventHooks } from '../lib/bot/hooks/event-hooks.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
@@ -105,6 +106,8 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   media?: Omit<MediaFetcherOptions, 'clock'>
   /** How the `response_url` of a message is called. */
   activeReply?: Omit<ActiveReplyOptions, 'clock'>
+  /** What becomes of an answer whose end WeCom has not fetched five seconds later. Default `deliver`. `WECOM_UNFETCHED`. */
+  unfetched?: UnfetchedMode
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
   /** Milliseconds from a message for which WeCom asks for its answer. `WECOM_WINDOW_MS`. */
@@ -175,6 +178,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
       log
     }),
     activeReply: createActiveReply({ ...options.activeReply, clock }),
+    unfetched: config.WECOM_UNFETCHED,
     access: {
       lists: {
         users: { allow: config.WECOM_ALLOW_USERS, deny: config.WECOM_DENY_USERS },
@@ -218,7 +222,8 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     const sealed = readPost(request.raw.url as string, request.body as Buffer | undefined)
     const answer = await receive(parseMessage(envelope.open(sealed, freshness())))
     if (answer === undefined) return await reply.send('')
-    const { encrypt, signature, timestamp, nonce } = envelope.seal(answer, String(Math.floor(clock.now() / 1000)), sealed.nonce)
+    if (answer.written !== undefined) reply.raw.once('finish', answer.written)
+    const { encrypt, signature, timestamp, nonce } = envelope.seal(answer.text, String(Math.floor(clock.now() / 1000)), sealed.nonce)
     return await reply.type('application/json')
       .send(JSON.stringify({ encrypt, msgsignature: signature, timestamp: Number(timestamp), nonce }))
   })

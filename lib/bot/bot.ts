@@ -19,9 +19,11 @@ import type { CommandOptions } from './command-options.ts'
 import { createCommands } from './commands.ts'
 import { createConversations } from './conversations.ts'
 import type { ConversationScope } from './conversations.ts'
+import { createEnds } from './ends.ts'
 import { createEvents } from './events.ts'
 import { createFeedbackLinks } from './feedback.ts'
 import { createFollowUps } from './follow-up.ts'
+import type { UnfetchedMode } from './follow-up.ts'
 import { createAnswerHooks } from './hooks/answer-hooks.ts'
 import type { AnswerHooks } from './hooks/answer-hooks.ts'
 import type { EventHooks } from './hooks/event-hooks.ts'
@@ -48,6 +50,7 @@ export interface BotOptions {
   reasoning: ReasoningMode
   attachments: FetchAttachments
   activeReply: ActiveReply
+  unfetched: UnfetchedMode
   access: BotAccess
   conversationScope: ConversationScope
   parallel: boolean
@@ -70,7 +73,10 @@ export function assembleBot (options: BotOptions): Receive {
   const { facts } = stores
   const { lists, messagesPerMinute, maxRunning, decide } = options.access
   const frames = createFrames(texts, { newCommand: (options.commands.new ?? DEFAULT_WORDS.new)[0] })
-  const lateReplies = createFollowUps({ activeReply: options.activeReply, frames, facts, log })
+  const ends = createEnds({ facts, shared: streams.shared, clock, log })
+  // What is due goes out before the stores close.
+  streams.beforeClose(() => ends.close())
+  const followUps = createFollowUps({ activeReply: options.activeReply, frames, ends, facts, unfetched: options.unfetched, log })
   const feedback = createFeedbackLinks({ facts, log })
   const run = createHostCodeRunner({ clock, log })
   const access = createAccess({
@@ -80,12 +86,12 @@ export function assembleBot (options: BotOptions): Receive {
     limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
     decide
   })
-  const show = createShow({ streams, frames, facts, log })
+  const show = createShow({ streams, frames, ends, facts, log })
   return createReceive({
     streams,
     frames,
     show,
-    refresh: createRefresh({ streams, frames, show, log, scope }),
+    refresh: createRefresh({ streams, frames, show, ends, log, scope }),
     log,
     scope,
     botName: options.botName,
@@ -96,7 +102,8 @@ export function assembleBot (options: BotOptions): Receive {
       attachments: options.attachments,
       source: options.source,
       reasoning: options.reasoning,
-      followUps: lateReplies,
+      followUps,
+      ends,
       hooks: createAnswerHooks(hooks, run),
       texts,
       log
@@ -113,7 +120,7 @@ export function assembleBot (options: BotOptions): Receive {
     }),
     commandOf: createCommands(options.commands, texts),
     firstReplyGraceMs: options.firstReplyGraceMs,
-    isDeliverable: lateReplies.accepts
+    isDeliverable: followUps.accepts
   })
 }
 

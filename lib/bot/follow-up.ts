@@ -1,28 +1,37 @@
+import { Buffer } from 'node:buffer'
 import type { ActiveReply, ActiveReplyError } from '../replies/active-reply.ts'
 import type { Frames } from '../replies/frames.ts'
 import type { KeyValueStore } from '../stores/key-values.ts'
 import type { StreamRecord } from '../stores/store.ts'
+import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { Message } from '../wecom/message.ts'
-import type { FollowUp } from './hooks/answer-hooks.ts'
+import type { Ends } from './ends.ts'
+import type { Delivery } from './hooks/answer-hooks.ts'
 
 export interface FollowUpsOptions {
   activeReply: ActiveReply
   frames: Frames
+  ends: Pick<Ends, 'wasFetched'>
   facts: KeyValueStore
+  /** What becomes of an answer whose end nobody has come for. */
+  unfetched: UnfetchedMode
   log: Logger
 }
+
+/** An answer whose end nobody comes for goes out through the `response_url` of its question, or is left at that. */
+export type UnfetchedMode = 'deliver' | 'off'
 
 export interface FollowUps {
   /** Whether there is a way to the user besides the bubble of a message. */
   accepts (message: Message): boolean
   /**
-   * Says what the bubble of an ended stream could not hold. Of any number of calls, in any process, one is made
-   * (document 101138). Undefined where nothing was left to say, or another has said it. Never rejects.
+   * Sees to it that the user has all of an ended stream. The one call of its `response_url` (document 101138) goes to the whole text if
+   * nobody has come for the end, else to what the bubble could not hold. Takes five seconds if nobody comes. Never rejects.
    */
-  deliver (message: Message, record: StreamRecord): Promise<FollowUp | undefined>
+  deliver (message: Message, record: StreamRecord): Promise<Delivery>
 }
 
 /** A `response_url` is valid for an hour (document 101138). */
@@ -30,31 +39,45 @@ const CLAIM_MS = 60 * 60_000
 
 const urlOf = ({ responseUrl = '' }: Message): string => responseUrl
 
-export function createFollowUps ({ activeReply, frames, facts, log }: FollowUpsOptions): FollowUps {
+export function createFollowUps ({ activeReply, frames, ends, facts, unfetched, log }: FollowUpsOptions): FollowUps {
   /** Before the call, so that one whose end nobody saw is not made again. */
   async function claim (url: string): Promise<boolean> {
     const claimant = createId()
     return await facts.putIfAbsent(`late:${hashOf(url)}`, claimant, CLAIM_MS) === claimant
   }
 
+  /** Undefined if it has been called before. */
+  async function send (streamId: string, url: string, content: string, what: string): Promise<Delivery | undefined> {
+    const fields = { streamId, bytes: Buffer.byteLength(content) }
+    try {
+      if (!await claim(url)) return undefined
+      await activeReply.send(url, { content })
+      log.info(fields, `${what} was delivered`)
+      return 'delivered'
+    } catch (error) {
+      const { reason, errcode } = error as Partial<ActiveReplyError>
+      log.error({ ...fields, reason, errcode, cause: describeError(error, [url]) }, `${what} could not be delivered`)
+      return 'failed'
+    }
+  }
+
   return {
     accepts: message => activeReply.accepts(urlOf(message)),
     async deliver (message, record) {
-      if (record.metadata.deliverable !== true) return undefined
-      const content = frames.rest(record)
-      if (content === undefined) return undefined
-      const url = urlOf(message)
-      const fields = { streamId: record.id, bytes: Buffer.byteLength(content) }
+      const { id, metadata: { deliverable = false } } = record
+      const rest = deliverable ? frames.rest(record) : undefined
+      const whole = deliverable && unfetched === 'deliver'
+      let fetched: boolean
       try {
-        if (!await claim(url)) return undefined
-        await activeReply.send(url, { content })
-        log.info(fields, 'the rest of an answer was delivered')
-        return 'delivered'
+        // What is not to go out whole goes out as far as it is missing.
+        fetched = (rest !== undefined && !whole) || await ends.wasFetched(id, rest !== undefined)
       } catch (error) {
-        const { reason, errcode } = error as Partial<ActiveReplyError>
-        log.error({ ...fields, reason, errcode, cause: describeError(error, [url]) }, 'the rest of an answer could not be delivered')
+        log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'whether the end of an answer was fetched could not be told')
         return 'failed'
       }
+      const url = urlOf(message)
+      if (fetched) return (rest !== undefined && await send(id, url, rest, 'the rest of an answer')) || 'fetched'
+      return (whole && await send(id, url, frames.whole(record), 'an answer whose end nobody came for')) || 'unfetched'
     }
   }
 }

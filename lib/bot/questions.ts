@@ -15,9 +15,10 @@ import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
 import type { FetchAttachments } from './attachments.ts'
 import type { Conversation } from './conversations.ts'
+import type { Ends } from './ends.ts'
 import type { FollowUps } from './follow-up.ts'
 import { idsOfGiven } from './given-history.ts'
-import type { AnswerHooksRunner, MessageDecision } from './hooks/answer-hooks.ts'
+import type { AnswerHooksRunner, Delivery, FinishEvent, MessageDecision } from './hooks/answer-hooks.ts'
 
 export interface QuestionsOptions {
   streams: Streams
@@ -26,6 +27,7 @@ export interface QuestionsOptions {
   source: string | Source | undefined
   reasoning: ReasoningMode
   followUps: Pick<FollowUps, 'deliver'>
+  ends: Pick<Ends, 'begin' | 'over'>
   hooks: AnswerHooksRunner
   texts: Texts
   log: Logger
@@ -45,17 +47,18 @@ export interface OpenQuestion {
 export type Answering = (question: OpenQuestion) => Promise<void>
 
 export function createAnswering (options: QuestionsOptions): Answering {
-  const { streams, access, source, reasoning, followUps: lateReplies, hooks, texts, log } = options
+  const { streams, access, source, reasoning, followUps, ends, hooks, texts, log } = options
 
   return async question => {
     const { stream: { id, ended: left }, conversation } = question
     let ended: EndedQuestion | undefined
+    ends.begin(id)
     try {
       const asked = await ask(question)
       // One function in all until here: what waits for a source is there a thousand times.
       const exit = await left
       // Another process has the stream by now, and sees to all of this.
-      if (exit.how !== 'ended') return
+      if (exit.how !== 'ended') return ends.over(id)
       ended = await readEnded(question, asked, exit)
     } catch (error) {
       log.error({
@@ -68,26 +71,25 @@ export function createAnswering (options: QuestionsOptions): Answering {
       }
     }
     // The next question of the conversation does not wait for any of this.
-    if (ended !== undefined) await seeOff(question, ended)
+    const delivery = ended?.record && await followUps.deliver(question.message, ended.record)
+    ends.over(id)
+    if (ended !== undefined) await hooks.onFinish(finishOf(question, ended, delivery))
   }
 
   async function readEnded (question: OpenQuestion, asked: Asked | undefined, { measures, historyUse }: EndedHere): Promise<EndedQuestion> {
-    // Told before anything is waited for, as a server that closes may be waiting for the last of it.
-    const arrived = streams.delivering(question.stream.id)
     const record = await streams.readOnly(question.stream.id)
     if (asked !== undefined && historyUse !== undefined) await forget(question, asked, historyUse)
     if (asked !== undefined && record !== undefined) await remember(question, record, asked.generation)
-    return { measures, record, arrived }
+    return { measures, record }
   }
 
-  async function seeOff (
-    { stream: { id }, message, inbound: { text: prompt } }: OpenQuestion, { measures, record, arrived }: EndedQuestion
-  ): Promise<void> {
-    const late = record && await lateReplies.deliver(message, record)
-    arrived()
-    await hooks.onFinish(
-      { streamId: id, state: viewOf(record, texts), question: { ...turnOf(message), prompt }, ...measures, ...(late && { late }) }
-    )
+  function finishOf (
+    { stream: { id }, message, inbound: { text: prompt } }: OpenQuestion,
+    { measures, record }: EndedQuestion,
+    delivery: Delivery | undefined
+  ): FinishEvent {
+    const question = { ...turnOf(message), prompt }
+    return { streamId: id, state: viewOf(record, texts), question, ...measures, ...(delivery && { delivery }) }
   }
 
   /** Undefined where the question was not asked. */
@@ -182,8 +184,6 @@ export function createAnswering (options: QuestionsOptions): Answering {
 interface EndedQuestion {
   measures: Measures
   record: StreamRecord | undefined
-  /** To be called when WeCom has been given what was left. */
-  arrived: () => void
 }
 
 type EndedHere = Extract<StreamExit, { how: 'ended' }>

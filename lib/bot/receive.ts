@@ -22,7 +22,7 @@ import { hintAtName } from './name-hint.ts'
 import type { Answering } from './questions.ts'
 import type { Refresh } from './refresh.ts'
 import { storeIsAway } from './show.ts'
-import type { Show } from './show.ts'
+import type { Reply, Show } from './show.ts'
 
 export interface ReceiveOptions {
   streams: Streams
@@ -49,8 +49,8 @@ export interface ReceiveOptions {
 /** A command asks no model: its answer is there with the first frame. */
 const COMMAND_GRACE_MS = 200
 
-/** Joins messages and streams. Gives the plaintext of the reply; undefined is the empty reply. */
-export type Receive = (message: Message) => Promise<string | undefined>
+/** Joins messages and streams. Gives the reply; undefined is the empty one. */
+export type Receive = (message: Message) => Promise<Reply | undefined>
 
 export function createReceive (options: ReceiveOptions): Receive {
   const {
@@ -68,13 +68,18 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   return async message => {
     switch (message.kind) {
-      case 'event': return access.admitsEvent(message) ? await events(message) : undefined
+      case 'event': return await answerEvent(message)
       case 'stream': return await refresh(message)
       default: return await answer(message)
     }
   }
 
-  async function answer (message: Message): Promise<string> {
+  async function answerEvent (message: Message): Promise<Reply | undefined> {
+    const text = access.admitsEvent(message) ? await events(message) : undefined
+    return text === undefined ? undefined : { text }
+  }
+
+  async function answer (message: Message): Promise<Reply> {
     try {
       const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.kind) }, 'a message is of a kind that cannot be read')
@@ -88,14 +93,14 @@ export function createReceive (options: ReceiveOptions): Receive {
         return undefined
       })
       // It is there, as it was opened just now.
-      if (record === undefined) return frames.waiting(id)
+      if (record === undefined) return { text: frames.waiting(id) }
       const rated = feedback !== undefined && command === undefined && canBeRated(record)
       return await show(id, record, message, rated ? id : undefined)
     } catch (error) {
       // Any other status than 200 would only make WeCom send the message again.
       const failure = { ...storeIsAway(), ...(!streams.shared && { code: 'INTERNAL' as const }) }
       log.error({ ...failure, cause: describeError(error) }, 'a message could not be answered')
-      return frames.failure(createId(), failure)
+      return { text: frames.failure(createId(), failure) }
     }
   }
 

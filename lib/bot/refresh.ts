@@ -8,21 +8,23 @@ import { describeError } from '../util/redact.ts'
 import { isVisible } from '../util/visible.ts'
 import { chatOf } from '../wecom/message.ts'
 import type { Chat, Message } from '../wecom/message.ts'
+import type { Ends } from './ends.ts'
 import { storeIsAway } from './show.ts'
-import type { Show } from './show.ts'
+import type { Reply, Show } from './show.ts'
 
 export interface RefreshOptions {
   streams: Streams
   frames: Frames
   show: Show
+  ends: Pick<Ends, 'fetched'>
   log: Logger
   scope: string
 }
 
 /** Answers a refresh, which only reads (document 100719). Undefined is the empty reply. */
-export type Refresh = (message: Message) => Promise<string | undefined>
+export type Refresh = (message: Message) => Promise<Reply | undefined>
 
-export function createRefresh ({ streams, frames, show, log, scope }: RefreshOptions): Refresh {
+export function createRefresh ({ streams, frames, show, ends, log, scope }: RefreshOptions): Refresh {
   return async message => {
     const id = message.streamId ?? ''
     try {
@@ -37,12 +39,13 @@ export function createRefresh ({ streams, frames, show, log, scope }: RefreshOpt
   }
 
   /** What this process knows of a stream whose store is away. */
-  function fromMemory (id: string, message: Message): string | undefined {
+  function fromMemory (id: string, message: Message): Reply | undefined {
     const known = streams.lastRead(id)
     if (known === undefined || !belongsTo(known.record, message, scope)) return undefined
-    if (known.isLate) return frames.failure(id, storeIsAway())
+    if (known.isLate) return { text: frames.failure(id, storeIsAway()) }
     // Another process may have shown text that is not known here.
-    return isBubbleOver(known.record) || isVisible(known.record.content) ? frames.reply(id, known.record) : undefined
+    if (isBubbleOver(known.record)) return { text: frames.reply(id, known.record), written: () => ends.fetched(known.record) }
+    return isVisible(known.record.content) ? { text: frames.reply(id, known.record) } : undefined
   }
 }
 

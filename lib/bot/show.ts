@@ -8,10 +8,19 @@ import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { Message } from '../wecom/message.ts'
+import type { Ends } from './ends.ts'
+
+/** What WeCom is answered. */
+export interface Reply {
+  text: string
+  /** To be called when it has been written to a connection that was still open. */
+  written?: () => void
+}
 
 export interface ShowOptions {
   streams: Streams
   frames: Frames
+  ends: Pick<Ends, 'fetched'>
   facts: KeyValueStore
   log: Logger
 }
@@ -20,13 +29,18 @@ export interface ShowOptions {
 const CARD_MS = 60 * 60_000
 
 /** The frame of a stream as the reply to a message or a refresh. Without a record it has expired. */
-export type Show = (id: string, record: StreamRecord | undefined, message: Message, feedbackId?: string) => Promise<string>
+export type Show = (id: string, record: StreamRecord | undefined, message: Message, feedbackId?: string) => Promise<Reply>
 
-export function createShow ({ streams, frames, facts, log }: ShowOptions): Show {
+export function createShow ({ streams, frames, ends, facts, log }: ShowOptions): Show {
   return async (id, record, message, feedbackId) => {
-    if (record === undefined || !isBubbleOver(record)) return frames.reply(id, record, { feedbackId })
-    streams.lastFrameFetched(id)
-    return frames.reply(id, record, { feedbackId, card: await bringsCard(record, message) })
+    if (record === undefined || !isBubbleOver(record)) return { text: frames.reply(id, record, { feedbackId }) }
+    return {
+      text: frames.reply(id, record, { feedbackId, card: await bringsCard(record, message) }),
+      written () {
+        streams.lastFrameFetched(id)
+        ends.fetched(record)
+      }
+    }
   }
 
   /** WeCom takes a card once for each answer (document 101031): from the callback that asked first, however often that is delivered. */

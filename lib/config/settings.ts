@@ -139,6 +139,12 @@ const replies = {
     'conversationScope', 'Whose [conversation](../bot/README.md#conversations) a message of a group belongs to', ['member', 'chat', 'none']
   ),
   WECOM_PARALLEL_TURNS: flag('parallelTurns', 'Answers the messages of a conversation side by side', false),
+  WECOM_UNFETCHED: choice(
+    'unfetched',
+    'What becomes of an answer [whose end WeCom does not fetch](../replies/README.md#when-nobody-comes-for-the-end): it goes out through ' +
+      'the `response_url`, or nothing does',
+    ['deliver', 'off']
+  ),
   WECOM_WELCOME_TEXT: text(
     'welcomeText', 'Said to whoever opens the chat, if no [hook](../bot/README.md#events) says something else', { default: '' }
   )

@@ -43,6 +43,8 @@ export interface Frames {
   failure (id: string, failure: NonNullable<Outcome['failure']>): string
   /** What is left to be said of an ended stream where its bubble could not hold it; undefined where it could. */
   rest (record: StreamRecord): string | undefined
+  /** All that there is to be said of an ended stream, for who has not seen how it ended. */
+  whole (record: StreamRecord): string
 }
 
 /** Whether the bubble of a stream takes nothing more. Its source may still be at work. */
@@ -71,21 +73,22 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
   const cut = (text: string, shown: string): string =>
     texts.cut.replace('{bytes}', String(Buffer.byteLength(text) - Buffer.byteLength(shown)))
 
-  function tailOf (record: StreamRecord): string[] {
+  /** `apart`: in a message of its own, which has neither images nor a card. */
+  function tailOf (record: StreamRecord, apart = record.metadata.sealedAt !== undefined): string[] {
     const { lost: [lost] = [], history } = record.metadata
     return [
       ...lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])],
       ...history === 'left-out' ? [texts.historyLeftOut] : [],
-      ...endOf(record)
+      ...endOf(record, apart)
     ]
   }
 
-  function endOf ({ content, failure, notice, metadata }: StreamRecord): string[] {
+  function endOf ({ content, failure, notice, metadata }: StreamRecord, apart: boolean): string[] {
     if (failure !== undefined) return [sentence(failure, failureText(failure, notice, metadata))]
     if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
     if (isVisible(content)) return []
     if (!hasExtras(metadata)) return [texts.empty]
-    return metadata.sealedAt === undefined ? [texts.seeBelow] : []
+    return apart ? [] : [texts.seeBelow]
   }
 
   function placeholderOf ({ metadata }: StreamRecord): string {
@@ -104,6 +107,14 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
     const shown = bubbleOf(record, tail)
     if (shown === content) return withThinking(reasoning, join(content, tail))
     return join(shown, [metadata.deliverable === true ? texts.later : cut(content, shown), ...tail])
+  }
+
+  /** A message of its own holds as much as a bubble. */
+  function messageOf (text: string, tail: readonly string[]): string {
+    const whole = join(text, tail)
+    if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole
+    const head = stableHead(text, MAX_FRAME_BYTES - REST_TAIL_BYTES)
+    return join(head, [cut(text, head), ...tail])
   }
 
   return {
@@ -136,10 +147,12 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
         return tail.length === 0 ? last : tail.join('\n\n')
       }
       const opener = left.startsWith('\n') ? fenceOpener(shown).trimEnd() : fenceOpener(shown)
-      const whole = join(opener + left, tail)
-      if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole
-      const head = stableHead(opener + left, MAX_FRAME_BYTES - REST_TAIL_BYTES)
-      return join(head, [cut(opener + left, head), ...tail])
+      return messageOf(opener + left, tail)
+    },
+    whole (record) {
+      const { images, card, tooLate } = record.metadata
+      const isMissing = images !== undefined || card !== undefined || tooLate === true
+      return messageOf(record.content, [...tailOf(record, true), ...isMissing ? [texts.tooLate] : []])
     }
   }
 }

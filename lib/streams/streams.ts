@@ -50,6 +50,7 @@ export function createStreams (options: StreamsOptions) {
   const runs = new Map<string, RunningStream>()
   const places = new Places<RunningStream>(limits.maxRunning)
   const lastFrames = new LastFrames(clock)
+  const closeListeners: Array<() => Promise<void>> = []
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
 
@@ -202,6 +203,7 @@ export function createStreams (options: StreamsOptions) {
     async close (): Promise<void> {
       draining ??= Promise.resolve()
       await endAll()
+      await Promise.all(closeListeners.map(async listener => { await listener() }))
       stopHeartbeat()
       orphans.close()
       lastFrames.close()
@@ -211,12 +213,8 @@ export function createStreams (options: StreamsOptions) {
     /** To be told when WeCom has been given the last frame of a stream. */
     lastFrameFetched: (id: string): void => lastFrames.fetched(id),
 
-    /** To be told that what is left of a stream is on its way to WeCom. Gives what is to be called when it has arrived. */
-    delivering (id: string): () => void {
-      const delivery = `late ${id}`
-      lastFrames.await(delivery)
-      return () => lastFrames.fetched(delivery)
-    },
+    /** Called back, and waited for, when everything has ended and the stores are about to close. */
+    beforeClose (listener: () => Promise<void>): void { closeListeners.push(listener) },
 
     /** Resolves when WeCom has been given the last of every stream, or has had the time to take it. */
     allFetched: (): Promise<void> => lastFrames.allFetched(),

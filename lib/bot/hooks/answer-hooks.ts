@@ -17,22 +17,28 @@ export type MessageDecision = StreamInput | string | false | undefined
 /** What was asked, as WeCom sent it. */
 export type Question = Pick<Turn, 'prompt' | 'sender' | 'chat' | 'bot' | 'message'>
 
-/** What became of the rest of an answer. `failed` may have arrived all the same: of a call that broke off nobody can tell. */
-export type FollowUp = 'delivered' | 'failed'
+/**
+ * `fetched`: WeCom has been given the end of the bubble, and that was all. `delivered`: something went out through the `response_url`, too.
+ * `failed`: that went wrong, though it may have arrived all the same. `unfetched`: nobody came for the end, and there was no other way.
+ */
+export type Delivery = 'fetched' | 'delivered' | 'failed' | 'unfetched'
 
 /** How an answer came to its end. */
 export interface FinishEvent extends Partial<Measures> {
   streamId: string
   state: StreamState
   question: Question
-  /** What became of text that its bubble could not hold; undefined where there was none. */
-  late?: FollowUp
+  /** Whether all of it has been given to WeCom, and how. Undefined if the store could not tell how the stream ended. */
+  delivery?: Delivery
 }
 
 export interface AnswerHooks {
   /** Sees each question, with its files and its history, before its source does. */
   onMessage?: (turn: Turn, context: MessageContext) => MessageDecision | void | Promise<MessageDecision | void>
-  /** Is told of each question that was taken in when it has ended and what was left of the answer has been delivered. */
+  /**
+   * Is told of each question that was taken in when it has ended and it is known whether WeCom has all of it: five seconds later if nobody
+   * asks.
+   */
   onFinish?: (finish: FinishEvent) => unknown
 }
 

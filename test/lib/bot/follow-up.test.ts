@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createFollowUps } from '../../../lib/bot/follow-up.ts'
+import type { UnfetchedMode } from '../../../lib/bot/follow-up.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import { createFrames } from '../../../lib/replies/frames.ts'
 import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
@@ -13,6 +14,7 @@ import { createLog } from '../../fixtures/log.ts'
 
 const URL_OF_WECOM = 'https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=secret'
 const message = (url: unknown = URL_OF_WECOM): Message => readMessage({ msgtype: 'text', response_url: url })
+const texts = loadTexts()
 const LONG: StreamRecord = {
   id: 's',
   status: 'done',
@@ -25,17 +27,27 @@ const LONG: StreamRecord = {
     deliverable: true
   }
 }
+const SHORT: StreamRecord = { ...LONG, content: 'short' }
 
-function setUp ({ send = async () => {}, putIfAbsent }: Partial<Pick<ActiveReply, 'send'> & Pick<KeyValueStore, 'putIfAbsent'>> = {}) {
+interface Setup extends Partial<Pick<ActiveReply, 'send'> & Pick<KeyValueStore, 'putIfAbsent'>> {
+  unfetched?: UnfetchedMode
+  /** What is said of whether the end was fetched. */
+  fetched?: () => Promise<boolean>
+}
+
+function setUp ({ send = async () => {}, putIfAbsent, unfetched = 'deliver', fetched = async () => true }: Setup = {}) {
   const clock = createManualClock()
   const log = createLog()
   const sent: Array<Parameters<ActiveReply['send']>> = []
+  const asked: Array<[id: string, soon: boolean]> = []
   const activeReply: ActiveReply = {
     accepts: url => url.startsWith('https://qyapi.'),
     send: async (...given) => { sent.push(given); await send(...given) }
   }
   const facts = { ...createMemoryKeyValues(clock, 100), ...(putIfAbsent && { putIfAbsent }) }
-  return { clock, log, sent, late: createFollowUps({ activeReply, frames: createFrames(loadTexts()), facts, log }) }
+  const ends = { wasFetched: async (...given: [string, boolean]) => { asked.push(given); return await fetched() } }
+  const late = createFollowUps({ activeReply, frames: createFrames(texts), ends, facts, unfetched, log })
+  return { clock, log, sent, asked, late }
 }
 
 t.test('a message has a way besides its bubble where its response_url may be called', async t => {
@@ -46,12 +58,13 @@ t.test('a message has a way besides its bubble where its response_url may be cal
   }
 })
 
-t.test('what a bubble could not hold is sent, once, whoever else would', async t => {
-  const { late, sent, log } = setUp()
+t.test('what a fetched bubble could not hold is sent, once, whoever else would', async t => {
+  const { late, sent, asked, log } = setUp()
   const all = await Promise.all(
     [late.deliver(message(), LONG), late.deliver(message(), LONG), late.deliver(message(), { ...LONG, id: 'other' })]
   )
-  t.strictSame(all, ['delivered', undefined, undefined])
+  t.strictSame(all, ['delivered', 'fetched', 'fetched'])
+  t.strictSame(asked[0], ['s', true], 'it waits for the fetch')
   t.match(sent, [[URL_OF_WECOM, { content: /^x+$/ }]])
   t.strictSame(log.lines, [
     { level: 'info', fields: { streamId: 's', bytes: sent[0]?.[1].content?.length }, message: 'the rest of an answer was delivered' }
@@ -60,21 +73,58 @@ t.test('what a bubble could not hold is sent, once, whoever else would', async t
 })
 
 t.test('what was shown whole, or has no way, is not sent', async t => {
-  const { late, sent } = setUp()
-  t.equal(await late.deliver(message(), { ...LONG, content: 'short' }), undefined)
-  t.equal(await late.deliver(message(), { ...LONG, metadata: {} }), undefined)
+  const { late, sent, asked } = setUp()
+  t.equal(await late.deliver(message(), SHORT), 'fetched')
+  t.equal(await late.deliver(message(), { ...LONG, metadata: {} }), 'fetched')
   t.strictSame(sent, [])
+  t.strictSame(asked, [['s', false], ['s', false]], 'nothing waits for the fetch')
   t.equal(await late.deliver(message(), LONG), 'delivered', 'and the way is still free')
+})
+
+t.test('an answer whose end nobody came for is sent whole, once', async t => {
+  const { late, sent, log } = setUp({ fetched: async () => false })
+  t.equal(await late.deliver(message(), SHORT), 'delivered')
+  t.strictSame(sent, [[URL_OF_WECOM, { content: 'short' }]])
+  t.match(log.lines, [{ level: 'info', message: 'an answer whose end nobody came for was delivered' }])
+  t.equal(await late.deliver(message(), SHORT), 'unfetched', 'its one call has been made')
+  t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), LONG), 'delivered')
+  const { content = '' } = sent[1]?.[1] ?? {}
+  t.match(content, /^x+\n\n（内容过长，还有 \d+ 字节未显示）$/, 'from its beginning')
+  t.ok(content.length < 20_480)
+})
+
+t.test('without a way, or if that is switched off, an end that nobody came for stays where it is', async t => {
+  const { late, sent } = setUp({ fetched: async () => false })
+  t.equal(await late.deliver(message(), { ...SHORT, metadata: {} }), 'unfetched')
+  const off = setUp({ fetched: async () => false, unfetched: 'off' })
+  t.equal(await off.late.deliver(message(), SHORT), 'unfetched')
+  t.strictSame([...sent, ...off.sent], [])
+  t.equal(await off.late.deliver(message(), LONG), 'delivered')
+  t.match(off.sent, [[URL_OF_WECOM, { content: /^x+$/ }]], 'what its bubble could not hold is sent all the same')
+  t.equal(off.asked.length, 1, 'and waits for nobody')
+})
+
+t.test('where nobody can tell whether the end was fetched, nothing is sent', async t => {
+  for (const record of [SHORT, LONG]) {
+    const { late, sent, log } = setUp({ fetched: async () => { throw new Error('away') } })
+    t.equal(await late.deliver(message(), record), 'failed')
+    t.strictSame(sent, [])
+    t.match(log.lines, [
+      { level: 'error', fields: { streamId: 's' }, message: 'whether the end of an answer was fetched could not be told' }
+    ])
+  }
 })
 
 t.test('a call that fails is told in the log, without the URL, and not made again', async t => {
   const failure = Object.assign(new Error(`no luck with ${URL_OF_WECOM}`), { reason: 'REJECTED', errcode: 93000 })
-  const { late, sent, log } = setUp({ send: async () => { throw failure } })
-  t.equal(await late.deliver(message(), LONG), 'failed')
-  t.equal(await late.deliver(message(), LONG), undefined)
-  t.equal(sent.length, 1)
-  t.match(log.lines, [{ level: 'error', fields: { streamId: 's', reason: 'REJECTED', errcode: 93000 } }])
-  t.notMatch(JSON.stringify(log.lines), /secret|xxx/)
+  for (const [fetched, again, record] of [[true, 'fetched', LONG], [false, 'unfetched', SHORT]] as const) {
+    const { late, sent, log } = setUp({ send: async () => { throw failure }, fetched: async () => fetched })
+    t.equal(await late.deliver(message(), record), 'failed')
+    t.equal(await late.deliver(message(), record), again)
+    t.equal(sent.length, 1)
+    t.match(log.lines, [{ level: 'error', fields: { streamId: 's', reason: 'REJECTED', errcode: 93000 } }])
+    t.notMatch(JSON.stringify(log.lines), /secret|xxx|short/)
+  }
 })
 
 t.test('where it cannot be told whether somebody else has called, nobody calls', async t => {
@@ -88,6 +138,6 @@ t.test('a call is remembered for the hour in which the URL is good', async t => 
   const { late, sent, clock } = setUp()
   await late.deliver(message(), LONG)
   await clock.advance(60 * 60_000 - 1)
-  t.equal(await late.deliver(message(), LONG), undefined)
+  t.equal(await late.deliver(message(), LONG), 'fetched')
   t.equal(sent.length, 1)
 })

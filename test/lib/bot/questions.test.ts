@@ -307,7 +307,7 @@ t.test('a long answer goes on in a message of its own, when it is complete', asy
     streamId: id,
     state: { status: 'done', cursor: 30_000 },
     question: { prompt: 'a', sender: 'u', bot: 'bot', chat: { type: 'single' }, message: { msgtype: 'text' } },
-    late: 'delivered',
+    delivery: 'delivered',
     durationMs: 100,
     usage: { outputTokens: 9 }
   }])
@@ -336,18 +336,19 @@ t.test('an answer that outlives its bubble is delivered, and the next question d
   t.equal(sent[1]?.content, 'done')
   await sent[0]?.end(new Error('no luck'))
   await sent[1]?.end()
-  t.strictSame(finished.map(({ question, late }) => [question.prompt, late]), [['slow', 'failed'], ['waits', 'delivered']])
+  t.strictSame(finished.map(({ question, delivery }) => [question.prompt, delivery]), [['slow', 'failed'], ['waits', 'delivered']])
 })
 
 t.test('a history that cannot be written keeps nobody from the rest of an answer', async t => {
   const { sent, activeReply } = handActiveReply()
   const finished: FinishEvent[] = []
-  const { say, answer } = setUp({ activeReply, history: { add: away }, hooks: { onFinish: finish => { finished.push(finish) } } })
-  await say('a', URL_OF_WECOM)
+  const { say, answer, shown } = setUp({ activeReply, history: { add: away }, hooks: { onFinish: finish => { finished.push(finish) } } })
+  const id = await say('a', URL_OF_WECOM)
   await answer('x'.repeat(30_000))
+  await shown(id)
   t.equal(sent.length, 1)
   await sent[0]?.end()
-  t.match(finished, [{ late: 'delivered' }])
+  t.match(finished, [{ delivery: 'delivered' }])
 })
 
 t.test('a store that cannot tell how a stream ended is told in the log, and blocks nobody', async t => {
@@ -362,10 +363,11 @@ t.test('a store that cannot tell how a stream ended is told in the log, and bloc
 
 t.test('a stop behind the bubble is not told as the whole answer', async t => {
   const { sent, activeReply } = handActiveReply()
-  const { say, hand, clock } = setUp({ activeReply, limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
-  await say('slow', URL_OF_WECOM)
+  const { say, shown, hand, clock } = setUp({ activeReply, limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
+  const id = await say('slow', URL_OF_WECOM)
   await hand.call().push('to be')
   await clock.advance(1000)
+  await shown(id)
   await say('/stop')
   await settle()
   t.strictSame(sent.map(({ content }) => content), [texts.stopped])
@@ -382,17 +384,57 @@ t.test('without a way to deliver, nothing goes on behind the bubble', async t =>
 
 t.test('a close waits for what is on its way', async t => {
   const { sent, activeReply } = handActiveReply()
-  const { say, hand, streams, clock, shown } = setUp({ activeReply })
+  const { say, hand, streams, clock, shown, close } = setUp({ activeReply })
   const id = await say('a', URL_OF_WECOM)
   await hand.call().push('x'.repeat(30_000))
-  let gone = false
-  void streams.drain(0).then(() => streams.allFetched()).then(() => { gone = true })
+  void streams.drain(0)
   await clock.advance(0)
   await shown(id)
   t.equal(sent.length, 1)
+  let gone = false
+  void close().then(() => { gone = true })
+  await settle()
   t.equal(gone, false)
   await sent[0]?.end()
   t.equal(gone, true)
+})
+
+t.test('what is due when the server goes is sent before its stores close, whatever the source was doing', async t => {
+  const { sent, activeReply } = handActiveReply()
+  const finished: FinishEvent[] = []
+  const { say, hand, clock, close } = setUp({
+    activeReply,
+    parallel: true,
+    hooks: {
+      onFinish: finish => { finished.push(finish) },
+      onMessage: ({ prompt }) => prompt === 'hook' ? new Promise(() => {}) : undefined
+    }
+  })
+  await say('ended', URL_OF_WECOM)
+  await hand.call().push('all of it')
+  await hand.call().end()
+  await say('cut off', { response_url: 'https://wecom.test/2' })
+  await hand.call().push('half of it')
+  await say('hook', { response_url: 'https://wecom.test/3' })
+  await say('no way')
+  await hand.call().push('nothing')
+  t.strictSame(sent, [])
+  let gone = false
+  void close().then(() => { gone = true })
+  await settle()
+  t.equal(gone, false)
+  const contents = Object.fromEntries(sent.map(({ url, content }) => [url, content]))
+  t.equal(contents[URL_OF_WECOM.response_url], 'all of it')
+  t.match(contents['https://wecom.test/2'], new RegExp(`^half of it\n\n${texts.failures.BROKEN}`))
+  t.match(contents['https://wecom.test/3'], new RegExp(`^${texts.failures.BROKEN}`))
+  t.equal(sent.length, 3)
+  await Promise.all(sent.map(async call => await call.end()))
+  await settle()
+  t.equal(gone, true)
+  t.strictSame(finished.map(({ question, delivery }) => [question.prompt, delivery]).sort(), [
+    ['cut off', 'delivered'], ['ended', 'delivered'], ['hook', 'delivered'], ['no way', 'unfetched']
+  ])
+  t.equal(clock.pending, 0)
 })
 
 t.test('the host can answer, refuse or change a question before its source sees it', async t => {
@@ -443,6 +485,7 @@ t.test('a stop does not wait for a hook, nor does the next question', async t =>
   await say('b')
   t.strictSame(prompts(), [])
   await streams.stop(id)
+  await settle()
   t.equal(await shown(id), texts.stopped)
   t.strictSame(prompts(), ['b'])
   t.strictSame(log.lines.filter(({ level }) => level !== 'info'), [])

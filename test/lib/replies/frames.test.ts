@@ -422,6 +422,26 @@ t.test('what is left of a sealed bubble says how the answer ended', async t => {
   t.match(replyOf({ status: 'running', content: 'hello', metadata: { sealedAt: 5, images } }).stream, { finish: true, msg_item: images })
 })
 
+t.test('an answer whose end nobody has seen is told from its beginning, with what became of it', async t => {
+  const whole = (more: Partial<StreamRecord>): string => frames.whole(record({ status: 'done', content: 'hello', ...more }))
+  const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const
+  t.equal(whole({}), 'hello')
+  t.equal(whole({ reasoning: 'hm' }), 'hello', 'thinking is left out')
+  t.equal(whole({ content: 'hello world', metadata: { sealedAt: 5 } }), 'hello world')
+  t.equal(whole({ content: '```\na', notice: 'LENGTH' }), `\`\`\`\na\n\`\`\`\n\n${texts.length}`)
+  t.equal(whole({ content: '' }), texts.empty)
+  t.equal(whole({ content: '', notice: 'STOPPED' }), texts.stopped)
+  t.equal(whole({ status: 'error', failure: { code: 'TIMEOUT', reference: 'r' } }), `hello\n\n${texts.failures.TIMEOUT}（编号 r）`)
+  for (const metadata of [{ images }, { card: CARD }, { tooLate: true }] as const) {
+    t.equal(whole({ metadata }), `hello\n\n${texts.tooLate}`)
+    t.equal(whole({ metadata: { ...metadata, sealedAt: 2 } }), `hello\n\n${texts.tooLate}`)
+  }
+  t.equal(whole({ content: '', metadata: { images } }), texts.tooLate, 'nothing is below it')
+  const long = whole({ content: '你'.repeat(20_000), metadata: { images, deliverable: true } })
+  t.ok(bytes(long) <= MAX_FRAME_BYTES)
+  t.match(long, new RegExp(`^你+\\n\\n（内容过长，还有 \\d+ 字节未显示）\\n\\n${texts.tooLate}$`))
+})
+
 t.test('what is left of code begins with its fence', async t => {
   const content = '```js\nlet a = 1\nlet b'
   const rest = (sealedAt: number): string | undefined => frames.rest(record({ status: 'done', content, metadata: { sealedAt } }))

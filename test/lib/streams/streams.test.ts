@@ -621,32 +621,32 @@ t.test('a stream can be refused, with a sentence of the host or without', async 
   await quiet(t)
 })
 
-t.test('a close waits for deliveries under way, three seconds at most, and for the last frame of no sealed bubble', async t => {
+t.test('the last frame of a bubble that was closed before is not waited for', async t => {
   const { streams, clock, quiet } = build()
-  const opening = { deliverable: true, chat: { scope: 's' } }
-  const { id } = await streams.open(opening)
+  const { id } = await streams.open({ deliverable: true, chat: { scope: 's' } })
   await clock.advance(1000)
   await streams.stop(id)
   await settle()
-  let over = 0
-  const wait = async (): Promise<void> => { await streams.allFetched().then(() => over++); await settle() }
-  await wait()
-  t.equal(over, 1, 'its last frame has been asked for long ago')
-  const arrived = streams.delivering('a')
-  const waiting = wait()
-  await settle()
-  t.equal(over, 1)
-  arrived()
-  await waiting
-  t.equal(over, 2)
-  streams.delivering('b')
-  const patient = wait()
-  await clock.advance(2999)
-  t.equal(over, 2)
-  await clock.advance(1)
-  await patient
-  t.equal(over, 3)
+  await streams.allFetched()
   await quiet(t)
+})
+
+t.test('a close waits for its listeners when everything has ended, and before the store closes', async t => {
+  const order: string[] = []
+  let over!: () => void
+  const { streams, hand } = build({ wrap: () => ({ close: async () => { order.push('store') } }) })
+  const { id } = await streams.open({})
+  streams.run(id, { prompt: 'a' })
+  streams.beforeClose(() => new Promise(resolve => {
+    order.push(`listener, ${streams.size} open, ${hand.call().context.signal.aborted}`)
+    over = resolve
+  }))
+  const closing = streams.close()
+  await settle()
+  t.strictSame(order, ['listener, 0 open, true'])
+  over()
+  await closing
+  t.strictSame(order, ['listener, 0 open, true', 'store'])
 })
 
 t.test('who waits for an end waits until it is there, or for his time', async t => {
