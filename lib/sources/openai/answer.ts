@@ -36,11 +36,13 @@ export async function * readAnswer (events: AsyncIterable<unknown>, options: Ans
   const thoughts = createAdditions(cumulativeDeltas)
   const finishing = createFinishWait(options)
   let hasText = false
+  let hasThoughts = false
   let hasToolCalls = false
   let usage: Usage | undefined
 
   function * say (reasoning: string, words: string): Generator<string | ReplyPart> {
     if (reasoning !== '' || words !== '') facts.timeToFirstTokenMs ??= Math.round(clock.now() - startedAt)
+    hasThoughts ||= reasoning !== ''
     if (reasoning !== '') yield { type: 'reasoning', text: reasoning }
     if (words === '') return
     hasText ||= words.trim() !== ''
@@ -93,7 +95,7 @@ export async function * readAnswer (events: AsyncIterable<unknown>, options: Ans
   }
 
   yield * sayRest()
-  const finish = finishing.reason ?? (options.allowMissingFinish && (hasText || hasToolCalls) ? 'stop' : undefined)
+  const finish = finishing.reason ?? (options.allowMissingFinish && (hasText || hasThoughts || hasToolCalls) ? 'stop' : undefined)
   if (finish === undefined) throw new UpstreamError('UPSTREAM_TRUNCATED')
   const ending = endingOf(finish)
   if (ending === 'filtered') throw new UpstreamError('CONTENT_FILTER')

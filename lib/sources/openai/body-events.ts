@@ -1,4 +1,5 @@
 import { readFault } from './chunk.ts'
+import { isPage, parseJson, readErrorBody } from './error-body.ts'
 import { UpstreamError } from './upstream-error.ts'
 
 const HEARTBEATS_IN_A_ROW = 1_000
@@ -46,12 +47,17 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
 
   function endEvent (controller: Controller): void {
     if (event.length === 0) return
-    const data = event.filter(line => /^data(?::|$)/.test(line)).map(line => line.slice(5).replace(/^ /, '')).join('\n').trim()
+    const data = fieldsOf(event, 'data').join('\n').trim()
+    const name = fieldsOf(event, 'event').at(-1)
     const block = event.join('\n')
     event = []
     if (data === '[DONE]') {
       give(controller, block)
       return end(controller)
+    }
+    if (name === 'error') {
+      heartbeats = 0
+      return give(controller, `data: ${JSON.stringify({ error: readErrorBody(data) ?? { message: name } })}`)
     }
     if (/^[{[]/.test(data)) {
       heartbeats = 0
@@ -75,10 +81,12 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
   }
 
   function decide (controller: Controller, isLast: boolean): void {
-    const start = text.trimStart()
-    if (/^[{[]/.test(start)) kind = 'json'
-    else if (isLabelled || /^(?:data|event|id|retry)?:/.test(start)) kind = 'events'
-    else if (isLast || !/^[a-z]{0,5}$/.test(start)) refuse(controller, new UpstreamError('NOT_SSE'))
+    // Servers that think for long send blanks and comments before either kind.
+    text = text.replace(/^(?:\s|:.*[\r\n])+/, '')
+    if (!isLast && /^(?::.*)?$/.test(text)) return
+    if (/^[{[]/.test(text)) kind = 'json'
+    else if ((isLabelled && !isPage(text)) || /^(?:data|event|id|retry)?:/.test(text)) kind = 'events'
+    else if (isLast || !/^[a-z]{0,5}$/.test(text)) refuse(controller, new UpstreamError('NOT_SSE'))
   }
 
   function readWhole (controller: Controller): void {
@@ -114,10 +122,7 @@ export function readEvents ({ label, fail, skipped }: BodyEventsOptions): Transf
 /** The type itself, where it may be logged. */
 export const typeOf = (label: string | null): string | undefined => LABEL.exec(label ?? '')?.[1]?.toLowerCase()
 
-export function parseJson (text: string): unknown {
-  try {
-    return JSON.parse(text.trim().replace(/^\uFEFF/, ''))
-  } catch {
-    return undefined
-  }
+/** The values of a field of an event, as the standard reads them. */
+function fieldsOf (event: string[], name: string): string[] {
+  return event.filter(line => line === name || line.startsWith(`${name}:`)).map(line => line.slice(name.length + 1).replace(/^ /, ''))
 }

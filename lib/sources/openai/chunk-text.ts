@@ -13,16 +13,14 @@ export function readText (delta: Fields): ChunkText {
   readContent(delta['content'], read)
   read.text += textOf(delta['refusal'])
   // Some gateways send the same thinking under several names.
-  read.reasoning = textOf(delta['reasoning_content']) || textOf(delta['reasoning']) || textOf(delta['thinking']) || detailsOf(
-    delta['reasoning_details']
-  ) || read.reasoning
+  read.reasoning = firstOf(delta, THINKING_NAMES) || read.reasoning
   return read
 }
 
 function readContent (content: unknown, read: ChunkText): void {
   if (typeof content === 'string') read.text += content
   else if (Array.isArray(content)) for (const part of content) readPart(part, read)
-  else if (isObject(content)) readPart(content, read)
+  else if (content !== undefined && content !== null) readPart(content, read)
 }
 
 function readPart (part: unknown, read: ChunkText): void {
@@ -30,25 +28,33 @@ function readPart (part: unknown, read: ChunkText): void {
   else if (!isObject(part)) read.unknownParts++
   else {
     const { type } = part
-    if (type === 'text' || type === 'output_text' || type === 'refusal' || type === undefined) {
-      read.text += textOf(part['text']) ||
-      textOf(part['refusal'])
-    } else if (type === 'thinking' || type === 'reasoning') {
-      read.reasoning += textOf(part['thinking']) || textOf(part['reasoning']) ||
-      textOf(part['text'])
-    } else read.unknownParts++
+    // An empty text is one, too.
+    if ((!isText(type) && !isThinking(type)) || NAMES.every(name => part[name] === undefined)) read.unknownParts++
+    else if (isText(type)) read.text += textOf(part)
+    else read.reasoning += textOf(part)
   }
 }
 
-const detailsOf = (details: unknown): string => Array.isArray(details)
-  ? details.filter(isObject).map(detail => textOf(detail['text']) || textOf(detail['summary'])).join('')
-  : ''
+const isText = (type: unknown): boolean => type === undefined || type === 'text' || type === 'output_text' || type === 'refusal'
+const isThinking = (type: unknown): boolean => /^(?:thinking|reasoning)(?:_content|_text)?$/.test(String(type))
+
+const THINKING_NAMES = ['reasoning_content', 'reasoning', 'thinking', 'reasoning_text', 'reasoning_details', 'thinking_blocks']
+/** Under which names a part has its text. */
+const NAMES = ['text', 'value', 'content', 'refusal', 'thinking', 'reasoning', 'reasoning_content', 'summary']
 
 /** Text as it stands, in an object or in a list of those. */
 function textOf (value: unknown): string {
   if (typeof value === 'string') return value
   if (Array.isArray(value)) return value.map(textOf).join('')
-  return isObject(value) ? textOf(value['text'] ?? value['value']) : ''
+  return isObject(value) ? firstOf(value, NAMES) : ''
+}
+
+function firstOf (fields: Fields, names: string[]): string {
+  for (const name of names) {
+    const text = textOf(fields[name])
+    if (text !== '') return text
+  }
+  return ''
 }
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,6 +1,7 @@
 import type { Usage } from '../source.ts'
 import { readText } from './chunk-text.ts'
 import type { ChunkText } from './chunk-text.ts'
+import { isFinishReason } from './endings.ts'
 import type { ProviderFault } from './upstream-error.ts'
 
 /** What one parsed event of a chat completion stream holds for us. */
@@ -21,17 +22,23 @@ type Fields = Record<string, unknown>
 export function readChunk (chunk: unknown): ChunkFacts {
   const fields = asFields(chunk)
   const choice = firstChoice(fields['choices'])
-  const whole = !isObject(choice['delta'])
-  const delta = asFields(whole ? choice['message'] : choice['delta'])
+  const delta = asFields(choice['delta'])
+  const message = asFields(choice['message'])
+  const whole = isObject(choice['message']) && isSilent(delta)
+  const said = whole ? message : delta
+  const word = choice['finish_reason']
   return {
-    ...readText(delta),
+    ...readText(isSilent(said) ? { content: choice['text'] } : said),
     whole,
-    toolCalls: isFilled(delta['tool_calls']) || isObject(delta['function_call']),
-    finish: text(choice['finish_reason']) || undefined,
-    usage: readUsage(fields['usage']) ?? readUsage(choice['usage']),
+    toolCalls: isFilled(said['tool_calls']) || isObject(said['function_call']),
+    finish: isFinishReason(word) ? word : undefined,
+    usage: readUsage(fields['usage']) ?? readUsage(choice['usage']) ?? readUsage(asFields(fields['x_groq'])['usage']),
     error: readFault(fields)
   }
 }
+
+/** Besides its role, it has nothing. */
+const isSilent = (delta: Fields): boolean => Object.entries(delta).every(([name, value]) => name === 'role' || isEmpty(value))
 
 /** The failure that an event or a body reports, if it does. */
 export function readFault (value: unknown): ProviderFault | undefined {
@@ -43,25 +50,29 @@ export function readFault (value: unknown): ProviderFault | undefined {
   const { status_code: code, status_msg: message } = asFields(fields['base_resp'])
   if (code) return { code, message }
 
-  const isBare = !Array.isArray(fields['choices']) && typeof fields['message'] === 'string' && 'code' in fields
+  // Nought is a success.
+  const hasCode = 'code' in fields && !/^0+$/.test(String(fields['code']))
+  const isBare = !Array.isArray(fields['choices']) && typeof fields['message'] === 'string' && hasCode
   return fields['type'] === 'error' || fields['object'] === 'error' || isBare ? fields : undefined
 }
 
 function readUsage (value: unknown): Usage | undefined {
   const fields = asFields(value)
+  const input = fields['prompt_tokens'] ?? fields['input_tokens']
+  const output = fields['completion_tokens'] ?? fields['output_tokens']
   const usage: Usage = {}
-  if (isCount(fields['prompt_tokens'])) usage.inputTokens = fields['prompt_tokens']
-  if (isCount(fields['completion_tokens'])) usage.outputTokens = fields['completion_tokens']
+  if (isCount(input)) usage.inputTokens = input
+  if (isCount(output)) usage.outputTokens = output
   return Object.keys(usage).length > 0 ? usage : undefined
 }
 
 function firstChoice (choices: unknown): Fields {
   if (!Array.isArray(choices)) return {}
-  return choices.map(asFields).find(choice => (choice['index'] ?? 0) === 0) ?? {}
+  return choices.map(asFields).find(choice => Number(choice['index'] ?? 0) === 0) ?? {}
 }
 
-const text = (value: unknown): string => typeof value === 'string' ? value : ''
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isEmpty = (value: unknown): boolean => value === '' || value === null || (isObject(value) && Object.keys(value).length === 0)
 const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null
 const asFields = (value: unknown): Fields => isObject(value) ? value : {}

@@ -8,7 +8,7 @@ const COMMON_HEAD = 6
  * was shown can be taken back: until enough of them have come in a row, or one that is none, or the wait is over.
  */
 export interface Additions {
-  /** What can be shown by now. `whole` says that the provider sent it as the message and not as a delta. */
+  /** What can be shown by now. `whole` says that the provider sent it as the message and not as a delta: after deltas it is all of them. */
   push (delta: string, whole?: boolean): string
   /** What is held back, which is then shown as it is: the wait is over, or the answer. */
   release (): string
@@ -28,6 +28,7 @@ export function createAdditions (mode: CumulativeDeltas): Additions {
   /** How much of the last delta has been given out. */
   let covered = 0
   let verdict: Additions['verdict']
+  let hasDeltas = false
 
   function give (text: string): string {
     sent += text
@@ -53,6 +54,13 @@ export function createAdditions (mode: CumulativeDeltas): Additions {
     return give(delta)
   }
 
+  /** The message says again what its deltas said, or more; it may have been trimmed. */
+  function complete (message: string): string {
+    if (!message.startsWith(sent)) return release()
+    held = ''
+    return give(message.slice(sent.length))
+  }
+
   /** Whether a row of deltas goes on with this one. */
   function goesOn (delta: string): boolean {
     const before = lengths.length > 0 ? last : sent
@@ -61,8 +69,10 @@ export function createAdditions (mode: CumulativeDeltas): Additions {
 
   return {
     push (delta, whole = false) {
-      if (delta === '' || mode === 'off') return delta
-      if (whole && delta === sent) return ''
+      if (delta === '') return ''
+      if (whole && (hasDeltas || delta === sent)) return complete(delta)
+      hasDeltas ||= !whole
+      if (mode === 'off') return give(delta)
       if (isCumulative) return addTo(delta)
       if (!goesOn(delta)) {
         const before = release()

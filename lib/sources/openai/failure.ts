@@ -33,6 +33,7 @@ const STATUS_CLASSES: Record<number, FailureClass> = {
   402: 'QUOTA',
   403: 'AUTH',
   404: 'BAD_REQUEST',
+  405: 'BAD_REQUEST',
   408: 'TIMEOUT',
   422: 'BAD_REQUEST',
   429: 'BUSY',
@@ -99,8 +100,12 @@ export function readFailure (error: unknown, now: number): Failure {
 
   // undici wraps system errors: the innermost code names what happened
   const code = chain.map(link => asFields(link)['code']).findLast(value => typeof value === 'string')
-  return failure({ class: 'INTERNAL', ...(code !== undefined && { reason: code, ...CONNECTION_CODES[code] }) })
+  return failure({ class: 'INTERNAL', ...(code !== undefined && { reason: code, ...(CONNECTION_CODES[code] ?? brokenBody(code)) }) })
 }
+
+/** What Node's readers of HTTP and of compressed bodies say of bytes that make no sense. */
+const brokenBody = (code: string): Partial<Failure> | undefined =>
+  /^(?:HPE|Z)_/.test(code) ? { class: 'BROKEN', retryable: true } : undefined
 
 /** What is known of an attempt, whether it failed or not. */
 export interface AttemptFacts {
@@ -126,18 +131,21 @@ const HINTS: Record<string, string> = {
   ONLY_REASONING: 'the whole answer came as thinking: start the server without a reasoning parser if the model does not ' +
     'think, or set OPENAI_REASONING_AS_ANSWER=true',
   NOT_SSE: 'no answer of a model stands at this address: OPENAI_BASE_URL may lack the version path',
-  404: 'nothing stands at this address, or the model is unknown: OPENAI_BASE_URL may lack the version path'
+  404: 'nothing stands at this address, or the model is unknown: OPENAI_BASE_URL may lack the version path',
+  405: 'no answer of a model stands at this address: OPENAI_BASE_URL may lack the version path'
 }
 
 /** What the stream gets. The provider's own words stay behind: they can quote the key, or the prompt. */
-export function toSourceError (failure: Failure, facts: AttemptFacts, identifier: IdentifierFilter): SourceError {
+export function toSourceError (
+  failure: Failure, facts: AttemptFacts, { identifier, hasParts }: { identifier: IdentifierFilter, hasParts: boolean }
+): SourceError {
   // A fault of its own says more than the wrong kind of answer.
   const hint = Object.keys(failure.fault).length > 0 && failure.reason === 'NOT_SSE'
     ? undefined
     : HINTS[failure.reason ?? failure.status ?? '']
   return new SourceError({
     class: failure.class,
-    historyRefused: failure.refusal === 'history' && facts.chunks === 0,
+    historyRefused: failure.refusal === 'history' && !hasParts,
     details: { ...logFields(failure, facts, identifier), ...(hint !== undefined && { hint }) }
   })
 }

@@ -48,9 +48,11 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
       const facts: AttemptFacts = { model: settings.model, attempt: requests, chunks: 0, bytes: 0 }
       const place = limiter.enter(signal)
       let hasAnswered = false
+      let hasParts = false
       try {
         await context.untimed(place.entered)
         for await (const part of ask(settings, body, signal, facts)) {
+          hasParts ||= part !== ''
           if (typeof part === 'string' || part.type !== 'end') yield part
           else yield asked.historyUsed === undefined ? part : { ...part, historyUsed: asked.historyUsed }
         }
@@ -61,9 +63,9 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
         const now = clock.now()
         const failure = readFailure(error, now)
         const fields = { class: failure.class, ...logFields(failure, facts, identifier) }
-        // After the first chunk the user has seen a part of this answer: another one would not fit on to it.
-        const mayAsk = requests < MAX_REQUESTS && (facts.chunks === 0 || failure.beforeText)
-        const leftOut = mayAsk && failure.refusal !== undefined ? asked.reduce(failure.refusal) : undefined
+        const mayAsk = requests < MAX_REQUESTS
+        // Behind the first part of an answer another one would not fit.
+        const leftOut = mayAsk && !hasParts && failure.refusal !== undefined ? asked.reduce(failure.refusal) : undefined
         if (leftOut !== undefined) {
           log.warn({ ...fields, without: leftOut }, 'the provider refused the request, asking again with less')
           body = requestBody(settings, asked)
@@ -72,8 +74,9 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
         const delay = retryDelay({ retries, retryAfterMs: failure.retryAfterMs, now, deadline: turn.deadline, random })
         const isRateLimit = failure.status === 429 && failure.retryable
         if (isRateLimit && delay !== undefined) limiter.pause(delay)
-        if (!failure.retryable || !mayAsk || retries >= maxRetries || delay === undefined) {
-          throw toSourceError(failure, facts, identifier)
+        const mayRetry = mayAsk && failure.retryable && (facts.chunks === 0 || failure.beforeText)
+        if (!mayRetry || retries >= maxRetries || delay === undefined) {
+          throw toSourceError(failure, facts, { identifier, hasParts })
         }
         retries++
         log.warn(fields, 'the provider failed before its answer began, trying again')
@@ -96,7 +99,8 @@ function logEnd (
   // Without a reason only where that is allowed.
   const ending = finishReason === undefined ? 'missing' : endingOf(finishReason)
   const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || ending === 'unknown'
-  const fields = { model, attempt, finishReason: identifier(finishReason ?? 'none'), ending, contentType, skipped, unknownParts, deltas }
+  const word = identifier(finishReason ?? 'none') ?? 'not printable'
+  const fields = { model, attempt, finishReason: word, ending, contentType, skipped, unknownParts, deltas }
   log[isOdd ? 'warn' : 'info'](
     fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer'
   )
@@ -131,11 +135,12 @@ async function * ask (settings: OpenAISettings, body: Request, stop: AbortSignal
   } finally {
     stop.removeEventListener('abort', onStop)
     attempt.abort()
-    const { contentType } = guard.seen
+    const { contentType, address } = guard.seen
     Object.assign(facts, guard.seen, {
       durationMs: Math.round(clock.now() - startedAt),
-      // The provider's own word, which may be an echo of the key.
-      ...(contentType !== undefined && { contentType: redact(contentType, [settings.apiKey]) })
+      // Either may hold the key.
+      ...(contentType !== undefined && { contentType: redact(contentType, [settings.apiKey]) }),
+      ...(address !== undefined && { address: redact(address, [settings.apiKey]) })
     })
   }
 }

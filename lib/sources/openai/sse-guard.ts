@@ -1,8 +1,7 @@
 import { abortable } from '../../util/abortable.ts'
 import type { Clock } from '../../util/clock.ts'
-import { redact } from '../../util/redact.ts'
-import { parseJson, readEvents, typeOf } from './body-events.ts'
-import { readFault } from './chunk.ts'
+import { readEvents, typeOf } from './body-events.ts'
+import { isPage, readErrorBody } from './error-body.ts'
 import { UpstreamError } from './upstream-error.ts'
 
 const ERROR_BODY_MAX_BYTES = 64 * 1024
@@ -51,8 +50,9 @@ export function guardFetch (options: GuardOptions): GuardedFetch {
     if (requestId !== null) seen.requestId = requestId
 
     if (!response.ok) {
-      if (response.status === 404) seen.address = addressOf(url)
-      return errorResponse(response, await readStart(response))
+      const text = await readStart(response)
+      if (response.status === 404 || response.status === 405 || isPage(text)) seen.address = addressOf(url)
+      return errorResponse(response, text)
     }
     const label = response.headers.get('content-type')
     if (typeOf(label) !== 'text/event-stream') seen.contentType = typeOf(label) ?? 'none'
@@ -128,12 +128,12 @@ function onlySent (init: ConstructorParameters<typeof Headers>[0]): Headers {
 
 function addressOf (url: Parameters<typeof fetch>[0]): string {
   const { origin, pathname } = new URL(String(url))
-  return redact(origin + pathname)
+  return origin + pathname
 }
 
 /** The SDK looks for `{ error: … }` alone; others put code and message at the top. */
 function errorResponse (response: Response, text: string): Response {
-  const fault = readFault(parseJson(text))
+  const fault = readErrorBody(text)
   const body = fault === undefined ? '' : JSON.stringify({ error: fault })
   const { status, headers } = response
   return new Response(response.body === null ? null : body, { status, headers })

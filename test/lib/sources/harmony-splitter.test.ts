@@ -23,6 +23,27 @@ t.test('an answer that does not begin with a mark is about them', async t => {
   t.strictSame(told(['<|chan', 'ge|>']), { text: '<|change|>', reasoning: '' })
 })
 
+t.test('an answer that begins with a mark may be about them, too', async t => {
+  for (const answer of [
+    '<|channel|> 是 gpt-oss 的标记。', '<|start|> 和 <|end|> 是标记。', '<|start|> and <|end|> are marks of gpt-oss.', '<|channel|>',
+    '<|channel|> marks <|end|> it', '<|channel|>marks',
+    `<|start|>${'a'.repeat(300)}`, '<|start|>a<|end|>, <|message'
+  ]) {
+    const expected = answer === '<|channel|>' ? { text: '', reasoning: '' } : { text: answer, reasoning: '' }
+    t.strictSame(told([answer]), expected, answer)
+    t.strictSame(told([...answer]), expected, answer)
+  }
+})
+
+t.test('marks that are named in a message stay in it', async t => {
+  for (const said of ['use `<|end|>` here', 'first <|end|> then <|return|>, that is all', '<|im_start|> is none']) {
+    t.strictSame(told([...`<|channel|>final<|message|>${said}<|return|>`]), { text: said, reasoning: '' })
+  }
+  t.strictSame(told(['<|channel|>analysis<|message|>a<|end|>assistant<|channel|>final<|message|>b']), { text: 'b', reasoning: 'a' })
+  const call = '<|start|>assistant<|channel|>commentary to=functions.look_up <|constrain|>json<|message|>{}<|call|>'
+  t.strictSame(told([...call]), { text: '', reasoning: '{}' })
+})
+
 t.test('what is held back at the end is text', async t => {
   t.strictSame(told(['<|chan']), { text: '<|chan', reasoning: '' })
   t.strictSame(told(['<|channel|>final<|message|>a <|']), { text: 'a <|', reasoning: '' })

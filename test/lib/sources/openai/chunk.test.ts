@@ -8,8 +8,8 @@ const withDelta = (delta: unknown): unknown => ({ choices: [{ index: 0, delta, f
 t.test('what holds nothing for us is no trouble', async t => {
   for (const chunk of [
     null, undefined, 0, 'text', [], {}, { choices: null }, { choices: [] }, { choices: {} }, { choices: [null] }, { choices: ['x'] },
-    withDelta(null), withDelta({}), withDelta({ role: 'assistant', content: null }), withDelta({ content: '' }), withDelta({ content: 7 }),
-    withDelta({ content: [''] }), withDelta({ content: { type: 'text' } }), withDelta({ reasoning_content: 1, reasoning: null }),
+    withDelta(null), withDelta({}), withDelta({ role: 'assistant', content: null }), withDelta({ content: '' }),
+    withDelta({ content: [''] }), withDelta({ content: { type: 'text', text: '' } }), withDelta({ reasoning_content: 1, reasoning: null }),
     withDelta({ refusal: null }), withDelta({ tool_calls: null }), withDelta({ tool_calls: [] }), withDelta({ function_call: null }),
     {
       choices: [{ finish_reason: '' }]
@@ -28,6 +28,7 @@ t.test('text', async t => {
   t.equal(readChunk(
     { choices: [{ index: 1, delta: { content: 'b' } }, { index: 0, delta: { content: 'a' } }] }
   ).text, 'a', 'the first of several choices')
+  t.equal(readChunk({ choices: [{ index: '0', delta: { content: 'a' } }] }).text, 'a')
 })
 
 t.test('text in parts, and what is no text', async t => {
@@ -35,23 +36,35 @@ t.test('text in parts, and what is no text', async t => {
     readChunk(withDelta({ content: ['a', { type: 'text', text: 'b' }, { text: 'c' }, { type: 'refusal', refusal: 'd' }] })).text, 'abcd'
   )
   t.equal(readChunk(withDelta({ content: { type: 'output_text', text: { value: 'a' } } })).text, 'a')
-  t.equal(readChunk(withDelta({ content: [{ type: 'image_url' }, null, 7] })).unknownParts, 3, 'what was left out is counted')
+  t.equal(readChunk(withDelta({ content: [{ type: 'text', content: 'a' }, { type: 'text', text: null }] })).text, 'a')
+  for (const [content, count] of [
+    [[{ type: 'image_url' }, null, 7], 3], [7, 1], [false, 1], [{ type: 'text' }, 1], [[{ x: 'a' }], 1]
+  ] as const) {
+    t.equal(readChunk(withDelta({ content })).unknownParts, count, `what was left out of ${JSON.stringify(content)} is counted`)
+  }
   t.equal(readChunk(withDelta({
     content: [{
       type: 'thinking', thinking: [{ type: 'text', text: 'a' }, 'b']
     }, { type: 'reasoning', reasoning: 'c' }, { type: 'reasoning', text: 'd' }]
   })).reasoning, 'abcd')
-  t.equal(readChunk(withDelta({ reasoning_details: [{ text: 'a' }, { summary: 'b' }, { data: 'sealed' }, 'no'] })).reasoning, 'ab')
-  t.equal(readChunk(withDelta({ thinking: 'a' })).reasoning, 'a')
+  t.equal(readChunk(withDelta({ reasoning_details: [{ text: 'a' }, { summary: 'b' }, { data: 'sealed' }, 'c'] })).reasoning, 'abc')
+  t.equal(readChunk(withDelta({ reasoning_details: { content: 'a' }, content: [{ type: 'thinking', thinking: 'b' }] })).reasoning, 'a')
+  for (const name of ['thinking', 'reasoning_text', 'thinking_blocks']) {
+    t.equal(readChunk(withDelta({ [name]: [{ thinking: 'a' }] })).reasoning, 'a', name)
+  }
 })
 
 t.test('a message stands in the place of a delta only if there is no delta', async t => {
   t.match(readChunk({ choices: [{ message: { content: 'a' } }] }), { text: 'a', whole: true })
   t.match(readChunk({ choices: [{ delta: { content: 'b' }, message: { content: 'ab' } }] }), { text: 'b', whole: false })
-  t.match(readChunk({ choices: [{ delta: {}, message: { content: 'ab' } }] }), { text: '' })
+  for (const delta of [{}, null, { role: 'assistant', content: '', tool_calls: [], refusal: null }]) {
+    t.match(readChunk({ choices: [{ delta, message: { content: 'ab' } }] }), { text: 'ab', whole: true }, JSON.stringify(delta))
+  }
+  t.match(readChunk({ choices: [{ text: 'a' }] }), { text: 'a', whole: false }, 'nor is there either in old completions')
+  t.match(readChunk({ choices: [{ delta: { content: 'b' }, text: 'b' }] }), { text: 'b' })
 })
 
-t.test('reasoning has two names, and is taken once', async t => {
+t.test('reasoning has several names, and is taken once', async t => {
   t.equal(readChunk(withDelta({ reasoning_content: 'a' })).reasoning, 'a')
   t.equal(readChunk(withDelta({ reasoning: 'b' })).reasoning, 'b')
   t.equal(readChunk(withDelta({ reasoning_content: 'a', reasoning: 'a' })).reasoning, 'a')
@@ -62,10 +75,16 @@ t.test('tool calls, finish and usage', async t => {
   t.equal(readChunk(withDelta({ tool_calls: [{ index: 0 }] })).toolCalls, true)
   t.equal(readChunk(withDelta({ function_call: { name: 'f' } })).toolCalls, true)
   t.equal(readChunk({ choices: [{ finish_reason: 'stop' }] }).finish, 'stop')
+  t.equal(readChunk({ choices: [{ finish_reason: '完成' }] }).finish, '完成')
+  for (const word of ['null', 'None', 'not_finished', 'FINISH_REASON_UNSPECIFIED', ' ']) {
+    t.equal(readChunk({ choices: [{ finish_reason: word }] }).finish, undefined, `${word} stands in place of none`)
+  }
   t.strictSame(readChunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 0 } }).usage, { inputTokens: 3, outputTokens: 0 })
   t.strictSame(readChunk({ usage: { prompt_tokens: -1, completion_tokens: 5 } }).usage, { outputTokens: 5 })
   t.strictSame(readChunk({ choices: [{ usage: { prompt_tokens: 4 } }] }).usage, { inputTokens: 4 }, 'the usage may stand in the choice')
   t.strictSame(readChunk({ usage: { prompt_tokens: 2, completion_tokens: 1.5 } }).usage, { inputTokens: 2 })
+  t.strictSame(readChunk({ choices: [], x_groq: { usage: { prompt_tokens: 2 } } }).usage, { inputTokens: 2 })
+  t.strictSame(readChunk({ choices: [], usage: { input_tokens: 2, output_tokens: 3 } }).usage, { inputTokens: 2, outputTokens: 3 })
 })
 
 t.test('failures in all their disguises', async t => {
@@ -82,5 +101,6 @@ t.test('failures in all their disguises', async t => {
     [{ ...bare, code: null, choices: null }, { ...bare, code: null, choices: null }]
   ]) t.strictSame(readFault(value), expected, JSON.stringify(value))
   t.equal(readFault({ ...bare, choices: [] }), undefined, 'a chunk may have more fields')
+  for (const code of [0, '0', '00000']) t.equal(readFault({ message: 'Success', code }), undefined, 'nought is a success')
   t.equal(readChunk({ error: bare }).error, bare)
 })

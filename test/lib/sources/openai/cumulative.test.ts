@@ -41,3 +41,24 @@ t.test('the whole message at the end repeats nothing', async t => {
   t.equal(additions.push('all'), 'all')
   t.equal(additions.push('all', true), '')
 })
+
+t.test('a message after deltas is all of them: what it has more of is shown, and what it has otherwise is not', async t => {
+  for (const mode of ['auto', 'on', 'off'] as const) {
+    const end = (deltas: string[], message: string): string => {
+      const additions = createAdditions(mode)
+      const pieces = [...deltas.map(delta => additions.push(delta)), additions.push(message, true)]
+      return [...pieces, additions.release()].join('')
+    }
+    t.equal(end(['\n\na', 'b'], 'ab'), '\n\nab', 'trimmed')
+    t.equal(end(['a', 'b'], 'abc'), 'abc', 'longer')
+    t.equal(end(['a', 'b'], 'xy'), 'ab', 'another')
+  }
+  const additions = createAdditions('auto')
+  const shown = [additions.push('您好'), additions.push('您好，再'), additions.push('您好，再见', true)]
+  t.strictSame(shown, ['您好', '', '，再见'], 'what was held back is in it')
+})
+
+t.test('an answer of messages alone has them for deltas', async t => {
+  const additions = createAdditions('auto')
+  t.strictSame(['a', 'b', 'ab', 'c'].map(message => additions.push(message, true)), ['a', 'b', '', 'c'])
+})

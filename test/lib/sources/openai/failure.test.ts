@@ -59,7 +59,7 @@ t.test('by the code of the connection, however deep it lies', async t => {
     ['EPIPE', 'BROKEN', true], ['UND_ERR_SOCKET', 'BROKEN', true], [
       'UND_ERR_HEADERS_TIMEOUT', 'TIMEOUT', false
     ], ['UND_ERR_BODY_TIMEOUT', 'TIMEOUT', false],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'INTERNAL', false]
+    ['HPE_INVALID_CHUNK_SIZE', 'BROKEN', true], ['Z_DATA_ERROR', 'BROKEN', true], ['DEPTH_ZERO_SELF_SIGNED_CERT', 'INTERNAL', false]
   ] as const) {
     const system = Object.assign(new Error('system'), { code })
     for (const error of [system, withCause('terminated', system), withCause('Connection error.', withCause('fetch failed', system))]) {
@@ -113,7 +113,7 @@ t.test('log fields are known, present, and clean', async t => {
 
 t.test('the error for the host shows no key, however it is looked at', async t => {
   const failure = readFailure(statusError(401, { code: KEY, message: `${KEY} is wrong` }, { authorization: `Bearer ${KEY}` }), NOW)
-  const error = toSourceError(failure, facts, identifier)
+  const error = toSourceError(failure, facts, { identifier, hasParts: false })
   t.match(error, { name: 'SourceError', class: 'AUTH', details: { status: 401 } })
   t.notMatch(inspect(error), 'is wrong', 'nor the words of the provider')
   t.notMatch(inspect(error, { depth: Infinity, showHidden: true }), KEY)
@@ -122,7 +122,8 @@ t.test('the error for the host shows no key, however it is looked at', async t =
 
 t.test('a failure without a reason or a status has no hint, and a fault of its own says more than the wrong kind of answer', async t => {
   const facts: AttemptFacts = { model: 'm', attempt: 1, chunks: 0, bytes: 0 }
-  const hintOf = (error: unknown): unknown => toSourceError(readFailure(error, NOW), facts, createIdentifierFilter('k')).details['hint']
+  const hintOf = (error: unknown): unknown =>
+    toSourceError(readFailure(error, NOW), facts, { identifier: createIdentifierFilter('k'), hasParts: false }).details['hint']
   t.equal(hintOf(new Error('odd')), undefined)
   t.equal(hintOf(new UpstreamError('NOT_SSE', { code: 'unknown_thing' })), undefined)
   t.match(hintOf(new UpstreamError('NOT_SSE')), /OPENAI_BASE_URL/)
