@@ -1,5 +1,5 @@
 // npm run bench -- [--quick] [--json FILE] [--against DIR] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis]
-// [imports]
+// [imports] [door]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
@@ -8,6 +8,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { benchAgainst } from './against.ts'
 import { entryOf } from './built.ts'
+import { benchDoor, MAX_DOOR_RATIO } from './door.ts'
+import type { DoorShape } from './door.ts'
 import { benchImports, MAX_IMPORT_RATIO } from './imports.ts'
 import type { Imports } from './imports.ts'
 import { benchConversations, benchHeap, benchIntake, benchLatency, benchMessages, benchRefreshes } from './parts.ts'
@@ -110,6 +112,18 @@ async function benchAllImports (): Promise<Imports> {
   return imports
 }
 
+async function benchAllDoor (): Promise<DoorShape[]> {
+  const shapes = await benchDoor()
+  printTable('An unsigned body of 256 KiB, until it is refused', ['shape', 'CPU µs', 'ratio'],
+    shapes.map(({ shape, cpuMicros, ratio }) => [shape, whole(cpuMicros), fraction(ratio)]))
+  const dear = shapes.filter(({ ratio }) => ratio > MAX_DOOR_RATIO).map(({ shape }) => shape)
+  if (dear.length > 0) {
+    console.log(`  The ratio is above ${MAX_DOOR_RATIO}: ${dear.join(', ')}.`)
+    process.exitCode = 1
+  }
+  return shapes
+}
+
 function describeLoad (): string {
   const { streams, refreshesPerSecond, chunkEveryMs } = settings.latency
   return `${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes per second`
@@ -123,7 +137,8 @@ const parts = {
   heap: benchAllHeap,
   intake: benchAllIntake,
   redis: benchAllRedis,
-  imports: benchAllImports
+  imports: benchAllImports,
+  door: benchAllDoor
 }
 
 /** More digits would be noise. */
