@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, wallClock } from '../util/clock.ts'
+import { InputError } from '../util/errors.ts'
 import { sleep } from '../util/sleep.ts'
 import { createEnvelope } from '../wecom/envelope.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './conversation.ts'
@@ -65,7 +66,9 @@ export interface Simulator {
   event (event: SimulatedEvent, options?: EventOptions): Promise<PostResult>
 }
 
+/** Throws an `InputError` if the target is none, or token or key are missing, as they are when their variable is not set. */
 export function createSimulator (options: SimulatorOptions): Simulator {
+  checkCredentials(options)
   const { target, token, encodingAESKey, receiveId = '', bot = 'simulated-bot', clock = wallClock } = options
   const { refreshMs = 1000, timeoutMs = 5000, giveUpMs = 360_000, texts, onExchange } = options
   const envelope = createEnvelope({ token, encodingAESKey, receiveId })
@@ -175,4 +178,13 @@ function difference (body: string, echo: string): string {
   if (body.trim() === echo) return ': there is white space around it'
   if (body.trim() === JSON.stringify(echo)) return ': it stands in quotes'
   return Number(body) === Number(echo) ? ': it went through a JavaScript number' : ''
+}
+
+function checkCredentials (options: SimulatorOptions): void {
+  for (const name of ['token', 'encodingAESKey'] as const) {
+    const value: unknown = options[name]
+    if (typeof value === 'string' && value !== '') continue
+    const variable = { token: 'WECOM_TOKEN', encodingAESKey: 'WECOM_ENCODING_AES_KEY' }[name]
+    throw new InputError(`${name} is ${value === '' ? 'empty' : `of type ${typeof value}`}, expected that of the bot: is ${variable} set?`)
+  }
 }

@@ -861,3 +861,17 @@ t.test('a conversation', async t => {
     t.equal(clock.pending, 0)
   })
 })
+
+t.test('credentials that are missing are named, with the variable that may not be set', t => {
+  for (const [given, message] of [
+    [{ token: undefined }, 'token is of type undefined, expected that of the bot: is WECOM_TOKEN set?'],
+    [{ token: '' }, 'token is empty, expected that of the bot: is WECOM_TOKEN set?'],
+    [
+      { encodingAESKey: undefined },
+      'encodingAESKey is of type undefined, expected that of the bot: is WECOM_ENCODING_AES_KEY set?'
+    ]
+  ] as const) {
+    t.throws(() => createSimulator({ target: 'http://127.0.0.1/', ...keys, ...given } as SimulatorOptions), { code: 'WECOM_ERR_INPUT', message })
+  }
+  t.end()
+})
