@@ -128,3 +128,8 @@ t.test('a failure without a reason or a status has no hint, and a fault of its o
   t.equal(hintOf(new UpstreamError('NOT_SSE', { code: 'unknown_thing' })), undefined)
   t.match(hintOf(new UpstreamError('NOT_SSE')), /OPENAI_BASE_URL/)
 })
+
+t.test('a history is refused only before the first part of an answer', async t => {
+  const failure = readFailure(new UpstreamError('UPSTREAM_ERROR', { code: 'context_length_exceeded' }), NOW)
+  for (const hasParts of [false, true]) t.equal(toSourceError(failure, facts, { identifier, hasParts }).historyRefused, !hasParts)
+})
