@@ -19,6 +19,7 @@ import type { CallbackConfig } from '../lib/config/settings.ts'
 import { windowFaults } from '../lib/config/window.ts'
 import { createActiveReply } from '../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/replies/active-reply.ts'
+import type { CardDeliveryMode } from '../lib/replies/card-delivery.ts'
 import { prepareSource } from '../lib/sources/prepare.ts'
 import type { Source } from '../lib/sources/source.ts'
 import type { ReasoningMode } from '../lib/streams/open-stream.ts'
@@ -108,6 +109,8 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   activeReply?: Omit<ActiveReplyOptions, 'clock'>
   /** What becomes of an answer whose end WeCom has not fetched five seconds later. Default `deliver`. `WECOM_UNFETCHED`. */
   unfetched?: UnfetchedMode
+  /** What becomes of a card that is not there with the first reply. Default `auto`. `WECOM_CARD_DELIVERY`. */
+  cardDelivery?: CardDeliveryMode
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
   /** Milliseconds from a message for which WeCom asks for its answer. `WECOM_WINDOW_MS`. */
@@ -179,6 +182,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     }),
     activeReply: createActiveReply({ ...options.activeReply, clock }),
     unfetched: config.WECOM_UNFETCHED,
+    cardDelivery: config.WECOM_CARD_DELIVERY,
     access: {
       lists: {
         users: { allow: config.WECOM_ALLOW_USERS, deny: config.WECOM_DENY_USERS },

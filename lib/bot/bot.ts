@@ -1,5 +1,7 @@
 import type { BotStores } from '../config/stores.ts'
 import type { ActiveReply } from '../replies/active-reply.ts'
+import { createCardDelivery } from '../replies/card-delivery.ts'
+import type { CardDeliveryMode } from '../replies/card-delivery.ts'
 import { createFrames } from '../replies/frames.ts'
 import type { Source } from '../sources/source.ts'
 import { isTerminal } from '../stores/status.ts'
@@ -51,6 +53,7 @@ export interface BotOptions {
   attachments: FetchAttachments
   activeReply: ActiveReply
   unfetched: UnfetchedMode
+  cardDelivery: CardDeliveryMode
   access: BotAccess
   conversationScope: ConversationScope
   parallel: boolean
@@ -76,7 +79,8 @@ export function assembleBot (options: BotOptions): Receive {
   const ends = createEnds({ facts, shared: streams.shared, clock, log })
   // What is due goes out before the stores close.
   streams.beforeClose(() => ends.close())
-  const followUps = createFollowUps({ activeReply: options.activeReply, frames, ends, facts, unfetched: options.unfetched, log })
+  const cards = createCardDelivery({ mode: options.cardDelivery, frames, facts })
+  const followUps = createFollowUps({ activeReply: options.activeReply, frames, cards, ends, facts, unfetched: options.unfetched, log })
   const feedback = createFeedbackLinks({ facts, log })
   const run = createHostCodeRunner({ clock, log })
   const access = createAccess({
@@ -86,7 +90,7 @@ export function assembleBot (options: BotOptions): Receive {
     limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
     decide
   })
-  const show = createShow({ streams, frames, ends, facts, log })
+  const show = createShow({ streams, frames, cards, ends, log })
   return createReceive({
     streams,
     frames,

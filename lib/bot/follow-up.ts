@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { ActiveReply, ActiveReplyError } from '../replies/active-reply.ts'
+import type { ActiveReply, ActiveReplyError, ActiveReplyMessage } from '../replies/active-reply.ts'
+import type { CardDelivery } from '../replies/card-delivery.ts'
 import type { Frames } from '../replies/frames.ts'
 import type { KeyValueStore } from '../stores/key-values.ts'
 import type { StreamRecord } from '../stores/store.ts'
@@ -7,6 +8,7 @@ import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
+import { isVisible } from '../util/visible.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Ends } from './ends.ts'
 import type { Delivery } from './hooks/answer-hooks.ts'
@@ -14,6 +16,7 @@ import type { Delivery } from './hooks/answer-hooks.ts'
 export interface FollowUpsOptions {
   activeReply: ActiveReply
   frames: Frames
+  cards: CardDelivery
   ends: Pick<Ends, 'wasFetched'>
   facts: KeyValueStore
   /** What becomes of an answer whose end nobody has come for. */
@@ -29,7 +32,8 @@ export interface FollowUps {
   accepts (message: Message): boolean
   /**
    * Sees to it that the user has all of an ended stream. The one call of its `response_url` (document 101138) goes to the whole text if
-   * nobody has come for the end, else to what the bubble could not hold. Takes five seconds if nobody comes. Never rejects.
+   * nobody has come for the end, else to what the bubble could not hold, else to a card that came late. Takes five seconds if nobody
+   * comes. Never rejects.
    */
   deliver (message: Message, record: StreamRecord): Promise<Delivery>
 }
@@ -39,7 +43,7 @@ const CLAIM_MS = 60 * 60_000
 
 const urlOf = ({ responseUrl = '' }: Message): string => responseUrl
 
-export function createFollowUps ({ activeReply, frames, ends, facts, unfetched, log }: FollowUpsOptions): FollowUps {
+export function createFollowUps ({ activeReply, frames, cards, ends, facts, unfetched, log }: FollowUpsOptions): FollowUps {
   /** Before the call, so that one whose end nobody saw is not made again. */
   async function claim (url: string): Promise<boolean> {
     const claimant = createId()
@@ -47,11 +51,11 @@ export function createFollowUps ({ activeReply, frames, ends, facts, unfetched, 
   }
 
   /** Undefined if it has been called before. */
-  async function send (streamId: string, url: string, content: string, what: string): Promise<Delivery | undefined> {
-    const fields = { streamId, bytes: Buffer.byteLength(content) }
+  async function send (streamId: string, url: string, what: string, message: ActiveReplyMessage): Promise<Delivery | undefined> {
+    const fields = { streamId, ...(message.content !== undefined && { bytes: Buffer.byteLength(message.content) }) }
     try {
       if (!await claim(url)) return undefined
-      await activeReply.send(url, { content })
+      await activeReply.send(url, message)
       log.info(fields, `${what} was delivered`)
       return 'delivered'
     } catch (error) {
@@ -61,23 +65,39 @@ export function createFollowUps ({ activeReply, frames, ends, facts, unfetched, 
     }
   }
 
+  /** Of an answer whose end was fetched. */
+  async function sendRest (url: string, record: StreamRecord, rest: string | undefined): Promise<Delivery | undefined> {
+    const { id, metadata: { card } } = record
+    if (rest !== undefined) return await send(id, url, 'the rest of an answer', { content: rest })
+    if (card === undefined || !cards.goesAlone(record) || !await cards.claim(id, createId())) return undefined
+    return await send(id, url, 'the card of an answer', { card })
+  }
+
+  /** Of an answer whose end nobody came for. Without any text the card is all of it. */
+  async function sendWhole (url: string, record: StreamRecord): Promise<Delivery | undefined> {
+    const { id, metadata: { card }, content, failure } = record
+    const hasCard = card !== undefined && !await cards.isClaimed(id)
+    if (hasCard && cards.goesAlone(record) && !isVisible(content) && failure === undefined) return await sendRest(url, record, undefined)
+    if (hasCard) log.warn({ streamId: id }, 'a card was not shown, as nobody came for the end of its answer')
+    return await send(id, url, 'an answer whose end nobody came for', { content: frames.whole(record, { card: !hasCard }) })
+  }
+
   return {
     accepts: message => activeReply.accepts(urlOf(message)),
     async deliver (message, record) {
       const { id, metadata: { deliverable = false } } = record
       const rest = deliverable ? frames.rest(record) : undefined
       const whole = deliverable && unfetched === 'deliver'
-      let fetched: boolean
       try {
         // What is not to go out whole goes out as far as it is missing.
-        fetched = (rest !== undefined && !whole) || await ends.wasFetched(id, rest !== undefined)
+        const fetched = (rest !== undefined && !whole) || await ends.wasFetched(id, rest !== undefined || cards.goesAlone(record))
+        const url = urlOf(message)
+        if (fetched) return await sendRest(url, record, rest) ?? 'fetched'
+        return (whole ? await sendWhole(url, record) : undefined) ?? 'unfetched'
       } catch (error) {
-        log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'whether the end of an answer was fetched could not be told')
+        log[levelOf(error)]({ streamId: id, cause: describeError(error) }, 'what the user has of an answer could not be told')
         return 'failed'
       }
-      const url = urlOf(message)
-      if (fetched) return (rest !== undefined && await send(id, url, rest, 'the rest of an answer')) || 'fetched'
-      return (whole && await send(id, url, frames.whole(record), 'an answer whose end nobody came for')) || 'unfetched'
     }
   }
 }

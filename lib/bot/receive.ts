@@ -95,7 +95,7 @@ export function createReceive (options: ReceiveOptions): Receive {
       // It is there, as it was opened just now.
       if (record === undefined) return { text: frames.waiting(id) }
       const rated = feedback !== undefined && command === undefined && canBeRated(record)
-      return await show(id, record, message, rated ? id : undefined)
+      return await show(id, record, message, { feedbackId: rated ? id : undefined })
     } catch (error) {
       // Any other status than 200 would only make WeCom send the message again.
       const failure = { ...storeIsAway(), ...(!streams.shared && { code: 'INTERNAL' as const }) }

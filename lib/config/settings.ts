@@ -145,6 +145,12 @@ const replies = {
       'the `response_url`, or nothing does',
     ['deliver', 'off']
   ),
+  WECOM_CARD_DELIVERY: choice(
+    'cardDelivery',
+    'How a [card](../wecom/cards/README.md) comes that is not there with the first reply: `auto` sends it alone through the ' +
+      '`response_url` if that is possible, `frame` always with the last frame',
+    ['auto', 'frame']
+  ),
   WECOM_WELCOME_TEXT: text(
     'welcomeText', 'Said to whoever opens the chat, if no [hook](../bot/README.md#events) says something else', { default: '' }
   )

@@ -25,7 +25,7 @@ const MIN_THINKING_BYTES = 512
 
 /** What a reply can have besides its stream, once for each answer (document 101031). */
 export interface OnceOnly {
-  /** The card of an ended stream. */
+  /** The card of the stream. */
   card?: boolean
   /** In the first reply to a message: its user may rate the answer. */
   feedbackId?: string | undefined
@@ -43,8 +43,8 @@ export interface Frames {
   failure (id: string, failure: NonNullable<Outcome['failure']>): string
   /** What is left to be said of an ended stream where its bubble could not hold it; undefined where it could. */
   rest (record: StreamRecord): string | undefined
-  /** All that there is to be said of an ended stream, for who has not seen how it ended. */
-  whole (record: StreamRecord): string
+  /** All that there is to be said of an ended stream, for who has not seen how it ended, but perhaps its card. */
+  whole (record: StreamRecord, seen?: { card?: boolean }): string
 }
 
 /** Whether the bubble of a stream takes nothing more. Its source may still be at work. */
@@ -149,9 +149,9 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
       const opener = left.startsWith('\n') ? fenceOpener(shown).trimEnd() : fenceOpener(shown)
       return messageOf(opener + left, tail)
     },
-    whole (record) {
+    whole (record, { card: isShown = false } = {}) {
       const { images, card, tooLate } = record.metadata
-      const isMissing = images !== undefined || card !== undefined || tooLate === true
+      const isMissing = images !== undefined || (card !== undefined && !isShown) || tooLate === true
       return messageOf(record.content, [...tailOf(record, true), ...isMissing ? [texts.tooLate] : []])
     }
   }

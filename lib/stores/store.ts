@@ -161,8 +161,8 @@ export interface StreamStore {
    * Takes over a stream that has not ended and that nobody owns any more: of all who try, one is given the next epoch. Nobody
    * owns it if it was given up, if its owner was silent for four seconds of looks (a store that was away is no owner's
    * silence), or if it was asked to stop two seconds ago. To try is to look.
-   * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks is
-   * forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
+   * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks, and
+   * its card, are forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
    */
   adopt (id: string): Promise<Adoption | undefined>
   /**

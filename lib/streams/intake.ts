@@ -83,7 +83,8 @@ export class Intake {
           this.setMetadata({ tooLate: true })
         } else {
           this.#media ??= new ReplyMedia()
-          this.#media.add(piece)
+          const metadata = this.#media.add(piece)
+          if (metadata !== undefined) this.setMetadata(metadata)
         }
         return undefined
       case 'end':

@@ -14,17 +14,18 @@ export class ReplyMedia {
   #card: TemplateCard | undefined
   readonly #refused: string[] = []
 
-  add (part: Extract<ReplyPart, { type: 'image' | 'card' }>): void {
+  /** Gives what is to be known at once: a card can come with the first reply. */
+  add (part: Extract<ReplyPart, { type: 'image' | 'card' }>): StreamMetadata | undefined {
     const refused = part.type === 'image' ? this.#addImage(part.data) : this.#addCard(part.card)
     if (refused !== undefined && this.#refused.length < MAX_REFUSALS) this.#refused.push(`${part.type}: ${refused}`)
+    return part.type === 'card' && refused === undefined && this.#card !== undefined ? { card: this.#card } : undefined
   }
 
-  /** What is to be shown, undefined where that is nothing, and what was left out, in words for the log. */
+  /** What is shown with the end alone, undefined where that is nothing, and what was left out, in words for the log. */
   metadata (): { metadata: StreamMetadata | undefined, refused: readonly string[] } {
     const { items, refused } = imageItems(this.#images)
-    const metadata = { ...(items.length > 0 && { images: items }), ...(this.#card && { card: this.#card }) }
     return {
-      metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
+      metadata: items.length === 0 ? undefined : { images: items },
       refused: [...this.#refused, ...refused.map(({ reason }) => `image: ${reason}`)]
     }
   }

@@ -204,7 +204,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       const entry = entries.get(id)
       // An owner in this process's memory lives as long as the stream does.
       if (entry === undefined || isTerminal(entry.status) || entry.epoch > 0) return undefined
-      const { waiting, thinking, ...metadata } = entry.metadata
+      const { waiting, thinking, card, ...metadata } = entry.metadata
       entry.metadata = Object.freeze(metadata)
       entry.epoch = 1 - entry.epoch
       changed(entry)

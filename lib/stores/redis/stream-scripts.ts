@@ -160,7 +160,7 @@ local epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 redis.call('HDEL', KEYS[1], 'k')
 if status == 'stopping' then redis.call('HSET', KEYS[1], 'p', now) end
-redis.call('HDEL', KEYS[4], 'waiting', 'thinking')
+redis.call('HDEL', KEYS[4], 'waiting', 'thinking', 'card')
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
 return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000),

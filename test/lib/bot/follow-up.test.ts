@@ -2,11 +2,14 @@ import t from 'tap'
 import { createFollowUps } from '../../../lib/bot/follow-up.ts'
 import type { UnfetchedMode } from '../../../lib/bot/follow-up.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
+import { createCardDelivery } from '../../../lib/replies/card-delivery.ts'
+import type { CardDeliveryMode } from '../../../lib/replies/card-delivery.ts'
 import { createFrames } from '../../../lib/replies/frames.ts'
 import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
+import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
@@ -28,14 +31,19 @@ const LONG: StreamRecord = {
   }
 }
 const SHORT: StreamRecord = { ...LONG, content: 'short' }
+const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
+const WITH_CARD: StreamRecord = { ...SHORT, chat: { scope: 's', user: 'u' }, metadata: { deliverable: true, card: CARD } }
 
 interface Setup extends Partial<Pick<ActiveReply, 'send'> & Pick<KeyValueStore, 'putIfAbsent'>> {
   unfetched?: UnfetchedMode
+  mode?: CardDeliveryMode
   /** What is said of whether the end was fetched. */
   fetched?: () => Promise<boolean>
 }
 
-function setUp ({ send = async () => {}, putIfAbsent, unfetched = 'deliver', fetched = async () => true }: Setup = {}) {
+function setUp (
+  { send = async () => {}, putIfAbsent, unfetched = 'deliver', mode = 'auto', fetched = async () => true }: Setup = {}
+) {
   const clock = createManualClock()
   const log = createLog()
   const sent: Array<Parameters<ActiveReply['send']>> = []
@@ -46,8 +54,10 @@ function setUp ({ send = async () => {}, putIfAbsent, unfetched = 'deliver', fet
   }
   const facts = { ...createMemoryKeyValues(clock, 100), ...(putIfAbsent && { putIfAbsent }) }
   const ends = { wasFetched: async (...given: [string, boolean]) => { asked.push(given); return await fetched() } }
-  const late = createFollowUps({ activeReply, frames: createFrames(texts), ends, facts, unfetched, log })
-  return { clock, log, sent, asked, late }
+  const frames = createFrames(texts)
+  const cards = createCardDelivery({ mode, frames, facts })
+  const late = createFollowUps({ activeReply, frames, cards, ends, facts, unfetched, log })
+  return { clock, log, sent, asked, cards, late }
 }
 
 t.test('a message has a way besides its bubble where its response_url may be called', async t => {
@@ -110,7 +120,7 @@ t.test('where nobody can tell whether the end was fetched, nothing is sent', asy
     t.equal(await late.deliver(message(), record), 'failed')
     t.strictSame(sent, [])
     t.match(log.lines, [
-      { level: 'error', fields: { streamId: 's' }, message: 'whether the end of an answer was fetched could not be told' }
+      { level: 'error', fields: { streamId: 's' }, message: 'what the user has of an answer could not be told' }
     ])
   }
 })
@@ -140,4 +150,41 @@ t.test('a call is remembered for the hour in which the URL is good', async t => 
   await clock.advance(60 * 60_000 - 1)
   t.equal(await late.deliver(message(), LONG), 'fetched')
   t.equal(sent.length, 1)
+})
+
+t.test('a late card goes alone when the end was fetched, once', async t => {
+  const { late, sent, asked, cards, log } = setUp()
+  t.equal(await late.deliver(message(), WITH_CARD), 'delivered')
+  t.strictSame(sent, [[URL_OF_WECOM, { card: CARD }]])
+  t.strictSame(asked, [['s', true]], 'it waits for that')
+  t.match(log.lines, [{ level: 'info', fields: { streamId: 's' }, message: 'the card of an answer was delivered' }])
+  t.equal(await cards.isClaimed('s'), true)
+  t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), WITH_CARD), 'fetched')
+  t.equal(sent.length, 1)
+})
+
+t.test('a card that was shown, or cannot go alone, is not sent', async t => {
+  const { late, sent, cards } = setUp()
+  await cards.claim('s', 'first reply')
+  t.equal(await late.deliver(message(), WITH_CARD), 'fetched')
+  t.equal(await late.deliver(message(), { ...WITH_CARD, id: 'group', chat: { scope: 's', group: 'g' } }), 'fetched')
+  t.equal(await late.deliver(message(), { ...WITH_CARD, id: 'long', content: LONG.content }), 'delivered')
+  t.match(sent, [[URL_OF_WECOM, { content: /^x+$/, card: undefined }]], 'the call goes to the rest of the text')
+  const frame = setUp({ mode: 'frame' })
+  t.equal(await frame.late.deliver(message(), WITH_CARD), 'fetched')
+  t.strictSame(frame.sent, [])
+})
+
+t.test('the call goes to the text before it goes to a card, unless the card is all there is', async t => {
+  const { late, sent, cards, log } = setUp({ fetched: async () => false })
+  t.equal(await late.deliver(message(), WITH_CARD), 'delivered')
+  t.strictSame(sent.pop()?.[1], { content: `short\n\n${texts.tooLate}` })
+  t.match(log.lines, [{ level: 'warn', message: 'a card was not shown, as nobody came for the end of its answer' }, { level: 'info' }])
+  await cards.claim('shown', 'first reply')
+  await late.deliver(message(`${URL_OF_WECOM}2`), { ...WITH_CARD, id: 'shown' })
+  t.strictSame(sent.pop()?.[1], { content: 'short' })
+  await late.deliver(message(`${URL_OF_WECOM}3`), { ...WITH_CARD, id: 'alone', content: '' })
+  t.strictSame(sent.pop()?.[1], { card: CARD })
+  await late.deliver(message(`${URL_OF_WECOM}4`), { ...WITH_CARD, id: 'group', content: '', chat: { scope: 's', group: 'g' } })
+  t.strictSame(sent.pop()?.[1], { content: texts.tooLate })
 })

@@ -569,7 +569,7 @@ t.test('no prompt, no reply and no response_url is logged', async t => {
 
 const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
 
-t.test('a card comes once, with the end, and again only to the callback that it came to', async t => {
+t.test('a late card that cannot go alone comes once, with the end, and again only to the callback that it came to', async t => {
   const { receive, hand, replyTo, log } = setUp()
   const parsed = async (message: object) => JSON.parse(await receive(message as RawMessage) as string)
   const { id } = await replyTo(message('hi'))
@@ -583,7 +583,10 @@ t.test('a card comes once, with the end, and again only to the callback that it 
   t.same(await parsed(refresh(id, { msgid: 'r3' })), without)
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard, 'its reply was lost')
   for (const msgid of [undefined, '']) t.same(await parsed(refresh(id, { msgid })), without)
-  t.same(log.lines.map(({ message }) => message), ['stream ended'])
+  t.same(log.lines.map(({ level, message }) => [level, message]), [
+    ['info', 'stream ended'],
+    ...Array(2).fill(['warn', 'a card comes with the last frame, which not every client of WeCom shows'])
+  ])
 })
 
 t.test('a callback without a name is like no other', async t => {
@@ -603,6 +606,51 @@ t.test('a fast answer has its card in the first frame, and a repeated delivery o
   t.match(first, { msgtype: 'stream_with_template_card', stream: { finish: true, content: texts.seeBelow } })
   t.same(JSON.parse(await receive(message('hi') as RawMessage) as string), first)
   t.match(JSON.parse(await receive(refresh(first.stream.id) as RawMessage) as string), { msgtype: 'stream' })
+})
+
+t.test('a card that is there with the first reply rides in it, and again if the message is delivered again', async t => {
+  const { hand, bot, clock } = setUp()
+  const receive = bot({ firstReplyGraceMs: 200, activeReply: { accepts: () => true, send: async () => { t.fail('nothing is sent') } } })
+  const asked = receive(message('hi') as RawMessage)
+  await settle()
+  await hand.call().push({ type: 'card', card: CARD })
+  await clock.advance(199)
+  await hand.call().push('one')
+  await clock.advance(1)
+  const first = JSON.parse(await asked as string)
+  const { id } = first.stream
+  t.same(first, { msgtype: 'stream_with_template_card', stream: { id, finish: false, content: 'one' }, template_card: CARD })
+  const again = receive(message('hi') as RawMessage)
+  await settle()
+  await clock.advance(200)
+  t.same(JSON.parse(await again as string), first)
+  await hand.call().push(' two')
+  await hand.call().end()
+  t.same(
+    JSON.parse(await receive(refresh(id) as RawMessage) as string), { msgtype: 'stream', stream: { id, finish: true, content: 'one two' } }
+  )
+})
+
+t.test('a late card goes alone in a single chat, when the end was fetched', async t => {
+  for (const [cardDelivery, more, alone] of [
+    ['auto', {}, true], ['frame', {}, false], ['auto', { chattype: 'group', chatid: 'g' }, false]
+  ] as const) {
+    const { hand, bot, clock } = setUp()
+    const sent: object[] = []
+    const activeReply = { accepts: () => true, send: async (_url: string, message: object) => { sent.push(message) } }
+    const receive = bot({ cardDelivery, activeReply })
+    const { id } = read(await receive(message('hi', more) as RawMessage))
+    await settle()
+    await hand.call().push('look')
+    await hand.call().push({ type: 'card', card: CARD })
+    await hand.call().end()
+    await clock.advance(1000)
+    t.same(sent, [], 'not before that')
+    const last = JSON.parse(await receive(refresh(id, more) as RawMessage) as string)
+    await settle()
+    t.same(last.template_card, alone ? undefined : CARD)
+    t.same(sent, alone ? [{ card: CARD }] : [])
+  }
 })
 
 t.test('where it cannot be told whether a card was shown, the text comes without it', async t => {

@@ -296,6 +296,7 @@ t.test('the defaults are those of the protocol', async t => {
     WECOM_USER_MESSAGES_PER_MINUTE: 0,
     WECOM_USER_MAX_RUNNING: 0,
     WECOM_UNFETCHED: 'deliver',
+    WECOM_CARD_DELIVERY: 'auto',
     WECOM_WELCOME_TEXT: '',
     WECOM_MEDIA_MAX_BYTES: 20_971_520,
     WECOM_MEDIA_TIMEOUT_MS: 60_000,
