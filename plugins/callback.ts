@@ -36,7 +36,7 @@ import { createMediaFetcher } from '../lib/wecom/media/media.ts'
 import type { MediaFetcherOptions } from '../lib/wecom/media/media.ts'
 import { parseMessage } from '../lib/wecom/message.ts'
 import { createRefusals } from '../lib/wecom/refusals.ts'
-import { kCallbacks, kStores, kStreams } from './streams.ts'
+import { kCallbacks, kLoopback, kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -175,12 +175,12 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
         timeoutMs: config.WECOM_MEDIA_TIMEOUT_MS,
         allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
         clock
-      }),
+      }, fastify[kLoopback]),
       botKey: config.WECOM_ENCODING_AES_KEY,
       limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
       log
     }),
-    activeReply: createActiveReply({ ...options.activeReply, clock }),
+    activeReply: createActiveReply({ ...options.activeReply, clock }, fastify[kLoopback]),
     unfetched: config.WECOM_UNFETCHED,
     cardDelivery: config.WECOM_CARD_DELIVERY,
     access: {

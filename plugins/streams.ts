@@ -12,6 +12,7 @@ import type { SourceOptions } from '../lib/config/sources.ts'
 import type { BotStores } from '../lib/config/stores.ts'
 import { createStores } from '../lib/config/stores.ts'
 import { warnOfSuspects } from '../lib/config/suspects.ts'
+import type { Loopback } from '../lib/outbound/loopback.ts'
 import { viewOf, viewsOf } from '../lib/replies/state-view.ts'
 import type { StreamState } from '../lib/replies/state-view.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
@@ -89,6 +90,9 @@ export const kStores: unique symbol = Symbol.for('fastify-wecom-stream.stores')
 /** And where it says which path is its own. */
 export const kCallbacks: unique symbol = Symbol.for('fastify-wecom-stream.callbacks')
 
+/** Where an app of ours has put a transport to itself. No host can name this symbol. */
+export const kLoopback: unique symbol = Symbol('fastify-wecom-stream.loopback')
+
 declare module 'fastify' {
   interface FastifyInstance {
     /**
@@ -120,6 +124,7 @@ declare module 'fastify' {
     [kStreams]: Streams
     [kStores]: BotStores
     [kCallbacks]: string[]
+    [kLoopback]?: Loopback
   }
 }
 

@@ -82,6 +82,27 @@ export const callbackExtraOptions: readonly ExtraOption[] = [
   ...sharedOptions
 ]
 
+const address: Pick<ExtraOption, 'expected' | 'check'> = {
+  expected: 'an http or https URL', check: value => typeof value === 'string' && /^https?:\/\/[^/]/.test(value) && URL.canParse(value)
+}
+
+/** What the playground takes besides its settings. */
+export const playgroundExtraOptions: readonly ExtraOption[] = [
+  { option: 'target', meaning: 'Callback of another server; default: that of the app', ...address },
+  { option: 'publicUrl', meaning: 'Where the bot of `target` reaches the playground', ...address },
+  {
+    option: 'callbackPath',
+    meaning: 'Which callback of the app; default: its first',
+    expected: 'a path',
+    check: value => typeof value === 'string'
+  },
+  { option: 'bot', meaning: 'The `aibotid` of every message', expected: 'a string', check: value => typeof value === 'string' },
+  bool('allowRemote', 'Serves other machines, too; the token is needed all the same'),
+  bool('allowProduction', 'Serves under `NODE_ENV=production`, too'),
+  callable('print', 'Told the address of the page; default `console.log`'),
+  ...sharedOptions.filter(({ option }) => option !== 'texts')
+]
+
 /** What the streams plugin takes besides its settings. */
 export const streamsExtraOptions: readonly ExtraOption[] = [
   object('sources', '[Sources of yours](../sources/README.md) by name'),

@@ -214,6 +214,11 @@ export const serverSettings = {
 /** What the callback plugin needs. */
 export const callbackSettings = { ...bot, ...replies, ...language, ...access, ...media }
 
+/** What the playground needs to speak as WeCom. */
+export const playgroundSettings = {
+  WECOM_TOKEN: bot.WECOM_TOKEN, WECOM_ENCODING_AES_KEY: bot.WECOM_ENCODING_AES_KEY, WECOM_RECEIVE_ID: bot.WECOM_RECEIVE_ID
+}
+
 /** What the streams plugin and its sources need. The sentences of failures stand in stream states, hence the language. */
 export const streamsSettings = { ...sources, ...streams, ...replicas, ...language, ...history }
 

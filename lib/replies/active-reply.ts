@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { OutboundError } from '../outbound/error.ts'
+import { withLoopback } from '../outbound/loopback.ts'
+import type { Loopback } from '../outbound/loopback.ts'
 import { createOutbound } from '../outbound/outbound.ts'
 import type { OutboundOptions } from '../outbound/outbound.ts'
 import { InputError } from '../util/errors.ts'
@@ -72,8 +74,9 @@ export interface ActiveReply {
   send (url: string, message: ActiveReplyMessage, signal?: AbortSignal): Promise<void>
 }
 
-export function createActiveReply (options: ActiveReplyOptions = {}): ActiveReply {
-  const outbound = createOutbound(options, { allowedHosts: DEFAULT_ACTIVE_REPLY_HOSTS, timeoutMs: DEFAULT_ACTIVE_REPLY_TIMEOUT_MS })
+export function createActiveReply (options: ActiveReplyOptions = {}, loopback?: Loopback): ActiveReply {
+  const defaults = { allowedHosts: DEFAULT_ACTIVE_REPLY_HOSTS, timeoutMs: DEFAULT_ACTIVE_REPLY_TIMEOUT_MS }
+  const outbound = withLoopback(createOutbound(options, defaults), loopback)
 
   function target (url: string) {
     // It would be cut off before the call; who hands one over means something else.

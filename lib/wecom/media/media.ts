@@ -1,5 +1,7 @@
 import { OutboundError } from '../../outbound/error.ts'
 import type { OutboundAnswer } from '../../outbound/exchange.ts'
+import { withLoopback } from '../../outbound/loopback.ts'
+import type { Loopback } from '../../outbound/loopback.ts'
 import { checkCount, createOutbound } from '../../outbound/outbound.ts'
 import type { OutboundOptions } from '../../outbound/outbound.ts'
 import { tooLarge } from '../../outbound/read-bytes.ts'
@@ -55,8 +57,11 @@ export type MediaFetcher = (request: MediaRequest, signal: AbortSignal) => Promi
  * Fetches and decrypts files of users. A fetch holds one copy of the file, and up to one and a half while it outgrows its buffer;
  * it is decrypted where it lies. How many run at once is the caller's to bound.
  */
-export function createMediaFetcher ({ maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...options }: MediaFetcherOptions = {}): MediaFetcher {
-  const outbound = createOutbound(options, { allowedHosts: DEFAULT_MEDIA_HOSTS, timeoutMs: DEFAULT_MEDIA_TIMEOUT_MS })
+export function createMediaFetcher (
+  { maxBytes = DEFAULT_MEDIA_MAX_BYTES, ...options }: MediaFetcherOptions = {}, loopback?: Loopback
+): MediaFetcher {
+  const defaults = { allowedHosts: DEFAULT_MEDIA_HOSTS, timeoutMs: DEFAULT_MEDIA_TIMEOUT_MS }
+  const outbound = withLoopback(createOutbound(options, defaults), loopback)
   checkCount('maxBytes', maxBytes)
   const { clock = systemClock } = options
   const download = { name: 'download', method: 'GET', headers: { accept: '*/*' } } as const
