@@ -9,7 +9,6 @@ import { isVisible } from '../util/visible.ts'
 import { chatOf } from '../wecom/message.ts'
 import type { Chat, Message } from '../wecom/message.ts'
 import type { Ends } from './ends.ts'
-import { storeIsAway } from './show.ts'
 import type { Reply, Show } from './show.ts'
 
 export interface RefreshOptions {
@@ -40,12 +39,11 @@ export function createRefresh ({ streams, frames, show, ends, log, scope }: Refr
 
   /** What this process knows of a stream whose store is away. */
   function fromMemory (id: string, message: Message): Reply | undefined {
-    const known = streams.lastRead(id)
-    if (known === undefined || !belongsTo(known.record, message, scope)) return undefined
-    if (known.isLate) return { text: frames.failure(id, storeIsAway()) }
+    const record = streams.lastRead(id)
+    if (record === undefined || !belongsTo(record, message, scope)) return undefined
+    if (isBubbleOver(record)) return { text: frames.reply(id, record), written: () => ends.fetched(record) }
     // Another process may have shown text that is not known here.
-    if (isBubbleOver(known.record)) return { text: frames.reply(id, known.record), written: () => ends.fetched(known.record) }
-    return isVisible(known.record.content) ? { text: frames.reply(id, known.record) } : undefined
+    return isVisible(record.content) ? { text: frames.reply(id, record) } : undefined
   }
 }
 

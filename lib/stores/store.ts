@@ -103,7 +103,9 @@ export interface StreamRecord {
 
 export interface LastRead {
   record: StreamRecord
+  /** Milliseconds since the stream was created, and since it was read. */
   ageMs: number
+  sinceMs: number
 }
 
 /** What one look at a stream tells, in one round trip. */
@@ -113,6 +115,10 @@ export interface StreamReading {
   isOrphan: boolean
   /** In how many milliseconds it may be, if its owner gives no sign of life and somebody looks at it each second until then. */
   orphanInMs?: number
+  /** Milliseconds since it was created, by the clock of a store that is shared. */
+  ageMs?: number
+  /** The store has lost some of its text, which its owner is about to write anew, and which is not known here. */
+  isIncomplete?: boolean
 }
 
 /** A stream has two growing texts. */
@@ -147,7 +153,7 @@ export interface StreamStore {
   end (id: string, epoch: number, outcome: Outcome, lengths?: Record<Channel, number>): Promise<boolean>
   /** Undefined if the stream is unknown, evicted or expired. A look that finds its owner silent for 1.5 s leaves a mark. */
   read (id: string): Promise<StreamReading | undefined>
-  /** What this process has last read of a stream, and how many milliseconds ago it was created: for when the store is away. */
+  /** What this process has last read of a stream: for when the store is away. */
   lastRead? (id: string): LastRead | undefined
   /** True for some seconds after it was away: what it does not know then, an owner may be about to restore. */
   isRecovering? (): boolean

@@ -1,6 +1,6 @@
 import type { Source } from '../sources/source.ts'
 import { FIRST_EPOCH } from '../stores/store.ts'
-import type { NewStream, RefusalNotice, StreamMetadata, StreamStore } from '../stores/store.ts'
+import type { NewStream, Outcome, RefusalNotice, StreamMetadata, StreamRecord, StreamStore } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
@@ -14,7 +14,7 @@ import { SharedStreamWriter } from './shared-stream-writer.ts'
 import { StreamSourceContext } from './source-context.ts'
 import { StreamWriter } from './stream-writer.ts'
 import type { Writer } from './stream-writer.ts'
-import { Watchdog } from './watchdog.ts'
+import { isTimeout, Watchdog } from './watchdog.ts'
 import type { TimeoutReason, WatchdogLimits } from './watchdog.ts'
 
 export interface RunningStreamLimits extends WatchdogLimits {
@@ -55,6 +55,8 @@ export class RunningStream implements OpenStream {
   readonly id: string
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
+  /** When WeCom shows no more of it. */
+  readonly bubbleDeadline: number
   readonly ended: Promise<StreamExit>
   readonly #deps: RunningStreamDependencies
   readonly #created: Promise<string>
@@ -71,6 +73,7 @@ export class RunningStream implements OpenStream {
   #abort: AbortController | undefined
   #leave: (() => void) | undefined
   #hasEnded = false
+  #timedOut: Outcome | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
   constructor (deps: RunningStreamDependencies, { stream, epoch, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
@@ -80,6 +83,7 @@ export class RunningStream implements OpenStream {
     this.id = stream.id
     this.#epoch = epoch
     this.deadline = deadline
+    this.bubbleDeadline = bubble
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = clock.now()
     this.#shared = store.shared &&
@@ -92,6 +96,16 @@ export class RunningStream implements OpenStream {
   /** The bubble is over. */
   get bubbleClosed (): boolean {
     return this.#intake.bubbleClosed
+  }
+
+  /** How a timer has ended it, be it stored or not. */
+  get timedOut (): Outcome | undefined {
+    return this.#timedOut
+  }
+
+  /** The stream as far as a shared store is known to have it; `known` is what was read of it, if anything was. */
+  recordWith (known: StreamRecord | undefined): StreamRecord | undefined {
+    return this.#shared?.recordWith(known)
   }
 
   get hasEnded (): boolean {
@@ -168,6 +182,7 @@ export class RunningStream implements OpenStream {
   /** Ends the stream; only the first call counts. */
   finish (reason: EndReason, error?: unknown): void {
     if (!this.#stopWork()) return
+    if (isTimeout(reason)) this.#timedOut = this.#outcomeOf(reason, error)
     const measures = this.#intake.measuresSince(this.#openedAt)
     const { historyUse } = this.#intake
     const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
@@ -233,9 +248,9 @@ export class RunningStream implements OpenStream {
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
     const refused = await this.#intake.complete(error)
-    const { status, class: code, notice } = endingOf(reason, error)
-    const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
-    const stored = await this.#writer.end({ status, ...(failure && { failure }), ...(notice && { notice }) })
+    const outcome = this.#timedOut ?? this.#outcomeOf(reason, error)
+    const { status, failure } = outcome
+    const stored = await this.#writer.end(outcome)
     if (this.#exit) return this.#exit
     const fields = {
       streamId: this.id, status, reason, stored, ...(refused.length > 0 && { refused }), ...measures, usage: measures.usage ?? 'unknown'
@@ -244,6 +259,12 @@ export class RunningStream implements OpenStream {
     if (historyUse !== undefined) this.#deps.log.warn({ streamId: this.id, ...historyUse }, 'history was left out')
     logEnd(this.#deps.log, { fields, failure, error, turn: this.#work?.turn })
     return undefined
+  }
+
+  #outcomeOf (reason: EndReason, error: unknown): Outcome {
+    const { status, class: code, notice } = endingOf(reason, error)
+    const failure = code && { code, reference: this.#deps.createId().slice(0, 8) }
+    return { status, ...(failure && { failure }), ...(notice && { notice }) }
   }
 
   /** False ends the reading. */

@@ -1,4 +1,4 @@
-import type { NewStream, StreamMetadata, Outcome, SharedTiming, StreamStore, Channel } from '../stores/store.ts'
+import type { NewStream, StreamMetadata, StreamRecord, Outcome, SharedTiming, StreamStore, Channel } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import { sleep } from '../util/sleep.ts'
 import type { Writer } from './stream-writer.ts'
@@ -38,6 +38,20 @@ export class SharedStreamWriter implements Writer {
 
   get length (): number {
     return this.#whole.content.length
+  }
+
+  /** What the store has acknowledged, or has shown: a reply that was lost may have been to a write. */
+  recordWith (known: StreamRecord | undefined): StreamRecord {
+    const { id, chat } = this.#given.stream
+    const textOf = (channel: Channel): string => {
+      const [shown, stored] = [known?.[channel] ?? '', this.#whole[channel].slice(0, this.#stored[channel])]
+      // Text of an owner before stays until there is another.
+      return stored === '' || (shown.length > stored.length && this.#whole[channel].startsWith(shown)) ? shown : stored
+    }
+    const record = known ?? { id, status: 'running', chat, failure: undefined, notice: undefined }
+    return {
+      ...record, metadata: { ...known?.metadata, ...this.#storedNotes }, content: textOf('content'), reasoning: textOf('reasoning')
+    }
   }
 
   write (track: Channel, text: string): void {

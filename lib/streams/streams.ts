@@ -2,7 +2,7 @@ import type { Source } from '../sources/source.ts'
 import { isTerminal } from '../stores/status.ts'
 import { FIRST_EPOCH } from '../stores/store.ts'
 import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores/store.ts'
-import { BusyError, ClosedError, InputError } from '../util/errors.ts'
+import { BusyError, ClosedError, InputError, UnavailableError } from '../util/errors.ts'
 import { startHeartbeat } from '../util/heartbeat.ts'
 import { describeError } from '../util/redact.ts'
 import { createAdoptions, workOf } from './adoption.ts'
@@ -14,6 +14,7 @@ import type { OpenStream, ReasoningMode } from './open-stream.ts'
 import type { Opened, Opening } from './opening.ts'
 import { OrphanWatch } from './orphan-watch.ts'
 import type { Look } from './orphan-watch.ts'
+import { OverdueStreams } from './overdue.ts'
 import { Places } from './places.ts'
 import { RunningStream } from './running-stream.ts'
 import type { RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
@@ -38,6 +39,12 @@ export interface StreamsOptions extends Omit<RunningStreamDependencies, 'limits'
   onOwnerLost?: OnOwnerLost
 }
 
+/** What another process owns may have grown since it was read here. */
+const FRESH_MS = 1000
+
+/** An owner whose store takes writes has stored the end of its stream so long after the deadline. */
+const STORING_MS = 1000
+
 /** One for all: each stream that waits for its source has its metadata. */
 const DELIVERABLE: StreamMetadata = Object.freeze({ deliverable: true })
 
@@ -51,6 +58,7 @@ export function createStreams (options: StreamsOptions) {
   const places = new Places<RunningStream>(limits.maxRunning)
   const lastFrames = new LastFrames(clock)
   const closeListeners: Array<() => Promise<void>> = []
+  const overdue = new OverdueStreams(log, limits.deadlineMs)
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
 
@@ -145,23 +153,37 @@ export function createStreams (options: StreamsOptions) {
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
 
-    /** Reads a stream for a user. If nobody owns it any more, it is adopted meanwhile. Undefined if it is unknown or expired. */
+    /**
+     * Reads a stream for a user: what a timer has ended is over, stored or not. If nobody owns it any more, it is adopted meanwhile.
+     * Undefined if it is unknown or expired. Rejects also while its text has to be written anew.
+     */
     async read (id: string): Promise<StreamRecord | undefined> {
       const reading = await store.read(id).catch((error: unknown) => {
         seen(id, 'away')
         throw error
       })
       seen(id, reading)
-      return reading?.record
+      if (reading === undefined || store.shared === undefined) return reading?.record
+      const { record, ageMs = 0, isIncomplete } = reading
+      const shown = overdue.see(record, ageMs - STORING_MS, runs.get(id)?.timedOut)
+      if (isIncomplete === true && shown === record) throw new UnavailableError(new Error('the store has lost some text of a stream'))
+      return shown
     },
 
     /** Reads a stream for ourselves: whoever owns it, it is left as it is. */
     readOnly: async (id: string): Promise<StreamRecord | undefined> => (await store.read(id))?.record,
 
-    /** What is known here of a stream whose store is away; late is one that WeCom asks about no more. */
-    lastRead (id: string): { record: StreamRecord, isLate: boolean } | undefined {
+    /** What is known here for sure of a stream whose store is away: what is open here, was read just now, or is over. */
+    lastRead (id: string): StreamRecord | undefined {
       const known = store.lastRead?.(id)
-      return known && { record: known.record, isLate: !isTerminal(known.record.status) && known.ageMs > limits.deadlineMs }
+      const run = runs.get(id)
+      const own = run?.recordWith(known?.record)
+      if (run !== undefined && own !== undefined) {
+        return overdue.see(own, clock.now() - run.bubbleDeadline + limits.deadlineMs, run.timedOut)
+      }
+      if (known === undefined) return undefined
+      const record = overdue.see(known.record, known.ageMs)
+      return known.sinceMs <= FRESH_MS || isTerminal(record.status) || record.metadata.sealedAt !== undefined ? record : undefined
     },
 
     /** Whether the store was away just now, and may have come back without what it knew. */

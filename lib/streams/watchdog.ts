@@ -1,6 +1,10 @@
 import type { Clock } from '../util/clock.ts'
 
-export type TimeoutReason = 'DEADLINE' | 'FIRST_TOKEN' | 'IDLE'
+const TIMEOUTS = ['DEADLINE', 'FIRST_TOKEN', 'IDLE'] as const
+
+export type TimeoutReason = typeof TIMEOUTS[number]
+
+export const isTimeout = (reason: string): reason is TimeoutReason => TIMEOUTS.some(timeout => timeout === reason)
 
 export interface WatchdogLimits {
   firstTokenTimeoutMs: number

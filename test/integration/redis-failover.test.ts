@@ -1,7 +1,8 @@
 import { createClient } from 'redis'
 import t from 'tap'
 import type { Test } from 'tap'
-import { buildApp, follow, post, textMessage } from '../fixtures/app.ts'
+import type { WecomStreamOptions } from '../../plugins/index.ts'
+import { buildApp, follow, post, refreshMessage, textMessage } from '../fixtures/app.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
 
@@ -21,7 +22,7 @@ const errorsIn = (lines: Array<Record<string, unknown>>) =>
   lines.filter(({ level, streamId, reference }) => Number(level) >= 50 && (streamId ?? reference) === undefined)
 
 // Each has a server of its own, and waits most of the time.
-t.jobs = 4
+t.jobs = 6
 
 if (hasRedisServer()) {
   t.test('after a failover behind one address a new question is answered within five seconds', async t => {
@@ -86,6 +87,48 @@ if (hasRedisServer()) {
     t.equal(errorsIn(lines).length, 1)
     await admin.sendCommand(['ACL', 'SETUSER', 'default', '+append'])
   })
+
+  for (const [fault, code, refuse] of [
+    ['an ACL without APPEND', /^(NOPERM|ERR)$/, ['ACL', 'SETUSER', 'default', '-append']],
+    ['no memory left', /^OOM$/, ['CONFIG', 'SET', 'maxmemory', '1']]
+  ] as const) {
+    t.test(`with ${fault} a bubble ends at its deadline, with the text that was stored, and the log says why at once`, async t => {
+      const server = await startRedisServer()
+      t.teardown(() => server.stop())
+      const admin = await adminOf(t, server.url)
+      let goOn = (): void => {}
+      const refused = new Promise<void>(resolve => { goOn = resolve })
+      const options: WecomStreamOptions = {
+        redis: { url: server.url, prefix: 'refusing:' }, deadlineMs: 6000, lateDeadlineMs: 0, firstReplyGraceMs: 0
+      }
+      const { app, lines } = await buildApp(t, {
+        ...options,
+        async * source (_turn, { signal }) {
+          yield 'begun'
+          await refused
+          yield ' and not stored'
+          await new Promise(resolve => signal.addEventListener('abort', resolve))
+        }
+      })
+      const { app: other } = await buildApp(t, options)
+      const askedAt = Date.now()
+      const id = (await post(app, textMessage('hi'))).stream.id as string
+      const shown = async (by = app) => (await post(by, refreshMessage(id))).stream
+      await until(async () => (await shown()).content === 'begun')
+      t.equal((await shown(other)).content, 'begun')
+      await admin.sendCommand([...refuse])
+      goOn()
+      await until(() => errorsIn(lines).length > 0)
+      t.match(errorsIn(lines), [{ msg: 'Redis refuses a command', operation: /^streams\./, code, cure: String }])
+      t.ok(Date.now() - askedAt < 4000, 'long before the deadline')
+      for (const by of [app, other]) {
+        await until(async () => (await shown(by)).finish === true)
+        t.ok(Date.now() - askedAt < 8000, `ended after ${Date.now() - askedAt} ms`)
+        t.match((await shown(by)).content, /^begun\n\n响应超时/)
+      }
+      t.equal(errorsIn(lines).length, 1, 'one line')
+    })
+  }
 
   t.test('with Redis away the methods reject with an error of ours, and a source of this process is stopped', async t => {
     const server = await startRedisServer()

@@ -14,6 +14,11 @@ export interface SeenStream {
   readonly contentBytes: number
   readonly reasoningBytes: number
   readonly metadataBytes: number
+  /** By the clock of this process, whatever the one of the server says. */
+  createdAt: number
+  readAt: number
+  /** It has text that the server has lost: what is there is to be read as a whole. */
+  readonly isAhead?: true
   /** It was not there any more when it was read again. */
   readonly missed?: true
 }

@@ -6,7 +6,8 @@ import { defineScript, NOW } from './script.ts'
  * process. Fields of the hash: b birth, v version, n version of the notes, e epoch, t epoch of the owner that wrote the
  * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim;
  * k and p, which may be missing, are what orphan.ts says; q, which may be missing, is the epoch of the last owner that has called
- * its source.
+ * its source; xc and xr, which may be missing too, are the bytes of content and reasoning, behind the epoch whose text that is: the
+ * version before writes none, so those of another epoch say nothing.
  * All keys but the work share one time to live, and one hash slot.
  */
 
@@ -18,7 +19,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 ${NOW}
 local ttl, status, content, work = ARGV[1], ARGV[2], ARGV[6], ARGV[8]
 redis.call('HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', 1, 't', 1, 's', status,
-  'c', ARGV[7], 'r', 0, 'l', now + ${LEASE_MS}, 'h', ARGV[3], 'o', ARGV[4], 'm', ARGV[5])
+  'c', ARGV[7], 'r', 0, 'xc', '1 ' .. #content, 'xr', '1 0', 'l', now + ${LEASE_MS}, 'h', ARGV[3], 'o', ARGV[4], 'm', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ttl)
 if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
 if work ~= '' then redis.call('SET', KEYS[5], work, 'PX', ARGV[9]) end
@@ -35,6 +36,22 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 `)
 
+// A server that evicts keys takes a text alone.
+const SHORT = `
+local function bytesLost(size, length)
+  local of, bytes = string.match(size or '', '^(%d+) (%d+)$')
+  if of == textEpoch and tonumber(bytes) > length then return tonumber(bytes) end
+  return 0
+end
+`
+
+const IS_SHORT = `${SHORT}
+local contentSize, reasoningSize = unpack(redis.call('HMGET', KEYS[1], 'xc', 'xr'))
+if bytesLost(contentSize, redis.call('STRLEN', KEYS[2])) + bytesLost(reasoningSize, redis.call('STRLEN', KEYS[3])) > 0 then
+  return 0
+end
+`
+
 const OWNED = `
 local epoch = ARGV[1]
 local status, owner, textEpoch = unpack(redis.call('HMGET', KEYS[1], 's', 'e', 't'))
@@ -42,15 +59,17 @@ if (status ~= 'running' and status ~= 'stopping') or owner ~= epoch then return 
 `
 
 /** KEYS[2] is the track, KEYS[3] the other one. 0 is a refusal, 1 says that the text stands there already, 2 that it does now. */
-export const APPEND = defineScript('streams.append', `${OWNED}
+export const APPEND = defineScript('streams.append', `${OWNED}${SHORT}
 local field, offset, units, text = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 if textEpoch ~= epoch then
   if offset > 0 then return 0 end
   if units == 0 then return 1 end
   redis.call('DEL', KEYS[2], KEYS[3])
-  redis.call('HSET', KEYS[1], 't', epoch, 'c', 0, 'r', 0)
+  redis.call('HSET', KEYS[1], 't', epoch, 'c', 0, 'r', 0, 'xc', epoch .. ' 0', 'xr', epoch .. ' 0')
 end
-local length = tonumber(redis.call('HGET', KEYS[1], field))
+local length, size = unpack(redis.call('HMGET', KEYS[1], field, 'x' .. field))
+if textEpoch == epoch and bytesLost(size, redis.call('STRLEN', KEYS[2])) > 0 then return 0 end
+length = tonumber(length)
 local back = length - offset
 if back < 0 then return 0 end
 if units == 0 then return 1 end
@@ -71,7 +90,8 @@ if back > 0 then
   text = string.sub(text, #standing + 1)
   units = units - back
 end
-redis.call('APPEND', KEYS[2], text)
+local bytes = redis.call('APPEND', KEYS[2], text)
+redis.call('HSET', KEYS[1], 'x' .. field, epoch .. ' ' .. bytes)
 if length == 0 then redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1])) end
 redis.call('HINCRBY', KEYS[1], field, units)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
@@ -105,7 +125,8 @@ else
 end
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call('STRLEN', KEYS[3]) < #reasoning then
-  redis.call('HSET', KEYS[1], 't', epoch, 'c', ARGV[6], 'r', ARGV[8])
+  redis.call('HSET', KEYS[1], 't', epoch, 'c', ARGV[6], 'r', ARGV[8],
+    'xc', epoch .. ' ' .. #content, 'xr', epoch .. ' ' .. #reasoning)
   redis.call('DEL', KEYS[2], KEYS[3])
   if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
   if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
@@ -127,7 +148,10 @@ if owner == ARGV[1] and status == ARGV[2] and outcome == ARGV[3] then return { r
 export const END = defineScript('streams.end', `do ${ENDED_SO} end
 ${OWNED}
 local content, reasoning = 0, 0
-if textEpoch == epoch then content, reasoning = unpack(redis.call('HMGET', KEYS[1], 'c', 'r')) end
+if textEpoch == epoch then
+  content, reasoning = unpack(redis.call('HMGET', KEYS[1], 'c', 'r'))
+  ${IS_SHORT}
+end
 if tonumber(content) < tonumber(ARGV[5]) or tonumber(reasoning) < tonumber(ARGV[6]) then return 0 end
 redis.call('HSET', KEYS[1], 's', ARGV[2], 'o', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'v', 1)
@@ -142,6 +166,9 @@ return 1
 `)
 
 export const RENEW = defineScript('streams.renew', `${OWNED}${NOW}
+if textEpoch == epoch then
+  ${IS_SHORT}
+end
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 redis.call('HDEL', KEYS[1], 'k')
 return status
@@ -167,22 +194,24 @@ return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redi
   redis.call('HGET', KEYS[1], 'q') or '0' }
 `)
 
-// Returns nothing for an unknown stream, in how many milliseconds it may be adopted if it is as it was when it was last read, and
-// else what has changed, too.
+// Returns nothing for an unknown stream; in how many milliseconds it may be adopted, its age, and the bytes that its texts should have if
+// some are lost; and what has changed since it was last read, if anything has.
 const CHANGES = `
-local birth, version, notes, text, status, chat, outcome, lease, mark, stopped =
-  unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o', 'l', 'k', 'p'))
+local birth, version, notes, textEpoch, status, chat, outcome, lease, mark, stopped, contentSize, reasoningSize =
+  unpack(redis.call('HMGET', KEYS[1], 'b', 'v', 'n', 't', 's', 'h', 'o', 'l', 'k', 'p', 'xc', 'xr'))
 if not birth then return {} end
-${NOW}${ORPHAN}
+${NOW}${ORPHAN}${SHORT}
+local contentLength, reasoningLength = redis.call('STRLEN', KEYS[2]), redis.call('STRLEN', KEYS[3])
+local state = { orphanIn, now - math.floor(tonumber(birth) / 1000),
+  bytesLost(contentSize, contentLength), bytesLost(reasoningSize, reasoningLength) }
 local same = birth == ARGV[1]
-if same and version == ARGV[2] then return { birth, orphanIn } end
-local grown = same and text == ARGV[4]
-  and redis.call('STRLEN', KEYS[2]) >= tonumber(ARGV[5]) and redis.call('STRLEN', KEYS[3]) >= tonumber(ARGV[6])
+if same and version == ARGV[2] then return { state } end
+local grown = same and textEpoch == ARGV[4] and contentLength >= tonumber(ARGV[5]) and reasoningLength >= tonumber(ARGV[6])
 local noted = not same or notes ~= ARGV[3]
 return {
-  birth, version, notes, text, status, chat, outcome, grown and 1 or 0,
+  state, birth, version, notes, textEpoch, status, chat, outcome, grown and 1 or 0,
   redis.call('GETRANGE', KEYS[2], grown and ARGV[5] or 0, -1), redis.call('GETRANGE', KEYS[3], grown and ARGV[6] or 0, -1),
-  noted and redis.call('HGETALL', KEYS[4]) or 0, orphanIn
+  noted and redis.call('HGETALL', KEYS[4]) or 0
 }
 `
 

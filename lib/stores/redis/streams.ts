@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
 import { isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
-import type { Outcome, SharedTiming, StreamMetadata, StreamReading, StreamStore } from '../store.ts'
+import type { Channel, Outcome, SharedTiming, StreamMetadata, StreamReading, StreamStore } from '../store.ts'
 import type { RedisConnection } from './connection.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
@@ -75,23 +75,32 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   /** In one round trip, with only what has changed since this process last read it. */
   async function readWith (script: RedisScript, id: string): Promise<StreamReading | undefined> {
     const base = recent.get(id)
-    const known = base === undefined
-      ? ['', '', '', '', '0', '0']
-      : [base.birth, String(base.version), base.notesVersion, base.textEpoch, String(base.contentBytes), String(base.reasoningBytes)]
-    const reply = await run(script, id, ...known) as unknown[]
+    const [state, ...changes] = await run(script, id, ...knownOf(base)) as [unknown[] | undefined, ...unknown[]]
     if (closed) return undefined
-    if (reply.length === 0) {
+    if (state === undefined) {
       if (base !== undefined) vanished(id, base)
       watchers.gone(id)
       return undefined
     }
+    const [orphanInMs, ageMs, ...missing] = state.map(Number) as [number, number, number, number]
     const latest = recent.get(id)
-    const seen = reply.length === 2 ? base as SeenStream : seenStream(id, reply, base)
+    const seen = changes.length === 0 ? base as SeenStream : seenStream(id, changes, base)
     // Replies may come out of order. Whoever asked when the latest was known is told of a server that has lost it.
-    const newest = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version ? latest : seen
+    const isOutdated = latest !== undefined && latest !== base && latest.birth === seen.birth && latest.version >= seen.version
+    const newest = isOutdated ? latest : withAllText(seen, latest)
+    newest.createdAt = clock.now() - ageMs
+    newest.readAt = clock.now()
     recent.set(id, newest)
-    const orphanInMs = Number(reply.at(-1))
-    return { record: newest.record, isOrphan: orphanInMs === 0, ...(orphanInMs > 0 && { orphanInMs }) }
+    const isRunning = !isTerminal(newest.record.status)
+    if (isRunning && (newest.isAhead === true || missing.some(bytes => bytes > 0))) failedAt = clock.now()
+    const isIncomplete = isRunning && (newest.contentBytes < missing[0] || newest.reasoningBytes < missing[1])
+    return {
+      record: newest.record,
+      isOrphan: orphanInMs === 0,
+      ageMs,
+      ...(orphanInMs > 0 && { orphanInMs }),
+      ...(isIncomplete && { isIncomplete })
+    }
   }
 
   /** A stream that had not ended lives longer than this: the server has lost it, and its owner may not know yet. */
@@ -102,7 +111,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     recent.set(id, { ...seen, missed: true })
   }
 
-  const ageOf = ({ birth }: SeenStream): number => clock.now() - Number(birth) / 1000
+  const ageOf = ({ createdAt }: SeenStream): number => clock.now() - createdAt
 
   async function read (id: string): Promise<StreamReading | undefined> {
     const reading = await readWith(READ, id)
@@ -158,7 +167,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     lastRead (id) {
       const seen = recent.get(id)
-      return seen && { record: seen.record, ageMs: ageOf(seen) }
+      return seen && { record: seen.record, ageMs: ageOf(seen), sinceMs: clock.now() - seen.readAt }
     },
 
     isRecovering: () => clock.now() - Math.max(failedAt, connection.lastDisruptionAt?.() ?? -Infinity) < SETTLING_MS,
@@ -236,6 +245,8 @@ function seenStream (id: string, reply: unknown[], base: SeenStream | undefined)
     contentBytes: (head?.contentBytes ?? 0) + Buffer.byteLength(content),
     reasoningBytes: (head?.reasoningBytes ?? 0) + Buffer.byteLength(reasoning),
     metadataBytes,
+    createdAt: 0,
+    readAt: 0,
     record: Object.freeze({
       id,
       status: status as StoredStatus,
@@ -246,6 +257,32 @@ function seenStream (id: string, reply: unknown[], base: SeenStream | undefined)
       notice,
       metadata
     })
+  }
+}
+
+/** What a read is asked with: what is known already need not come again. */
+function knownOf (base: SeenStream | undefined): string[] {
+  if (base === undefined) return ['', '', '', '', '0', '0']
+  const { birth, version, notesVersion, textEpoch, contentBytes, reasoningBytes, isAhead } = base
+  if (isAhead === true) return [birth, '', notesVersion, '', '0', '0']
+  return [birth, String(version), notesVersion, textEpoch, String(contentBytes), String(reasoningBytes)]
+}
+
+/** A failover, or a server that evicts keys, may have cost the end of a text that was shown. It is known here, if it is of the same run. */
+function withAllText (seen: SeenStream, latest: SeenStream | undefined): SeenStream {
+  if (latest?.birth !== seen.birth || latest.textEpoch !== seen.textEpoch) return seen
+  const isShorter = (channel: Channel): boolean => {
+    const [now, before] = [seen.record[channel], latest.record[channel]]
+    return now.length < before.length && before.startsWith(now)
+  }
+  const [content, reasoning] = [isShorter('content') ? latest : seen, isShorter('reasoning') ? latest : seen]
+  if (content === seen && reasoning === seen) return seen
+  return {
+    ...seen,
+    contentBytes: content.contentBytes,
+    reasoningBytes: reasoning.reasoningBytes,
+    isAhead: true,
+    record: Object.freeze({ ...seen.record, content: content.record.content, reasoning: reasoning.record.reasoning })
   }
 }
 

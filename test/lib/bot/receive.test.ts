@@ -537,8 +537,8 @@ t.test('what a store has just lost is shown as it is known here, and never blank
   const { receive, bot } = setUp(
     { scope: 'scope', store: { read: async () => undefined, lastRead: () => known, isRecovering: () => lost } }
   )
-  const show = (content: string, status: StoredStatus = 'running', ageMs = 0): void => {
-    known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, metadata: {} }, ageMs }
+  const show = (content: string, status: StoredStatus = 'running', ageMs = 0, sinceMs = 0): void => {
+    known = { record: { id, status, content, reasoning: '', chat, failure: undefined, notice: undefined, metadata: {} }, ageMs, sinceMs }
   }
   const refreshed = async (): Promise<string | undefined> => await receive(refresh(id) as RawMessage)
 
@@ -550,8 +550,14 @@ t.test('what a store has just lost is shown as it is known here, and never blank
   t.equal(await bot({ scope: 'another' })(refresh(id) as RawMessage), undefined)
   show('', 'done')
   t.match(read(await refreshed()), { finish: true, content: texts.empty })
-  show('Hello', 'running', 10 * 60_000)
-  t.match(read(await refreshed()), { finish: true, content: new RegExp(texts.failures.BUSY) })
+  show('Hello', 'running', 0, 1001)
+  t.equal(await refreshed(), undefined, 'its owner may have shown more since')
+  show('Hello', 'done', 0, 1001)
+  t.match(read(await refreshed()), { finish: true, content: 'Hello' })
+  show('Hello', 'running', 10 * 60_000, 1001)
+  t.match(read(await refreshed()), { finish: true, content: new RegExp(`^Hello\n\n${texts.failures.TIMEOUT}`) })
+  show('', 'running', 10 * 60_000, 1001)
+  t.match(read(await refreshed()), { finish: true, content: new RegExp(`^${texts.failures.TIMEOUT}`) })
   lost = false
   t.match(read(await refreshed()), { finish: true, content: texts.expired })
 })

@@ -512,19 +512,122 @@ t.test('work that a process of its own could take up is kept by shared stores al
   t.equal(memory.shared, undefined)
 })
 
-t.test('what is known of a stream without its store is as it was last read, and late when WeCom asks no more', async t => {
+t.test('what is known of a stream without its store is what was read just now, and over beyond the deadline', async t => {
   const { join, clock } = share()
   const [one, two] = [join(), join()]
   const id = await one.streams.start('hi')
   t.equal(two.streams.lastRead(id), undefined)
   const record = await two.streams.read(id)
-  t.strictSame(two.streams.lastRead(id), { record, isLate: false })
-  await clock.advance(60_000)
-  await one.streams.read(id)
-  await clock.advance(270_000)
-  t.equal(two.streams.lastRead(id)?.isLate, false)
+  t.equal(two.streams.lastRead(id), record)
+  await clock.advance(1000)
+  t.equal(two.streams.lastRead(id), record)
   await clock.advance(1)
-  t.equal(two.streams.lastRead(id)?.isLate, true)
+  t.equal(two.streams.lastRead(id), undefined, 'its owner may have shown more since')
+  t.match(one.streams.lastRead(id), { id, status: 'running', content: '' }, 'the owner knows')
+  await clock.advance(330_000 - 1001)
+  t.equal(two.streams.lastRead(id), undefined)
+  await clock.advance(1)
+  t.match(two.streams.lastRead(id), { id, status: 'error', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
+  t.equal(two.streams.lastRead(id), two.streams.lastRead(id), 'and the same each time')
+})
+
+for (const [timer, ms, limits] of [
+  ['total', 20_000, { deadlineMs: 20_000 }], ['first-token', 60_000, {}], ['idle', 30_000, { idleTimeoutMs: 30_000 }]
+] as const) {
+  t.test(`an owner shows the end by its ${timer} timer at once, whatever its store does`, async t => {
+    const { join, memory, clock } = share()
+    let refuses = false
+    const refusing = async (): Promise<never> => { throw new Error('refused') }
+    const one = join({
+      limits,
+      wrap: store => ({
+        append: (...args) => refuses ? refusing() : store.append(...args),
+        end: (...args) => refuses ? refusing() : store.end(...args)
+      })
+    })
+    const id = await one.streams.start('hi')
+    if (timer !== 'first-token') await one.hand.call().push('stored')
+    refuses = true
+    if (timer !== 'first-token') await one.hand.call().push(' and not')
+    await clock.advance(ms - 1)
+    t.match(await one.streams.read(id), { status: 'running' })
+    await clock.advance(1)
+    const text = timer === 'first-token' ? '' : 'stored'
+    const ended = { status: 'error', content: text, failure: { code: 'TIMEOUT' } }
+    const failure = (await one.streams.read(id))?.failure
+    t.match(failure, { code: 'TIMEOUT', reference: /^[\da-f]{8}$/ })
+    t.match(await one.streams.read(id), ended)
+    one.replica.isAway = true
+    t.match(one.streams.lastRead(id), ended, 'also while it is away')
+    one.replica.isAway = refuses = false
+    await clock.advance(1000)
+    const whole = timer === 'first-token' ? '' : 'stored and not'
+    t.match((await memory.read(id))?.record, { status: 'error', content: whole, ...(failure && { failure }) }, 'and it is stored then')
+  })
+}
+
+t.test('another process ends a stream a second after its deadline if its owner has not stored an end', async t => {
+  const { join, clock } = share()
+  const [one, two] = [join(), join()]
+  const id = await one.streams.start('hi')
+  await one.hand.call().push('text')
+  one.replica.isAway = true
+  await clock.advance(331_000)
+  t.match(await two.streams.read(id), { status: 'running' })
+  await clock.advance(1)
+  t.match(await two.streams.read(id), { status: 'error', content: 'text', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
+})
+
+t.test('an owner knows its own text without its store, as far as that was stored or shown', async t => {
+  const { join, memory, clock } = share()
+  let lost = false
+  const one = join({
+    wrap: store => ({
+      async append (...args) {
+        const written = await store.append(...args)
+        if (lost) throw new Error('the reply is lost')
+        return written
+      }
+    })
+  })
+  const two = join()
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  one.streams.run(id, { prompt: 'hi' })
+  t.match(one.streams.lastRead(id), { id, status: 'running', content: '', chat: { scope: '/' } })
+  await one.hand.call().push('a')
+  t.match(one.streams.lastRead(id), { content: 'a' })
+  lost = true
+  await one.hand.call().push('b')
+  await clock.advance(75)
+  t.match(one.streams.lastRead(id), { content: 'a' })
   await one.streams.read(id)
-  t.equal(one.streams.lastRead(id)?.isLate, false, 'what has ended is never late')
+  t.match(one.streams.lastRead(id), { content: 'ab' })
+  await memory.release(id, 1)
+  await two.shown(id)
+  t.match(two.streams.lastRead(id), { content: 'ab' }, 'of the owner before')
+  await two.hand.call().push('new')
+  t.match(two.streams.lastRead(id), { content: 'new' })
+})
+
+t.test('a stream whose text has to be written anew cannot be read, but adopted', async t => {
+  const { join, clock } = share()
+  let orphan = false
+  const one = join()
+  const id = await one.streams.start('hi')
+  one.replica.isAway = true
+  const two = join({
+    wrap: store => ({
+      read: async id => {
+        const reading = await store.read(id)
+        return reading && { ...reading, isIncomplete: true, isOrphan: orphan }
+      }
+    })
+  })
+  await t.rejects(two.streams.read(id), { code: 'WECOM_ERR_UNAVAILABLE' })
+  orphan = true
+  await t.rejects(two.streams.read(id))
+  t.equal(two.replica.writes.length, 0)
+  await clock.advance(331_001)
+  t.match(await two.streams.read(id), { status: 'error', failure: { code: 'TIMEOUT' } }, 'it is over by its deadline')
 })

@@ -10,7 +10,9 @@ const seen = (id: string, bytes = 0): SeenStream => ({
   textEpoch: '1',
   contentBytes: bytes,
   reasoningBytes: bytes,
-  metadataBytes: bytes
+  metadataBytes: bytes,
+  createdAt: 0,
+  readAt: 0
 })
 
 const kept = (streams: RecentStreams, ids: string): string => [...ids].filter(id => streams.get(id) !== undefined).join('')
