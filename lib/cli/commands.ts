@@ -44,6 +44,7 @@ export async function runCommand ([name, ...argv]: readonly string[], io: Io): P
     const { run } = await entry.load()
     return await run(argv, io)
   } catch (error) {
+    if (io.signal.aborted && error === io.signal.reason) return EXIT.FAILED
     if (error instanceof HelpRequest) {
       io.stdout.write(`${error.message}\n`)
       return EXIT.OK

@@ -1,6 +1,7 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { buffer } from 'node:stream/consumers'
+import type { SecureContext } from 'node:tls'
 import { InputError } from '../util/errors.ts'
 
 export type Headers = Record<string, string | string[] | number | undefined>
@@ -66,11 +67,13 @@ function parseAddress (target: string | URL): URL {
   return address
 }
 
-const overHttp = (address: URL): Deliver => (request, signal) => new Promise((resolve, reject) => {
-  const fail = (error: NodeJS.ErrnoException): void => reject(new ConnectionError(`the connection failed (${error.code})`))
+/** Over sockets. The context holds the authorities to believe, where they are not the usual ones. */
+export const overHttp = (address: URL, secureContext?: SecureContext): Deliver => (request, signal) => new Promise((resolve, reject) => {
+  const fail = (cause: NodeJS.ErrnoException): void => reject(new ConnectionError(`the connection failed (${cause.code})`, { cause }))
   const { request: open } = address.protocol === 'https:' ? https : http
   // `agent: false` means a connection of its own: one that is kept alive would hold up the server's close().
-  const options = { method: request.method, headers: request.headers, agent: false as const, signal }
+  const { method, headers } = request
+  const options = { method, headers, agent: false as const, signal, ...(secureContext && { secureContext }) }
   const outgoing = open(withQuery(address, request.query), options, incoming => {
     const { statusCode, headers } = incoming
     buffer(incoming).then(body => resolve({ statusCode: statusCode as number, headers, body: body.toString() }), fail)

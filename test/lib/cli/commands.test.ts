@@ -51,6 +51,14 @@ t.test('what cannot be foreseen is thrown, what can be is a sentence', t => {
   t.end()
 })
 
+t.test('a .env that cannot be read is told without a stack', async t => {
+  const cwd = emptyFolder(t)
+  writeFileSync(join(cwd, '.env'), Buffer.from('WECOM_TOKEN=t', 'utf16le'))
+  const { code, stderr } = await command(t, ['check', 'http://127.0.0.1:1/'], { cwd })
+  t.equal(code, 2)
+  t.match(stderr, /^fastify-wecom-stream is not configured correctly:\n- .*\.env: is in UTF-16 or binary, expected UTF-8: save it anew\n$/)
+})
+
 t.test('arguments are read by their table', t => {
   const spec: CommandSpec = {
     name: 'try',
