@@ -113,7 +113,9 @@ export function createReceive (options: ReceiveOptions): Receive {
       ...(message.msgid !== undefined && { claim: hashOf(scope, message.bot ?? '', message.msgid) }),
       ...(notice && { outcome: { status: 'done', notice } }),
       ...(why && { why }),
-      ...(command ? { always: true } : { work: { scope, message: message.raw }, deliverable: isDeliverable(message) })
+      ...(command
+        ? { always: true }
+        : { work: { scope, message: message.raw }, deliverable: isDeliverable(message), bubbleBytes: frames.bubbleBytes })
     }
   }
 

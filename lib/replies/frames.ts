@@ -5,15 +5,13 @@ import type { Texts } from '../texts/texts.ts'
 import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
 import { stableHead } from '../util/stable-head.ts'
 import { isVisible } from '../util/visible.ts'
+import { noticeText, reserveOf } from './reserve.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
 export const MAX_FRAME_BYTES = 20480
 
-/** Room kept behind a cut text for what closes and explains it: the fence, and five sentences at most. */
-const TAIL_BYTES = 2560
-
-/** What is left can have one sentence more. */
-const REST_TAIL_BYTES = TAIL_BYTES + 512
+/** What a full bubble shows of a stream that does not say how much, as it was opened by an older version. */
+const OLD_BUBBLE_BYTES = MAX_FRAME_BYTES - 2560
 
 /** Who stopped an answer knows, and a host that refuses may say so itself. */
 const SILENT_BELOW_TEXT: ReadonlySet<Notice> = new Set(['STOPPED', 'DENIED'])
@@ -32,6 +30,8 @@ export interface OnceOnly {
 }
 
 export interface Frames {
+  /** How much of a text a full bubble shows here, in bytes. Kept with each stream, so that all who show it cut at one place. */
+  bubbleBytes: number
   /**
    * The plaintext of a reply that shows a stream as it is; undefined stands for one that is not to be shown. What WeCom
    * takes once only is left out unless it is asked for.
@@ -59,6 +59,9 @@ export interface FramesOptions {
 export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}): Frames {
   // A record is immutable, and most refreshes find the one that the refresh before them found.
   const built = new WeakMap<StreamRecord, string>()
+  const reserve = reserveOf(texts, newCommand)
+  // A message of its own can have one sentence more.
+  const messageBytes = MAX_FRAME_BYTES - reserve - 2 - Buffer.byteLength(texts.tooLate)
 
   const sentence = ({ code, reference }: NonNullable<Outcome['failure']>, what: string = texts.failures[code]): string =>
     `${what}${texts.reference.replace('{reference}', reference)}`
@@ -97,27 +100,28 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
 
   function contentOf (record: StreamRecord): string {
     const { content, reasoning, metadata } = record
-    if (metadata.sealedAt !== undefined) return join(bubbleOf(record, []), [texts.later])
+    if (metadata.sealedAt !== undefined) return fit(bubbleOf(record, []), [texts.later])
     if (!isTerminal(record.status)) {
-      const shown = shownHead(content)
+      const shown = shownHead(record)
       const body = isVisible(shown) ? shown + fenceCloser(shown) : ''
       return withThinking(reasoning, body) || placeholderOf(record)
     }
     const tail = tailOf(record)
     const shown = bubbleOf(record, tail)
-    if (shown === content) return withThinking(reasoning, join(content, tail))
-    return join(shown, [metadata.deliverable === true ? texts.later : cut(content, shown), ...tail])
+    if (shown === content) return withThinking(reasoning, fit(content, tail))
+    return fit(shown, [metadata.deliverable === true ? texts.later : cut(content, shown), ...tail])
   }
 
   /** A message of its own holds as much as a bubble. */
   function messageOf (text: string, tail: readonly string[]): string {
     const whole = join(text, tail)
     if (Buffer.byteLength(whole) <= MAX_FRAME_BYTES) return whole
-    const head = stableHead(text, MAX_FRAME_BYTES - REST_TAIL_BYTES)
+    const head = stableHead(text, messageBytes)
     return join(head, [cut(text, head), ...tail])
   }
 
   return {
+    bubbleBytes: MAX_FRAME_BYTES - reserve,
     reply (id, record, once = {}) {
       if (record === undefined) return streamReply(id, true, texts.expired)
       // It is none of what refreshes share.
@@ -160,13 +164,26 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
 const hasExtras = ({ images, card }: StreamMetadata): boolean => images !== undefined || card !== undefined
 
 /** The part of the source's text that an ended bubble holds. */
-function bubbleOf ({ content, metadata: { sealedAt } }: StreamRecord, tail: readonly string[]): string {
-  if (sealedAt !== undefined) return shownHead(content.slice(0, sealedAt))
-  return Buffer.byteLength(join(content, tail)) <= MAX_FRAME_BYTES ? content : shownHead(content)
+function bubbleOf (record: StreamRecord, tail: readonly string[]): string {
+  const { content, metadata: { sealedAt, bubbleBytes } } = record
+  if (sealedAt !== undefined) return shownHead(record, content.slice(0, sealedAt))
+  // Where it is cut must not depend on sentences, as others may have other ones.
+  const isWhole = bubbleBytes === undefined || tail.length === 0
+    ? Buffer.byteLength(join(content, tail)) <= MAX_FRAME_BYTES
+    : Buffer.byteLength(content) <= bubbleBytes
+  return isWhole ? content : shownHead(record)
 }
 
 /** The head of a text that may still grow, or that has to be cut. */
-const shownHead = (content: string): string => stableHead(content, MAX_FRAME_BYTES - TAIL_BYTES)
+const shownHead = ({ content, metadata }: StreamRecord, text = content): string =>
+  stableHead(text, metadata.bubbleBytes ?? OLD_BUBBLE_BYTES)
+
+/** Sentences that are longer than those that a stream was opened with give way, but the first one, and never its text. */
+function fit (shown: string, [first = '', ...others]: readonly string[]): string {
+  const frame = join(shown, [first, ...others])
+  if (Buffer.byteLength(frame) <= MAX_FRAME_BYTES) return frame
+  return others.length > 0 ? fit(shown, [first, ...others.slice(0, -1)]) : join(shown, [])
+}
 
 /** Images come with the last frame only (document 101031). */
 function streamReply (id: string, finish: boolean, content: string, { images, card }: StreamMetadata = {}, once: OnceOnly = {}): string {
@@ -192,18 +209,4 @@ function withThinking (reasoning: string, body: string): string {
   if (room < MIN_THINKING_BYTES) return body
   const thinking = stableHead(reasoning.replace(THINK_TAG, '‹$1think›'), room)
   return thinkBlock(thinking + fenceCloser(thinking)) + body
-}
-
-function noticeText (notice: Notice, texts: Texts): string {
-  switch (notice) {
-    case 'LENGTH': return texts.length
-    case 'TOO_LARGE': return texts.tooLarge
-    case 'STOPPED': return texts.stopped
-    case 'UNSUPPORTED': return texts.unsupported
-    case 'NO_PROMPT': return texts.noPrompt
-    case 'CLOSING': return texts.closing
-    case 'DENIED': return texts.denied
-    case 'LIMITED': return texts.limited
-    case 'REFUSED': return texts.refused
-  }
 }

@@ -78,6 +78,8 @@ export interface StreamMetadata {
   readonly thinking?: true
   /** There is a way to the user besides its bubble, for text that the bubble cannot hold. */
   readonly deliverable?: true
+  /** How much of its text a full bubble shows, in bytes of UTF-8. */
+  readonly bubbleBytes?: number
   /** Its bubble is over while its source goes on: so many UTF-16 units of the text had come by then. */
   readonly sealedAt?: number
   /** For the last frame. */

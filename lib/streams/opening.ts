@@ -12,6 +12,8 @@ export interface Opening {
   content?: string
   /** There is a way to the user besides the bubble: text that comes when that is over is not lost. */
   deliverable?: boolean
+  /** How much of the text a full bubble shows, in bytes. */
+  bubbleBytes?: number
   /** Why the outcome is a refusal, for the log. */
   why?: string
   /** What another process of a shared store needs to answer in this one's place. */

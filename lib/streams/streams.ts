@@ -45,9 +45,6 @@ const FRESH_MS = 1000
 /** An owner whose store takes writes has stored the end of its stream so long after the deadline. */
 const STORING_MS = 1000
 
-/** One for all: each stream that waits for its source has its metadata. */
-const DELIVERABLE: StreamMetadata = Object.freeze({ deliverable: true })
-
 export type Streams = ReturnType<typeof createStreams>
 
 /** Streams and the sources that fill them. Knows nothing of messages. */
@@ -61,6 +58,17 @@ export function createStreams (options: StreamsOptions) {
   const overdue = new OverdueStreams(log, limits.deadlineMs)
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
+
+  // One for all of a kind: each stream that waits for its source has its metadata.
+  const shared = new Map<string, StreamMetadata>()
+
+  function metadataOf (deliverable: boolean, bubbleBytes: number | undefined): StreamMetadata {
+    const key = `${deliverable} ${bubbleBytes}`
+    const metadata = shared.get(key) ??
+      Object.freeze({ ...(deliverable && { deliverable }), ...(bubbleBytes !== undefined && { bubbleBytes }) })
+    shared.set(key, metadata)
+    return metadata
+  }
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
@@ -100,13 +108,13 @@ export function createStreams (options: StreamsOptions) {
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
     async open (
-      { always = false, deliverable = false, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening
+      { always = false, deliverable = false, bubbleBytes, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening
     ): Promise<Opened> {
       const id = createId()
       const stream: NewStream = {
         id,
         ...opening,
-        ...(deliverable && { metadata: DELIVERABLE }),
+        ...((deliverable || bubbleBytes !== undefined) && { metadata: metadataOf(deliverable, bubbleBytes) }),
         ...(outcome && { outcome }),
         ...(store.shared && work && { work: JSON.stringify(work) })
       }

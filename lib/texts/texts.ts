@@ -176,7 +176,7 @@ const en: Texts = {
 
 const LANGUAGES: Record<Language, Texts> = { 'zh-CN': zhCN, en }
 
-/** Five sentences can stand below a text at most, and a frame keeps 2560 bytes for them and a fence. */
+/** Several sentences can stand below a text, and a frame keeps room for the longest of each kind. */
 const MAX_SENTENCE_BYTES = 400
 
 /** The sentences of the bot, with those of the host in place of ours. Throws a `ConfigError` for those that cannot be shown. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createFrames } from '../../../lib/replies/frames.ts'
 import { checkFrames } from '../../../lib/simulator/frame-check.ts'
 import type { Source } from '../../../lib/sources/source.ts'
 import type { StoredStatus } from '../../../lib/stores/status.ts'
@@ -11,6 +12,7 @@ import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
 import { createHandSource, settle, throwing, yielding } from '../../fixtures/sources.ts'
 
 const texts = loadTexts()
+const BUBBLE_BYTES = createFrames(texts, { newCommand: '/new' }).bubbleBytes
 
 interface Setup extends ReceiveSettings, Omit<BotOptions, 'source'> {
   asked?: Source
@@ -706,6 +708,6 @@ t.test('commands have nothing to be delivered', async t => {
   const [{ id: asked }, { id: command }] = [
     read(await receive(message('hi') as RawMessage)), read(await receive(message('/help', { msgid: 'm2' }) as RawMessage))
   ]
-  t.same((await streams.read(asked))?.metadata, { deliverable: true })
+  t.same((await streams.read(asked))?.metadata, { deliverable: true, bubbleBytes: BUBBLE_BYTES })
   t.same((await streams.read(command))?.metadata, {})
 })

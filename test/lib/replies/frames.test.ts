@@ -7,6 +7,7 @@ import { checkFrames } from '../../../lib/simulator/frame-check.ts'
 import type { Notice, StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
+import { FAILURE_CLASSES } from '../../../lib/util/errors.ts'
 import { headOf } from '../../../lib/util/utf8.ts'
 import { isVisible } from '../../../lib/util/visible.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
@@ -420,6 +421,71 @@ t.test('what is left of a sealed bubble says how the answer ended', async t => {
   t.equal(rest({ metadata: { images, card: CARD } }), ' world', 'what came in time was shown')
   t.equal(rest({ content: '', metadata: { sealedAt: 0, images } }), texts.complete)
   t.match(replyOf({ status: 'running', content: 'hello', metadata: { sealedAt: 5, images } }).stream, { finish: true, msg_item: images })
+})
+
+for (const language of ['zh-CN', 'en'] as const) {
+  t.test(`a full bubble shows all but a thousand bytes of what it can hold (${language})`, async t => {
+    const { bubbleBytes, reply, rest } = createFrames(loadTexts({}, language), { newCommand: '/new' })
+    const answer = (more: Partial<StreamRecord> = {}): StreamRecord =>
+      record({ status: 'done', content: 'x'.repeat(30_000), ...more, metadata: { bubbleBytes, deliverable: true, ...more.metadata } })
+    const head = (shown: StreamRecord): number => /^x+/.exec(JSON.parse(reply('id', shown)).stream.content)?.[0].length ?? 0
+    t.ok(bubbleBytes > MAX_FRAME_BYTES - 1000)
+    for (const more of [
+      {}, { status: 'running' }, { metadata: { sealedAt: 25_000 } }, { metadata: { lost: ['TIMEOUT'] } }, { notice: 'LENGTH' }
+    ] as const) t.equal(head(answer(more)), bubbleBytes)
+    t.equal(rest(answer()), 'x'.repeat(30_000 - bubbleBytes))
+    t.equal(head(answer({ content: 'x'.repeat(bubbleBytes), notice: 'LENGTH' })), bubbleBytes)
+    t.equal(rest(answer({ content: 'x'.repeat(bubbleBytes), notice: 'LENGTH' })), undefined)
+    t.equal(rest(answer({ content: 'x'.repeat(bubbleBytes + 1), notice: 'LENGTH' })), 'x')
+    t.equal(rest(answer({ content: 'x'.repeat(MAX_FRAME_BYTES) })), undefined, 'what has no sentence needs no room')
+  })
+}
+
+t.test('who has other sentences neither repeats nor loses text', async t => {
+  const long = (text: string): string => text + '好'.repeat(Math.floor((400 - bytes(text)) / 3))
+  const wordy = createFrames(loadTexts({
+    cut: long('{bytes}'),
+    later: long('L'),
+    reference: long('{reference}'),
+    historyLeftOut: long('H'),
+    lostAttachment: long('{reason}'),
+    failures: { BROKEN: long('') }
+  }))
+  t.ok(wordy.bubbleBytes < frames.bubbleBytes - 1000)
+  for (const deliverable of [true, false]) {
+    for (const length of [frames.bubbleBytes - 1, frames.bubbleBytes, frames.bubbleBytes + 1, 30_000]) {
+      const shown = record({
+        status: 'error',
+        content: 'x'.repeat(length),
+        failure: { code: 'BROKEN', reference: '12345678' },
+        metadata: { bubbleBytes: frames.bubbleBytes, ...(deliverable && { deliverable }), history: 'left-out', lost: ['BROKEN'] }
+      })
+      const content: string = JSON.parse(wordy.reply('id', shown)).stream.content
+      t.ok(bytes(content) <= MAX_FRAME_BYTES)
+      const head = /^x+/.exec(content)?.[0] ?? ''
+      t.equal(head.length, Math.min(length, frames.bubbleBytes))
+      t.equal(head + (frames.rest(shown) ?? ''), shown.content)
+      t.ok(content.length > head.length, 'sentences give way, but not all of them')
+    }
+  }
+  const tight = record({ status: 'done', content: 'x'.repeat(30_000), metadata: { bubbleBytes: MAX_FRAME_BYTES - 20, deliverable: true } })
+  t.equal(JSON.parse(wordy.reply('id', tight)).stream.content, 'x'.repeat(MAX_FRAME_BYTES - 20), 'or all, before any text')
+})
+
+t.test('every sentence fits behind a full bubble of its own', async t => {
+  const { bubbleBytes, reply } = createFrames(texts, { newCommand: '/new' })
+  const content = '`'.repeat(512) + 'x'.repeat(30_000)
+  for (const code of FAILURE_CLASSES) {
+    const shown = record({
+      status: 'error',
+      content,
+      failure: { code, reference: '12345678' },
+      metadata: { bubbleBytes, history: 'refused', lost: ['UNDECRYPTABLE'] }
+    })
+    const frame: string = JSON.parse(reply('id', shown)).stream.content
+    t.ok(frame.includes(texts.failures[code]) && frame.includes(texts.lost.UNDECRYPTABLE) && frame.endsWith('（编号 12345678）'))
+    t.ok(bytes(frame) <= MAX_FRAME_BYTES)
+  }
 })
 
 t.test('an answer whose end nobody has seen is told from its beginning, with what became of it', async t => {
