@@ -17,6 +17,15 @@ export default [
     rules: { 'import-x/order': ['error', { groups: ['builtin', 'external', 'parent', 'sibling'], alphabetize: { order: 'asc' } }] }
   },
   {
+    files: ['test/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', {
+        selector: 'CallExpression[callee.property.name="match"] > :matches(Literal[raw=/^\'/], TemplateLiteral).arguments:nth-child(2)',
+        message: 't.match compares substrings: use t.equal, or t.ok(text.includes(part))'
+      }]
+    }
+  },
+  {
     files: ['**/*.ts'],
     languageOptions: { parserOptions: { project: './test/tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -24,7 +24,7 @@ async function serve (t: Test, options: WecomStreamOptions = {}) {
   /** No secret of a file stands in the log. */
   const isDiscreet = (t: Test): void => {
     const log = bot.log()
-    t.match(log, 'stream ended')
+    t.ok(log.includes('stream ended'))
     for (const secret of [
       URL_SECRET, files.host, CREDENTIALS.encodingAESKey, FILE_KEY.toString('base64').slice(0, 43), FILE_KEY.toString('hex')
     ]) t.notMatch(log, secret)
@@ -84,8 +84,8 @@ t.test('a text file is read to the model, whatever its encoding, under its name'
     )
     await wecom.send({ msgtype: 'file', file: { url: files.url, aeskey: base64 } }, { user: name })
     const content = questionIn(await asked(index))
-    t.match(content, name)
-    t.match(content, '```\n你好\n```')
+    t.ok(content.includes(name), content)
+    t.ok(content.includes('```\n你好\n```'), content)
   }
 })
 
@@ -124,7 +124,7 @@ for (const [name, script, options, reason, words] of LOST) {
     const question = questionIn(await asked(0))
     t.match(question, words)
     t.match(question, /what is it\?$/)
-    t.match(log(), 'an attachment could not be had')
+    t.ok(log().includes('an attachment could not be had'))
     for (const secret of [URL_SECRET, base64.slice(0, 43), CREDENTIALS.encodingAESKey]) t.notMatch(log(), secret)
   })
 }
@@ -158,9 +158,9 @@ t.test('a file is fetched at once, and the first answer does not wait for it', a
       release()
     }
   })
-  t.match(frames[0], { finish: false, content: texts.waiting })
+  t.hasStrict(frames[0], { finish: false, content: texts.waiting })
   t.equal(content, 'hello')
-  t.match(await asked(0), [{ content: [{ image_url: { url: DATA_URL } }] }])
+  t.hasStrict(await asked(0), [{ content: [{ image_url: { url: DATA_URL } }] }])
 })
 
 t.test('a file is fetched while its question waits in line', async t => {
@@ -178,7 +178,7 @@ t.test('a file is fetched while its question waits in line', async t => {
   await first.end()
   t.equal((await before).content, 'one')
   t.equal((await waiting).content, 'a picture')
-  t.match(await asked(1), [{ content: 'first' }, { content: 'one' }, { content: [{ image_url: { url: DATA_URL } }] }])
+  t.hasStrict(await asked(1), [{ content: 'first' }, { content: 'one' }, { content: [{ image_url: { url: DATA_URL } }] }])
 })
 
 t.test('a stop leaves the host of a file', async t => {

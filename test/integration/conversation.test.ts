@@ -69,7 +69,7 @@ t.test('a fast source is answered in one shot, with the first frame', async t =>
 t.test('a grace of 0 answers before the source has said anything', async t => {
   const { wecom } = await serve(t, { firstReplyGraceMs: 0, mock: { chunkDelayMs: 5, echo: false } })
   const { frames, problems, content } = await wecom().send('patience')
-  t.match(frames[0], { finish: false, content: '<think></think>' })
+  t.hasStrict(frames[0], { finish: false, content: '<think></think>' })
   t.equal(content, REPLY)
   t.strictSame(problems, [])
 })

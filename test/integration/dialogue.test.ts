@@ -133,7 +133,7 @@ for (const [where, words, options] of [
     t.equal(content, texts.stopDone)
     t.equal(frames.length, 1)
     t.strictSame(problems, [])
-    for (const ended of await Promise.all([transcript, waiting])) t.match(ended, { content: texts.stopped, problems: [] })
+    for (const { content, problems } of await Promise.all([transcript, waiting])) t.strictSame([content, problems], [texts.stopped, []])
     t.equal(provider.requests.length, 1, 'what waited was never asked about')
     t.equal((await wecom.send(words, options)).content, texts.stopNothing)
   })
@@ -149,8 +149,8 @@ t.test('the same stop once more stops nothing new', async t => {
   const { id: running, transcript: second } = await sendUntil(wecom, 'two', {}, isFirst)
   await provider.request(1)
   const again = await wecom.send('/stop', { msgid: 'stop', repeat: 3 })
-  t.match(again, { id, content: texts.stopDone, problems: [] })
-  t.match(await app.getStreamState(running), { status: 'running' })
+  t.strictSame([again.id, again.content, again.problems], [id, texts.stopDone, []])
+  t.hasStrict(await app.getStreamState(running), { status: 'running' })
   await wecom.send('/stop')
   t.equal((await second).content, texts.stopped)
 })
@@ -179,7 +179,7 @@ t.test('two users in one group and two bots never mix', async t => {
   t.equal((await stopper?.())?.content, texts.stopDone)
   const [stopped, ...running] = asking
   t.equal((await stopped?.transcript)?.content, texts.stopped)
-  for (const { id } of running) t.match(await app.getStreamState(id), { status: 'running' })
+  for (const { id } of running) t.hasStrict(await app.getStreamState(id), { status: 'running' })
   for (const [index, stop] of others.entries()) {
     t.equal((await stop()).content, texts.stopDone)
     t.equal((await running[index]?.transcript)?.content, texts.stopped)

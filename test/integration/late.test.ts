@@ -80,7 +80,7 @@ t.test('an answer that takes longer than the window of WeCom arrives all the sam
   const { body, url } = await server.call(0)
   t.equal(url, responseUrl)
   t.equal(body.markdown.content, `\`\`\`js\nlet b = 2\n\`\`\`\n\n${texts.tooLate}`)
-  t.match(await finished, { delivery: 'delivered', durationMs: 730_000 })
+  t.hasStrict(await finished, { delivery: 'delivered', durationMs: 730_000 })
   t.equal(server.requests, 1)
 })
 
@@ -93,7 +93,7 @@ t.test('a delivery that WeCom rejects is told in the log and not tried again', a
   const { wecom, provider, log } = await serveBot(t, { activeReply: server.trust, onFinish: finish => tell(finish) })
   provider.respondWith(sse(chunk('x'.repeat(30_000)), finish('stop'), DONE))
   await wecom.send('tell me all', { responseUrl: server.url() })
-  t.match(await finished, { delivery: 'failed', state: { status: 'done', cursor: 30_000 } })
+  t.hasStrict(await finished, { delivery: 'failed', state: { status: 'done', cursor: 30_000 } })
   t.equal(server.requests, 1)
   t.match(log(), /"errcode":40001/)
   t.notMatch(log(), new RegExp(`${RESPONSE_SECRET}|xxx`))

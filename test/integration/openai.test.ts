@@ -71,7 +71,7 @@ t.test('the text grows as the provider writes it', async t => {
   t.equal(content, '你好，世界')
   t.strictSame(problems, [])
   t.ok(new Set(seen).size >= 3, 'frames show what had come')
-  t.match((await provider.request(0)).body, {
+  t.hasStrict((await provider.request(0)).body, {
     model: 'some-model', stream: true, messages: [{ role: 'system', content: 'Be kind.' }, { role: 'user', content: PROMPT }]
   })
 })
@@ -97,10 +97,10 @@ for (const [name, script, code, kept] of FAILURES) {
     const { content, problems, id } = await wecom.send(PROMPT)
     t.strictSame(problems, [])
     const { status, content: text, error } = await app.getStreamState(id)
-    t.match({ status, text, code: error?.code }, { status: 'error', text: kept, code })
+    t.hasStrict({ status, text, code: error?.code }, { status: 'error', text: kept, code })
     t.equal(content, `${kept}${kept && '\n\n'}${failures[code]}（编号 ${error?.reference}）`)
     const log = lines.join('')
-    t.match(log, `"reference":"${error?.reference}"`, 'the reference stands in the log')
+    t.ok(log.includes(`"reference":"${error?.reference}"`), 'the reference stands in the log')
     t.notMatch(log + content, KEY)
     t.notMatch(log + content, PROMPT)
   })
@@ -140,7 +140,7 @@ t.test('a deadline closes the socket, with no refresh coming', async t => {
   await (await provider.request(0)).closed
   let last
   for await (const state of app.followStream(id)) last = state
-  t.match(last, { status: 'error', content: 'word', error: { code: 'TIMEOUT' } })
+  t.hasStrict(last, { status: 'error', content: 'word', error: { code: 'TIMEOUT' } })
 })
 
 t.test('stop is heard during the wait for a retry', async t => {
@@ -150,7 +150,7 @@ t.test('stop is heard during the wait for a retry', async t => {
   await app.stopStream(id)
   let last
   for await (const state of app.followStream(id)) last = state
-  t.match(last, { status: 'done', content: '' })
+  t.hasStrict(last, { status: 'done', content: '' })
   t.equal(provider.requests.length, 1)
 })
 

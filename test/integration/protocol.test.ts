@@ -114,7 +114,7 @@ t.test('a kind of message that nobody knows is answered with a sentence, and nam
   for (const sample of Object.values(OTHER_MESSAGES)) {
     const { ask, lines } = await serve(t)
     t.strictSame(await ask(sample), { content: texts.unsupported, turn: undefined })
-    t.match(lines().filter(({ msg }) => msg === 'a message is of a kind that cannot be read'), [{ level: 30, msgtype: sample.msgtype }])
+    t.hasStrict(lines().filter(({ msg }) => msg === 'a message is of a kind that cannot be read'), [{ level: 30, msgtype: sample.msgtype }])
   }
 })
 
@@ -138,11 +138,11 @@ t.test('the documented events get the replies that the documents allow', async t
   const { chat: single } = SINGLE
 
   t.strictSame(await post(once(EVENTS.enterChat, 1)), { msgtype: 'text', text: { content: '欢迎' } })
-  t.match(entered, [{ sender: 'zhangsan', bot: SINGLE.bot, chat: single }])
+  t.hasStrict(entered, [{ sender: 'zhangsan', bot: SINGLE.bot, chat: single }])
 
   t.strictSame(await post(once(EVENTS.vote, 2)), { response_type: 'update_template_card', userids: ['zhangsan'], template_card: card })
   t.equal(await post(once(EVENTS.menu, 3)), undefined)
-  t.match(used, [
+  t.hasStrict(used, [
     {
       sender: 'zhangsan',
       chat: GROUP.chat,
@@ -159,7 +159,7 @@ t.test('the documented events get the replies that the documents allow', async t
   for (const [n, sample] of [EVENTS.accurate, EVENTS.inaccurate, EVENTS.cancelled].entries()) {
     t.equal(await post(once(sample, 4 + n)), undefined)
   }
-  t.match(rated, [
+  t.hasStrict(rated, [
     { sender: 'zhangsan', vote: 'accurate', reasons: [], feedbackId: 'FEEDBACKID' },
     { vote: 'inaccurate', reasons: ['incomplete', 'data-analysis'], comment: '数字不对' },
     { vote: 'cancelled', reasons: [] }
@@ -175,7 +175,7 @@ t.test('a rating leads back to its answer', async t => {
   t.notOk('feedback' in ((await post(refreshOf(stream.id, MESSAGES.textInGroup)))?.['stream'] ?? {}), 'a refresh has none')
   const event = JSON.parse(JSON.stringify(EVENTS.inaccurate).replace('FEEDBACKID', stream.id))
   t.equal(await post(event), undefined)
-  t.match(rated, [{ sender: 'zhangsan', vote: 'inaccurate', streamId: stream.id, conversation: GROUP }])
+  t.hasStrict(rated, [{ sender: 'zhangsan', vote: 'inaccurate', streamId: stream.id, conversation: GROUP }])
 })
 
 t.test('without hooks every event gets the empty reply, but for the welcome of the settings', async t => {

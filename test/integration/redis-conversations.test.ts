@@ -28,8 +28,8 @@ if (redis !== undefined) {
     const { stream: { id = '' } } = await post(app, textMessage('hello'))
     const states = []
     for await (const state of app.followStream(id)) states.push(state)
-    t.match(states.at(-1), { status: 'done', content: 'Q: hello\nHello world! This is a stream.' })
-    t.match((await gone.read('of a replica that has died'))?.record, { status: 'error', failure: { code: 'BROKEN' } })
+    t.hasStrict(states.at(-1), { status: 'done', content: 'Q: hello\nHello world! This is a stream.' })
+    t.hasStrict((await gone.read('of a replica that has died'))?.record, { status: 'error', failure: { code: 'BROKEN' } })
     t.strictSame((await gone.read(id))?.record.metadata, { waiting: false })
   })
 

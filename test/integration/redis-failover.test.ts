@@ -53,7 +53,7 @@ if (hasRedisServer()) {
     }
     t.ok(askedAt - promotedAt < 5000, `answered to who asked ${askedAt - promotedAt} ms after it: ${answer}`)
     await until(() => lines.some(({ msg }) => msg === 'Redis is back'))
-    t.match(errorsIn(lines), [{ msg: 'this server of Redis takes no commands now', code: 'READONLY' }])
+    t.hasStrict(errorsIn(lines), [{ msg: 'this server of Redis takes no commands now', code: 'READONLY' }])
     t.equal(errorsIn(lines).length, 1, 'one line')
   })
 

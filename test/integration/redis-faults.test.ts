@@ -76,12 +76,12 @@ if (redis !== undefined) {
     t.equal(await dropping(() => store.create({ id: 'again', claim: 'c' })), 's')
     t.equal(await dropping(() => store.setMetadata('s', 1, { thinking: true })), true)
     t.equal(await dropping(() => store.renew('s', 1)), 'owned')
-    t.match(await dropping(() => store.read('s')), { record: { content: 'a', metadata: { thinking: true } } })
-    t.match(await dropping(() => store.requestStop('s')), { status: 'stopping' })
+    t.hasStrict(await dropping(() => store.read('s')), { record: { content: 'a', metadata: { thinking: true } } })
+    t.hasStrict(await dropping(() => store.requestStop('s')), { status: 'stopping' })
     await dropping(() => store.release('s', 1))
-    t.match(await insist(() => store.adopt('s')), { epoch: 2 })
+    t.hasStrict(await insist(() => store.adopt('s')), { epoch: 2 })
     t.equal(await dropping(() => store.end('s', 2, { status: 'done' })), true, 'it has ended by then, and so')
-    t.match(await insist(() => store.read('s')), { record: { status: 'done', content: 'a' } })
+    t.hasStrict(await insist(() => store.read('s')), { record: { status: 'done', content: 'a' } })
   })
 
   t.test('a server that stalls costs a caller its time-out, and what arrives later is not written twice', async t => {
@@ -155,7 +155,9 @@ if (hasRedisServer()) {
     }
     await useEverything(forgetful, 'forgetful:')
     const store = createRedisStreams({ connection: forgetful, clock, retentionMs: 10_000, prefix: 'forgetful:' })
-    t.match((await store.read('running'))?.record, { status: 'stopping', content: 'd', reasoning: 'c', metadata: { lost: ['TIMEOUT'] } })
+    t.hasStrict(
+      (await store.read('running'))?.record, { status: 'stopping', content: 'd', reasoning: 'c', metadata: { lost: ['TIMEOUT'] } }
+    )
     await connection.command(['FLUSHALL'])
   })
 
@@ -186,6 +188,6 @@ if (hasRedisServer()) {
     t.equal(await streams.read('s'), undefined)
     t.strictSame(await connection.command(['KEYS', '*']), [])
     t.equal(await streams.create({ id: 's', claim: 'c', content: 'ab' }), 's', 'its owner can write it again')
-    t.match(await streams.read('s'), { record: { content: 'ab' } })
+    t.hasStrict(await streams.read('s'), { record: { content: 'ab' } })
   })
 }

@@ -127,7 +127,7 @@ t.test('that history was left out is logged once, and what was left out is not s
   for (const question of given.questions) await wecom.send(question)
   t.strictSame(provider.requests.map(({ body }) => said(body.messages, 'assistant').includes('旧回答')), [false, true, false, false])
   const lines = log().split('\n').filter(line => /history/i.test(line)).map(line => JSON.parse(line))
-  t.match(lines, [{ level: 40, given: 1, used: 0, msg: 'history was left out' }])
+  t.hasStrict(lines, [{ level: 40, given: 1, used: 0, msg: 'history was left out' }])
   t.equal(lines.length, 1)
 })
 

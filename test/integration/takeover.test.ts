@@ -59,7 +59,9 @@ t.test('a question whose process has gone is answered by the one that WeCom asks
   await one.hand.call().push('old')
   await die(id)
   t.strictSame(await two.refresh(id), { id, finish: false, content: 'old' })
-  t.match(two.hand.call().turn, { prompt: '@Robot hi', sender: 'u', bot: 'bot', chat: { type: 'single' }, message: { msgtype: 'text' } })
+  t.hasStrict(
+    two.hand.call().turn, { prompt: '@Robot hi', sender: 'u', bot: 'bot', chat: { type: 'single' }, message: { msgtype: 'text' } }
+  )
   await two.answer('new')
   for (const { refresh } of [one, two]) t.strictSame(await refresh(id), { id, finish: true, content: 'new' })
 })
@@ -81,13 +83,13 @@ t.test('what comes with an end is done once, by the process that ends the stream
   await two.answer('new')
   await clock.advance(1000)
   await two.refresh(id)
-  t.match(two.finishes, [{ streamId: id, state: { status: 'done', content: 'new' }, question: { prompt: 'hi' } }])
+  t.hasStrict(two.finishes, [{ streamId: id, state: { status: 'done', content: 'new' }, question: { prompt: 'hi' } }])
   t.equal(two.finishes.length, 1)
   t.equal(one.hand.calls.length, 2)
   t.strictSame(one.hand.call().turn.history, [{ prompt: 'hi', reply: 'new' }])
   await one.answer('next answer')
   await one.refresh(next.id)
-  t.match(one.finishes, [{ streamId: next.id }])
+  t.hasStrict(one.finishes, [{ streamId: next.id }])
   t.equal(one.finishes.length, 1)
 })
 
@@ -99,14 +101,14 @@ t.test('an end that nobody can be asked again for holds up no conversation, and 
   await die(id)
   t.match(await two.refresh(id), { content: /^half/ })
   t.match(await two.refresh(id), { finish: true, content: /^half\n\n/ })
-  t.match(
+  t.hasStrict(
     two.finishes, [{ streamId: id, state: { status: 'error', content: 'half', error: { code: 'BROKEN' } }, question: { prompt: 'hi' } }]
   )
   const next = await two.say('next')
   t.equal(two.hand.call().turn.prompt, 'next')
   t.equal(two.hand.call().turn.history, undefined, 'what was cut off so is not remembered')
   await two.answer('answer')
-  t.match(await two.refresh(next.id), { finish: true, content: 'answer' })
+  t.hasStrict(await two.refresh(next.id), { finish: true, content: 'answer' })
 })
 
 t.test('who was let in is not asked for again', async t => {
@@ -150,7 +152,7 @@ t.test('a message of another callback is not taken up', async t => {
   await two.streams.read(id)
   await settle()
   t.equal(two.hand.calls.length, 0)
-  t.match(await one.refresh(id), { finish: true })
+  t.hasStrict(await one.refresh(id), { finish: true })
 })
 
 t.test('a server that hands its streams over tells nobody of their end', async t => {
@@ -182,7 +184,7 @@ t.test('a refresh without the store shows what is known here, and nothing where 
   t.strictSame(await two.refresh(id), { id, finish: false, content: 'text' })
   t.equal(await two.refresh(id, { from: { userid: 'somebody else' } }), undefined)
   t.equal(await two.refresh(id, { aibotid: 'another' }), undefined)
-  t.match(two.log.lines, [...Array(4)].map(
+  t.hasStrict(two.log.lines, [...Array(4)].map(
     () => ({ level: 'error', message: 'a refresh could not be answered', fields: { streamId: id, cause: { message: 'away' } } })
   ))
   await one.hand.call().end()
@@ -204,7 +206,7 @@ t.test('a refresh without the store ends with a sentence when WeCom asks for the
   t.equal(await two.refresh(id), undefined, 'its owner may have shown more')
   await clock.advance(1)
   const late = await two.refresh(id)
-  t.match(late, { id, finish: true })
+  t.hasStrict(late, { id, finish: true })
   t.equal(late?.content.startsWith(`text\n\n${texts.failures.TIMEOUT}`), true)
 })
 
@@ -217,7 +219,7 @@ t.test('a new message without the store is told at once that the bot is busy, an
   t.equal(clock.now(), before)
   t.equal(reply.finish, true)
   t.equal(reply.content.startsWith(texts.failures.BUSY), true)
-  t.match(
+  t.hasStrict(
     one.log.lines, [{ level: 'error', message: 'a message could not be answered', fields: { code: 'BUSY', cause: { message: 'away' } } }]
   )
   t.equal(one.hand.calls.length, 0)
@@ -231,15 +233,17 @@ t.test('a first answer whose stream cannot be read waits for the refreshes', asy
   const two = join({}, { store: { ...store, read: async () => { throw new Error('away') } } })
   const { id, ...shown } = await two.say('hi')
   t.strictSame(shown, { finish: false, content: texts.waiting })
-  t.match(two.log.lines, [{ level: 'error', message: 'a stream could not be read', fields: { streamId: id, cause: { message: 'away' } } }])
+  t.hasStrict(
+    two.log.lines, [{ level: 'error', message: 'a stream could not be read', fields: { streamId: id, cause: { message: 'away' } } }]
+  )
   await two.answer('answer')
-  t.match(await one.refresh(id), { finish: true, content: 'answer' })
+  t.hasStrict(await one.refresh(id), { finish: true, content: 'answer' })
 })
 
 t.test('a first answer whose stream is gone waits, too', async t => {
   const { join } = share()
   const one = join({}, { store: { read: async () => undefined } })
-  t.match(await one.say('hi'), { finish: false, content: texts.waiting })
+  t.hasStrict(await one.say('hi'), { finish: false, content: texts.waiting })
 })
 
 t.test('a message that comes to two processes at once is answered by one', async t => {

@@ -200,7 +200,7 @@ t.test('over HTTP an end counts as fetched if its reply went to an open connecti
   while (hand.calls.length === 1) await settle()
   await hand.call().push('shown')
   await hand.call().end()
-  t.match((await asking).stream, { finish: true, content: 'shown' })
+  t.hasStrict((await asking).stream, { finish: true, content: 'shown' })
   await clock.advance(5000)
   await app.close()
   t.equal(server.requests, 1)
@@ -214,7 +214,7 @@ t.test('a server that closes posts what is due before its stores close', async t
   await settle()
   t.equal(server.requests, 0)
   await app.close()
-  t.match(server.calls, [{ body: { msgtype: 'markdown', markdown: { content: 'whole' } } }])
+  t.hasStrict(server.calls, [{ body: { msgtype: 'markdown', markdown: { content: 'whole' } } }])
 })
 
 t.test('switched off, nothing is posted that WeCom has not come for', async t => {
@@ -227,6 +227,6 @@ t.test('switched off, nothing is posted that WeCom has not come for', async t =>
   await post(app, textMessage('hi', { response_url: server.url() }))
   await settle()
   await app.close()
-  t.match(finished, [{ delivery: 'unfetched' }])
+  t.hasStrict(finished, [{ delivery: 'unfetched' }])
   t.equal(server.connections, 0)
 })

@@ -41,13 +41,13 @@ t.test('a corrected system time is followed at once', async t => {
   const { now } = Date
   t.teardown(() => { Date.now = now })
   Date.now = () => now() + 600_000
-  t.match(await verify(app, '123'), { statusCode: 200, body: '123' })
+  t.hasStrict(await verify(app, '123'), { statusCode: 200, body: '123' })
 })
 
 t.test('a verification opens no message and no reply that went by before', async t => {
   const { app, lines } = await buildApp(t)
   for (const text of [JSON.stringify(textMessage('private words')), ' {}', '{"msgtype":"stream"']) {
-    t.match(await verify(app, text), { statusCode: 422, body: '{"error":"The opened text is no message"}' }, text)
+    t.hasStrict(await verify(app, text), { statusCode: 422, body: '{"error":"The opened text is no message"}' }, text)
   }
   t.notMatch(JSON.stringify(lines), 'private words')
 })
@@ -57,9 +57,9 @@ t.test('a verification takes neither a wrong signature, nor an old time, nor ano
   const wrong: Sending[] = [{ query: { msg_signature: '0'.repeat(40) } }, { timestamp: Number(nowSeconds()) - 310 }, {
     keys: { ...keys, encodingAESKey: OTHER_KEY }
   }, { keys: { ...keys, receiveId: 'corp' } }]
-  for (const sending of wrong) t.match(await verify(app, '123', sending), { statusCode: 403, body: '{"error":"Forbidden"}' })
+  for (const sending of wrong) t.hasStrict(await verify(app, '123', sending), { statusCode: 403, body: '{"error":"Forbidden"}' })
   for (const name of ['msg_signature', 'timestamp', 'nonce', 'echostr']) {
-    t.match(await verify(app, '123', { query: { [name]: undefined } }), { statusCode: 400 }, name)
+    t.hasStrict(await verify(app, '123', { query: { [name]: undefined } }), { statusCode: 400 }, name)
   }
   t.equal(warnings(lines).length, 5)
 })
@@ -71,7 +71,7 @@ t.test('a reply is sealed for WeCom', async t => {
   const answers = [await post(app, textMessage('hi'), sent), await post(app, textMessage('hi'), sent)]
   const randoms = answers.map(answer => {
     t.equal(answer.statusCode, 200)
-    t.match(answer.headers, { 'content-type': 'application/json; charset=utf-8' })
+    t.hasStrict(answer.headers, { 'content-type': 'application/json; charset=utf-8' })
     const envelope = JSON.parse(answer.body)
     t.same(Object.keys(envelope), ['encrypt', 'msgsignature', 'timestamp', 'nonce'])
     t.equal(envelope.timestamp, 1_700_000_000)
@@ -79,7 +79,7 @@ t.test('a reply is sealed for WeCom', async t => {
     t.equal(envelope.msgsignature, sign(keys.token, '1700000000', sent.nonce, envelope.encrypt))
     const opened = decrypt(keys.encodingAESKey, envelope.encrypt)
     t.equal(opened?.receiveId, '')
-    t.match(JSON.parse(opened?.text as string), { msgtype: 'stream', stream: { finish: true, content: 'hello' } })
+    t.hasStrict(JSON.parse(opened?.text as string), { msgtype: 'stream', stream: { finish: true, content: 'hello' } })
     t.equal(Buffer.from(envelope.encrypt, 'base64').length % 32, 0)
     return opened?.random.toString('hex')
   })
@@ -89,7 +89,7 @@ t.test('a reply is sealed for WeCom', async t => {
 t.test('a receiver id is sealed into the reply, and expected in the message', async t => {
   const { app } = await buildApp(t, { receiveId: '企业' })
   const own = { ...keys, receiveId: '企业' }
-  t.match(await post(app, textMessage('hi'), { keys: own }), { statusCode: 200, stream: { finish: false } })
+  t.hasStrict(await post(app, textMessage('hi'), { keys: own }), { statusCode: 200, stream: { finish: false } })
   for (const receiveId of ['', '企', '企业业', 'other']) {
     t.equal((await post(app, textMessage('hi'), { keys: { ...keys, receiveId } })).statusCode, 403, receiveId)
   }
@@ -100,7 +100,7 @@ t.test('a conversation grows from the message to its end', async t => {
   const first = await post(app, textMessage('hi'))
   t.match(first.stream, { id: /^[0-9a-f]{32}$/, finish: false })
   const frames = await follow(app, first.stream.id as string)
-  t.match(frames.at(-1), { id: first.stream.id, finish: true, content: 'Q: hi\nHello world! This is a stream.' })
+  t.hasStrict(frames.at(-1), { id: first.stream.id, finish: true, content: 'Q: hi\nHello world! This is a stream.' })
 })
 
 t.test('what needs no answer gets an empty one', async t => {
@@ -116,7 +116,7 @@ t.test('what needs no answer gets an empty one', async t => {
 t.test('a kind of message that nobody knows is answered', async t => {
   const { app } = await buildApp(t)
   for (const msgtype of ['image', 'of the future', 'constructor']) {
-    t.match(await post(app, { msgid: msgtype, msgtype }), { statusCode: 200, stream: { finish: true, content: texts.unsupported } })
+    t.hasStrict(await post(app, { msgid: msgtype, msgtype }), { statusCode: 200, stream: { finish: true, content: texts.unsupported } })
   }
 })
 
@@ -206,7 +206,7 @@ t.test('a query that lacks or repeats a field has an answer of its own', async t
   }
   const url = `${PATH}?msg_signature=a&timestamp=1&nonce=1&nonce=1`
   t.equal((await app.inject({ method: 'POST', url, payload: '{"encrypt":"x"}' })).statusCode, 400)
-  t.match(warnings(lines), [{ code: 'WECOM_ERR_QUERY' }])
+  t.hasStrict(warnings(lines), [{ code: 'WECOM_ERR_QUERY' }])
 })
 
 t.test('a body that is no envelope has an answer of its own', async t => {
@@ -235,7 +235,7 @@ t.test('authentic text that is no message has an answer of its own', async t => 
     t.match(JSON.parse(answer.body), { error: /message/ })
   }
   t.equal((await post(app, nested(64))).statusCode, 200)
-  t.match(warnings(lines), [{ code: 'WECOM_ERR_MESSAGE' }])
+  t.hasStrict(warnings(lines), [{ code: 'WECOM_ERR_MESSAGE' }])
 })
 
 t.test('a body may be as large as the limit, and no larger', async t => {
@@ -254,7 +254,7 @@ t.test('a body may be as large as the limit, and no larger', async t => {
     t.equal(answer.statusCode, statusCode, String(size))
     if (statusCode === 413) t.equal(answer.body, '{"error":"The body is too large"}')
   }
-  t.match(warnings(lines), [{ code: 'WECOM_ERR_BODY_TOO_LARGE' }])
+  t.hasStrict(warnings(lines), [{ code: 'WECOM_ERR_BODY_TOO_LARGE' }])
   t.equal((await post((await buildApp(t)).app, '', { body: 'x'.repeat(256 * 1024 + 1) })).statusCode, 413, 'the default is 256 KiB')
   t.equal((await post((await buildApp(t)).app, '', { body: 'x'.repeat(256 * 1024) })).statusCode, 400)
 })
@@ -344,7 +344,7 @@ t.test('a refused callback changes nothing, and says nothing secret', async t =>
     await post(app, textMessage('my-prompt'), { timestamp: 1 })
   ].map(({ body }) => body)
   t.equal(hand.calls.length, 1)
-  t.match((await post(app, refreshMessage(stream.id))).stream, { finish: false, content: 'my-reply' })
+  t.hasStrict((await post(app, refreshMessage(stream.id))).stream, { finish: false, content: 'my-reply' })
   for (const text of [...bodies, JSON.stringify(lines)]) {
     for (const secret of [keys.token, keys.encodingAESKey, 'my-prompt', 'my-reply']) t.notOk(text.includes(secret), secret)
   }
@@ -358,7 +358,7 @@ t.test('a reason is logged once a minute, with how often it came', async t => {
   t.match(warnings(lines), [{ code: 'WECOM_ERR_SIGNATURE', count: 1, msg: /WECOM_TOKEN/ }])
   await clock.advance(60_000)
   await post(app, '', wrong)
-  t.match(warnings(lines), [{ count: 1 }, { count: 6 }])
+  t.hasStrict(warnings(lines), [{ count: 1 }, { count: 6 }])
 })
 
 t.test('the line of a refusal carries the id of its request', async t => {
@@ -368,7 +368,7 @@ t.test('the line of a refusal carries the id of its request', async t => {
   await post(app, '', { query: { msg_signature: 'x' } })
   await verify(app, '123', { query: { nonce: undefined } })
   await post(app, '', { body: 'x'.repeat(256 * 1024 + 1) })
-  t.match(warnings(lines), [
+  t.hasStrict(warnings(lines), [
     { code: 'WECOM_ERR_SIGNATURE', reqId: 'second' }, { code: 'WECOM_ERR_QUERY', reqId: 'third' }, {
       code: 'WECOM_ERR_BODY_TOO_LARGE', reqId: 'fourth'
     }
@@ -387,7 +387,7 @@ t.test('a message that is sent again with another nonce and time is the same', a
 
 t.test('with a grace, the first answer has the whole text, or what has come by its end', async t => {
   const { app } = await buildApp(t, { source: yielding('all ', 'of it'), firstReplyGraceMs: 1000 })
-  t.match((await post(app, textMessage('hi'))).stream, { finish: true, content: 'all of it' })
+  t.hasStrict((await post(app, textMessage('hi'))).stream, { finish: true, content: 'all of it' })
 
   const clock = createManualClock()
   const hand = createHandSource()
@@ -396,7 +396,7 @@ t.test('with a grace, the first answer has the whole text, or what has come by i
   while (hand.calls.length === 0) await settle()
   await hand.call().push('Hel')
   await clock.advance(300)
-  t.match((await answer).stream, { finish: false, content: 'Hel' })
+  t.hasStrict((await answer).stream, { finish: false, content: 'Hel' })
   await hand.call().end()
 })
 
@@ -406,15 +406,15 @@ t.test('with a stop, the next refresh has the text so far, and is the last', asy
   const { stream } = await post(app, textMessage('hi'))
   await hand.call().push('half')
   await app.stopStream(stream.id as string)
-  t.match((await post(app, refreshMessage(stream.id))).stream, { finish: true, content: 'half' })
+  t.hasStrict((await post(app, refreshMessage(stream.id))).stream, { finish: true, content: 'half' })
 })
 
 t.test('a stream of the host is not shown', async t => {
   const { app } = await buildApp(t, { source: yielding('internal') })
   const id = await app.startStream('report')
   await settle()
-  t.match(await app.getStreamState(id), { content: 'internal' })
-  t.match((await post(app, refreshMessage(id))).stream, { id, finish: true, content: texts.expired })
+  t.hasStrict(await app.getStreamState(id), { content: 'internal' })
+  t.hasStrict((await post(app, refreshMessage(id))).stream, { id, finish: true, content: texts.expired })
 })
 
 t.test('two bots in one app do not mix', async t => {
@@ -443,10 +443,10 @@ t.test('two bots in one app do not mix', async t => {
   t.equal((await post(app, message, { path: '/one', keys: other })).statusCode, 403)
   const refresh = refreshMessage(one.stream.id, { chattype: 'group', chatid: 'g' })
   t.equal((await post(app, refresh, { path: '/one' })).stream.content, 'first says hi')
-  t.match((await post(
+  t.hasStrict((await post(
     app, refresh, { path: '/two', keys: other }
   )).stream, { finish: true, content: 'gone' }, 'the streams of the one are not those of the other')
-  t.match((await post(
+  t.hasStrict((await post(
     app, refreshMessage(two.stream.id), { path: '/three', keys: other }
   )).stream, { finish: true, content: texts.expired }, 'not even with the same keys')
 })
@@ -534,10 +534,10 @@ t.test('the host adds config, documentation, constraints and hooks to the routes
     }
   })
   const expected = { config: { rateLimit: false, wecom: true }, schema: { tags: ['wecom'] } }
-  t.match(routes, [{ method: 'GET', ...expected }, { method: 'POST', ...expected }])
-  t.match(await post(app, textMessage('hi')), { statusCode: 200, headers: { 'x-own': '1' } })
-  t.match(await verify(app, '123'), { statusCode: 200, headers: { 'x-own': '1' } })
-  t.match(await post(app, 'x'), { statusCode: 422, headers: { 'x-own': '1' } }, 'refusals, too')
+  t.hasStrict(routes, [{ method: 'GET', ...expected }, { method: 'POST', ...expected }])
+  t.hasStrict(await post(app, textMessage('hi')), { statusCode: 200, headers: { 'x-own': '1' } })
+  t.hasStrict(await verify(app, '123'), { statusCode: 200, headers: { 'x-own': '1' } })
+  t.hasStrict(await post(app, 'x'), { statusCode: 422, headers: { 'x-own': '1' } }, 'refusals, too')
   t.strictSame(called, Array.from({ length: 3 }, () => ['first', 'second true', 'response']).flat())
 })
 
@@ -547,7 +547,7 @@ t.test('without a schema of the host, the routes are hidden from API documentati
   app.addHook('onRoute', ({ schema }) => { schemas.push(schema) })
   await app.register(streams)
   await app.register(callback, { ...keys, routeOptions: { schema: undefined, config: undefined, onRequest: undefined } } as object)
-  t.match(schemas, [{ hide: true }, { hide: true }])
+  t.hasStrict(schemas, [{ hide: true }, { hide: true }])
   t.equal((await verify(app, '123')).statusCode, 200)
 })
 
@@ -564,8 +564,8 @@ t.test('two bots on one path are told apart by a constraint, and do not mix', as
   const [a, b] = [
     await post(app, message, { headers: { host: 'a.example' } }), await post(app, message, { headers: { host: 'b.example' } })
   ]
-  t.match([a.stream, b.stream], [{ content: 'from a' }, { content: 'from b' }])
-  t.match((await post(app, refreshMessage(a.stream.id), { headers: { host: 'b.example' } })).stream, { content: texts.expired })
+  t.hasStrict([a.stream, b.stream], [{ content: 'from a' }, { content: 'from b' }])
+  t.hasStrict((await post(app, refreshMessage(a.stream.id), { headers: { host: 'b.example' } })).stream, { content: texts.expired })
   t.equal((await post(app, message, { headers: { host: 'c.example' } })).statusCode, 404)
 })
 
@@ -576,7 +576,7 @@ t.test('other options of the routes are refused by name', async t => {
     await app.register(callback, { ...keys, routeOptions } as object).then(() => [], ({
       faults
     }: { faults: Array<{ name: string, problem: string }> }) => faults.map(({ name, problem }) => `${name} ${problem}`))
-  t.match(await faultsOf('x'), ['option routeOptions is of type string, expected an object'])
+  t.hasStrict(await faultsOf('x'), ['option routeOptions is of type string, expected an object'])
 })
 
 t.test('errors of hooks of the host reach the host', async t => {
@@ -608,5 +608,5 @@ t.test('without an error handler of the host, errors of its hooks are those of F
   await app.register(callback, { ...keys })
   const answer = await post(app, textMessage('hi'))
   t.equal(answer.statusCode, 401)
-  t.match(JSON.parse(answer.body), { message: 'no access' })
+  t.hasStrict(JSON.parse(answer.body), { message: 'no access' })
 })

@@ -96,7 +96,7 @@ t.test('all that the host has set up behaves as without the plugin', async t => 
     t.same(await behaviourOf(app, seen), expected, `registered ${plugin}`)
     t.equal((await verify(app, '123')).body, '123', 'and the bot works')
     const { stream } = await post(app, textMessage('hi'))
-    t.match((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'hello' })
+    t.hasStrict((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'hello' })
     t.same(JSON.parse((await post(app, 'x')).body), { error: 'The opened text is no message' }, 'with refusals of its own')
     seen.length = 0
     t.same(await behaviourOf(app, seen), expected, 'and the host is as before')
@@ -129,7 +129,7 @@ t.test('with nothing but its credentials, the bot answers with the mock', async 
   const { app } = createApp(t)
   await app.register(wecomStream, { ...keys, env: {}, shutdownGraceMs: 0, mock: { chunkDelayMs: 1 } })
   const { stream } = await post(app, textMessage('hi'))
-  t.match((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
+  t.hasStrict((await follow(app, stream.id as string)).at(-1), { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
 })
 
 t.test('the bot is set up by the environment, and by options before it', async t => {
@@ -144,11 +144,11 @@ t.test('the bot is set up by the environment, and by options before it', async t
   const { app } = createApp(t)
   await app.register(wecomStream, { env })
   const group = textMessage('@Robot hi', { chattype: 'group', chatid: 'g' })
-  t.match((await post(app, group, { path: '/env' })).stream, { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
+  t.hasStrict((await post(app, group, { path: '/env' })).stream, { finish: true, content: 'Q: hi\nHello world! This is a stream.' })
 
   const { app: other } = createApp(t)
   await other.register(wecomStream, { env, path: '/option', botName: 'Other', mock: { echo: false, chunks: ['mine'] } })
-  t.match((await post(other, group, { path: '/option' })).stream, { finish: true, content: 'mine' })
+  t.hasStrict((await post(other, group, { path: '/option' })).stream, { finish: true, content: 'mine' })
 })
 
 t.test('without an environment of its own, the plugin reads process.env and .env', async t => {
@@ -262,7 +262,7 @@ t.test('events go to the hooks of the host', async t => {
   const send = async (event: object, more: object = {}) => (await post(app, textMessage('', { msgtype: 'event', event, ...more }))).reply
   t.same(await send({ eventtype: 'enter_chat' }), { msgtype: 'text', text: { content: 'welcome' } })
   t.same(await send({ eventtype: 'enter_chat' }, { from: { userid: 'known' } }), { msgtype: 'text', text: { content: 'hello known' } })
-  t.match(await send(
+  t.hasStrict(await send(
     { eventtype: 'template_card_event', template_card_event: { task_id: 't' } }
   ), { response_type: 'update_template_card', template_card: { task_id: 't' } })
   const { stream: { id } } = await post(app, textMessage('hi'))
@@ -274,8 +274,8 @@ t.test('two bots tell their events apart', async t => {
   const { app } = await buildApp(t, { onEnterChat: () => 'first' })
   await app.register(named.callback, { ...keys, path: '/second', welcomeText: 'second', onEnterChat: () => undefined })
   const entered = textMessage('', { msgtype: 'event', event: { eventtype: 'enter_chat' } })
-  t.match((await post(app, entered)).reply, { text: { content: 'first' } })
-  t.match((await post(app, entered, { path: '/second' })).reply, { text: { content: 'second' } })
+  t.hasStrict((await post(app, entered)).reply, { text: { content: 'first' } })
+  t.hasStrict((await post(app, entered, { path: '/second' })).reply, { text: { content: 'second' } })
 })
 
 t.test('feedback is asked for only where a hook wants it', async t => {
@@ -286,7 +286,7 @@ t.test('feedback is asked for only where a hook wants it', async t => {
 t.test('images of a source come with the last frame', async t => {
   const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='
   const { app } = await buildApp(t, { source: yielding({ type: 'image', data: png }, 'look'), firstReplyGraceMs: 2000 })
-  t.match(
+  t.hasStrict(
     (await post(app, textMessage('hi'))).stream, { finish: true, content: 'look', msg_item: [{ msgtype: 'image', image: { base64: png } }] }
   )
 })
@@ -371,10 +371,10 @@ t.test('the plugin function carries the named exports, which is what require() g
 
 t.test('the plugin has a name, and asks for Fastify 5', async t => {
   const meta = (plugin: unknown): unknown => (plugin as Record<symbol, unknown>)[Symbol.for('plugin-meta')]
-  t.match(meta(wecomStream), { name: 'fastify-wecom-stream', fastify: '5.x' })
-  t.match(meta(named.streams), { name: 'wecom-streams', fastify: '5.x' })
-  t.match(meta(named.callback), { name: 'wecom-callback', fastify: '5.x', dependencies: ['wecom-streams'] })
-  t.match(createRequire(import.meta.url)('../../package.json'), { peerDependencies: { fastify: '^5.0.0' } })
+  t.hasStrict(meta(wecomStream), { name: 'fastify-wecom-stream', fastify: '5.x' })
+  t.hasStrict(meta(named.streams), { name: 'wecom-streams', fastify: '5.x' })
+  t.hasStrict(meta(named.callback), { name: 'wecom-callback', fastify: '5.x', dependencies: ['wecom-streams'] })
+  t.hasStrict(createRequire(import.meta.url)('../../package.json'), { peerDependencies: { fastify: '^5.0.0' } })
 })
 
 t.test('a stream that is under way is ended when the app closes', async t => {
@@ -389,7 +389,7 @@ t.test('a stream that is under way is ended when the app closes', async t => {
 t.test('cards are built and checked', async t => {
   const { cards } = wecomStream
   const card = cards.textNotice({ main_title: { title: 'Lunch' }, card_action: { type: 1, url: 'https://example.com' } })
-  t.match(card, { card_type: 'text_notice', main_title: { title: 'Lunch' } })
+  t.hasStrict(card, { card_type: 'text_notice', main_title: { title: 'Lunch' } })
   t.same(cards.checkCard({ ...card }), card)
   t.throws(() => cards.checkCard({ card_type: 'text_notice' }), { code: 'WECOM_ERR_INPUT' })
 })

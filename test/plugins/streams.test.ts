@@ -22,7 +22,7 @@ t.test('a stream is started, read as it grows, and kept when it is done', async 
   const id = await app.startStream('hi')
   t.match(id, ID)
   t.same(await app.getStreamState(id), { status: 'running', content: '', cursor: 0 })
-  t.match(hand.call().turn, { prompt: 'hi' })
+  t.hasStrict(hand.call().turn, { prompt: 'hi' })
   await hand.call().push('Hello')
   t.same(await app.getStreamState(id), { status: 'running', content: 'Hello', cursor: 5 })
   await hand.call().end()
@@ -35,9 +35,9 @@ t.test('a state with a cursor has what came since', async t => {
   await hand.call().push('Hello')
   const { cursor } = await app.getStreamState(id)
   await hand.call().push(' 😀')
-  t.match(await app.getStreamState(id, { from: cursor }), { delta: ' 😀', cursor: 8 })
-  t.match(await app.getStreamState(id, { from: 0 }), { delta: 'Hello 😀' })
-  t.match(await app.getStreamState(id, { from: 99 }), { delta: '' })
+  t.hasStrict(await app.getStreamState(id, { from: cursor }), { delta: ' 😀', cursor: 8 })
+  t.hasStrict(await app.getStreamState(id, { from: 0 }), { delta: 'Hello 😀' })
+  t.hasStrict(await app.getStreamState(id, { from: 99 }), { delta: '' })
   t.notOk('delta' in await app.getStreamState(id, {}))
   for (const from of [-1, 0.5, NaN, Infinity, '1' as unknown as number]) {
     await t.rejects(app.getStreamState(id, { from }), { code: 'WECOM_ERR_INPUT' }, String(from))
@@ -106,7 +106,7 @@ t.test('a stream may have a source of its own', async t => {
   for (const [source, content] of [['mine', 'mine'], [yielding('its own'), 'its own']] as const) {
     const id = await app.startStream({ prompt: 'hi', source, sender: 'me' })
     await settle()
-    t.match(await app.getStreamState(id), { status: 'done', content })
+    t.hasStrict(await app.getStreamState(id), { status: 'done', content })
   }
   t.equal(hand.calls.length, 0)
   await t.rejects(app.startStream({ prompt: 'hi', source: 'nobody' }), { code: 'WECOM_ERR_INPUT', message: /mock, mine/ })
@@ -134,15 +134,15 @@ t.test('the limits of the settings hold', async t => {
   await t.rejects(app.startStream('3'), { code: 'WECOM_ERR_BUSY', statusCode: 503 })
 
   await clock.advance(300)
-  t.match(await app.getStreamState(first), { status: 'error', error: { code: 'TIMEOUT' } }, 'first token')
+  t.hasStrict(await app.getStreamState(first), { status: 'error', error: { code: 'TIMEOUT' } }, 'first token')
   await hand.call().push('ab')
   await clock.advance(200)
-  t.match(await app.getStreamState(queued), { status: 'error', content: 'ab' }, 'idle')
+  t.hasStrict(await app.getStreamState(queued), { status: 'error', content: 'ab' }, 'idle')
 
   const long = await app.startStream('4')
   await hand.call().push('abcdef')
-  t.match(await app.getStreamState(long), { status: 'done', content: 'abcd' }, 'content')
-  t.match(await app.getStreamState(first), { status: 'missing' }, 'how many are kept')
+  t.hasStrict(await app.getStreamState(long), { status: 'done', content: 'abcd' }, 'content')
+  t.hasStrict(await app.getStreamState(first), { status: 'missing' }, 'how many are kept')
 
   const slow = await app.startStream('5')
   await hand.call().push('a')
@@ -150,11 +150,11 @@ t.test('the limits of the settings hold', async t => {
     await hand.call().push('')
     await clock.advance(150)
   }
-  t.match(await app.getStreamState(slow), { status: 'running' }, 'alive')
+  t.hasStrict(await app.getStreamState(slow), { status: 'running' }, 'alive')
   await clock.advance(100)
-  t.match(await app.getStreamState(slow), { status: 'error', error: { code: 'TIMEOUT' } }, 'the deadline')
+  t.hasStrict(await app.getStreamState(slow), { status: 'error', error: { code: 'TIMEOUT' } }, 'the deadline')
   await clock.advance(5001)
-  t.match(await app.getStreamState(slow), { status: 'missing' }, 'retention')
+  t.hasStrict(await app.getStreamState(slow), { status: 'missing' }, 'retention')
 })
 
 t.test('the deadline and the bytes kept are settings', async t => {
@@ -165,12 +165,12 @@ t.test('the deadline and the bytes kept are settings', async t => {
     await hand.call().push('x')
     await clock.advance(100)
   }
-  t.match(await app.getStreamState(late), { status: 'error', content: 'xxxxxxxxxx', error: { code: 'TIMEOUT' } })
+  t.hasStrict(await app.getStreamState(late), { status: 'error', content: 'xxxxxxxxxx', error: { code: 'TIMEOUT' } })
   const other = await app.startStream('hi')
   await hand.call().push('y')
   await hand.call().end()
-  t.match(await app.getStreamState(other), { status: 'done' })
-  t.match(await app.getStreamState(late), { status: 'missing' })
+  t.hasStrict(await app.getStreamState(other), { status: 'done' })
+  t.hasStrict(await app.getStreamState(late), { status: 'missing' })
 })
 
 t.test('draining takes no new stream, waits for those under way, and ends them by force after the grace', async t => {
@@ -181,13 +181,13 @@ t.test('draining takes no new stream, waits for those under way, and ends them b
   await t.rejects(app.startStream('3'), { code: 'WECOM_ERR_CLOSED', statusCode: 503 })
   await hand.call(0).push('whole')
   await hand.call(0).end()
-  t.match(await app.getStreamState(first), { status: 'done', content: 'whole' }, 'still readable')
+  t.hasStrict(await app.getStreamState(first), { status: 'done', content: 'whole' }, 'still readable')
   await hand.call(1).push('half')
   await clock.advance(999)
-  t.match(await app.getStreamState(second), { status: 'running' })
+  t.hasStrict(await app.getStreamState(second), { status: 'running' })
   await clock.advance(1)
   await drained
-  t.match(await app.getStreamState(second), { status: 'error', content: 'half' })
+  t.hasStrict(await app.getStreamState(second), { status: 'error', content: 'half' })
 })
 
 t.test('closing drains, and leaves no timer', async t => {
@@ -198,12 +198,12 @@ t.test('closing drains, and leaves no timer', async t => {
   const closing = app.close().then(() => { closed = true })
   await settle()
   await hand.call().push('a')
-  t.match(await app.getStreamState(id), { status: 'running', content: 'a' })
+  t.hasStrict(await app.getStreamState(id), { status: 'running', content: 'a' })
   t.equal(closed, false)
   await hand.call().end()
   await closing
   t.equal(clock.pending, 0)
-  t.match(await app.getStreamState(id), { status: 'missing' })
+  t.hasStrict(await app.getStreamState(id), { status: 'missing' })
 })
 
 t.test('all faults of the settings, the source and the texts come in one error', async t => {
@@ -243,18 +243,18 @@ t.test('without settings the mock is asked, by the clock of the system', async t
   const id = await app.startStream('hi')
   const states: StreamState[] = []
   for await (const state of app.followStream(id)) states.push(state)
-  t.match(states.at(-1), { status: 'done', content: 'Q: hi\nHello world! This is a stream.' })
+  t.hasStrict(states.at(-1), { status: 'done', content: 'Q: hi\nHello world! This is a stream.' })
 })
 
 t.test('a follower can leave while it waits for something to happen', async t => {
   const { app, hand } = await build()
   const id = await app.startStream('hi')
   const states = app.followStream(id)[Symbol.asyncIterator]()
-  t.match(await states.next(), { done: false, value: { status: 'running' } })
+  t.hasStrict(await states.next(), { done: false, value: { status: 'running' } })
   const waiting = states.next()
   await settle()
   await states.return?.()
-  t.match(await waiting, { done: true })
+  t.hasStrict(await waiting, { done: true })
   t.same(await states.next(), { done: true, value: undefined })
   await hand.call().end()
 })
@@ -262,13 +262,13 @@ t.test('a follower can leave while it waits for something to happen', async t =>
 t.test('when the app is ready, the log says which source is asked, where state is kept, and the paths of all callbacks', async t => {
   const { app, lines } = await build()
   await app.ready()
-  t.match(lines, [{ level: 30, source: 'of the host', state: 'in this process', callbacks: [], msg: 'streams are ready' }])
+  t.hasStrict(lines, [{ level: 30, source: 'of the host', state: 'in this process', callbacks: [], msg: 'streams are ready' }])
   const bots = createApp(t)
   await bots.app.register(wecomStream, { ...keys, env: {}, prefix: '/v1' })
   await bots.app.register(callback, { ...keys, path: '/two' })
   t.strictSame(bots.lines, [])
   await bots.app.ready()
-  t.match(bots.lines, [{ source: 'mock', state: 'in this process', callbacks: ['/v1/wecom/callback', '/two'] }])
+  t.hasStrict(bots.lines, [{ source: 'mock', state: 'in this process', callbacks: ['/v1/wecom/callback', '/two'] }])
   t.equal(bots.lines.length, 1)
 })
 
@@ -306,7 +306,7 @@ t.test('draining waits until WeCom has fetched how its streams have ended', asyn
   await hand.call().end()
   t.notOk(drained)
   const last = await post(app, refreshMessage(stream.id), { timestamp })
-  t.match(last.stream, { finish: true, content: 'done' })
+  t.hasStrict(last.stream, { finish: true, content: 'done' })
   await draining
   t.ok(drained)
   await app.close()
@@ -320,7 +320,7 @@ t.test('closing gives up no later than Fastify would, and leaves no timer', asyn
   const id = await app.startStream('hi')
   const states = app.followStream(id)
   await app.close()
-  for await (const state of states) t.match(state, { status: 'missing' })
+  for await (const state of states) t.hasStrict(state, { status: 'missing' })
 })
 
 t.test('closing takes its whole grace where Fastify sets no limit', async t => {
@@ -367,6 +367,6 @@ t.test('with a client of Redis streams are kept there, and the client is left op
 t.test('a server of Redis that is away keeps no app from starting', async t => {
   const { app, lines } = await build({ redis: { url: 'redis://127.0.0.1:1' } })
   await t.rejects(app.startStream('hi'))
-  t.match(lines.filter(({ level }) => level === 50), [{ msg: 'Redis is away' }])
+  t.hasStrict(lines.filter(({ level }) => level === 50), [{ msg: 'Redis is away' }])
   await app.close()
 })

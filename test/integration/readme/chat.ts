@@ -30,7 +30,7 @@ t.test('order.mjs: an answer with a card', async t => {
   const { content, problems, frames } = await wecom().send('my order')
   t.strictSame(problems, [])
   t.equal(content, 'I have found this for “my order” and 0 files:')
-  t.match(frames.at(-1)?.reply, {
+  t.hasStrict(frames.at(-1)?.reply, {
     msgtype: 'stream_with_template_card', template_card: { card_type: 'text_notice', main_title: { title: 'Order 4711' } }
   })
 })
@@ -51,7 +51,7 @@ t.test('hooks.mjs: each event has its hook', async t => {
   const used = {
     event_key: 'book', task_id: 'room', selected_items: { selected_item: [{ question_key: 'q', option_ids: { option_id: ['small'] } }] }
   }
-  t.match(await send('template_card_event', used), {
+  t.hasStrict(await send('template_card_event', used), {
     response_type: 'update_template_card',
     template_card: { main_title: { title: 'Meeting room' }, checkbox: { option_list: [{ text: 'Booked: small' }] }, task_id: 'room' }
   })

@@ -40,8 +40,8 @@ t.test('production.mjs: hooks leave the callback alone, and shutdown lets an ans
   const added = takeListeners()
   t.strictSame(added.map(([signal]) => signal), ['SIGTERM', 'SIGINT'])
 
-  t.match(options, { return503OnClosing: false })
-  t.match(app.server, { requestTimeout: 10_000, headersTimeout: 10_000 })
+  t.hasStrict(options, { return503OnClosing: false })
+  t.hasStrict(app.server, { requestTimeout: 10_000, headersTimeout: 10_000 })
   t.equal((await fetch(`${url}/orders`)).status, 401)
   t.equal((await fetch(`${url}/nothing`)).status, 401)
   t.equal((await fetch(`${url}/orders`, { headers: { 'x-api-key': '' } })).status, 401)
@@ -65,10 +65,10 @@ t.test('ask.mjs: the methods serve a page of the host', async t => {
   const states = (await events.text()).split('\n\n').filter(event => event !== '').map(
     event => JSON.parse(event.replace(/^data: /, '')) as StreamState
   )
-  t.match(states.at(-1), { status: 'done', content: HELLO })
+  t.hasStrict(states.at(-1), { status: 'done', content: HELLO })
   t.ok(states.length > 2, 'the text grew')
-  t.match(await app.getStreamState(id, { from: states[0]?.cursor ?? 0 }), { delta: HELLO.slice(states[0]?.cursor) })
-  t.match(await (await post({})).json(), { statusCode: 400, code: 'WECOM_ERR_INPUT' })
+  t.hasStrict(await app.getStreamState(id, { from: states[0]?.cursor ?? 0 }), { delta: HELLO.slice(states[0]?.cursor) })
+  t.hasStrict(await (await post({})).json(), { statusCode: 400, code: 'WECOM_ERR_INPUT' })
   t.equal(await talk(t, wecom(), 'hello'), HELLO)
 })
 

@@ -117,7 +117,7 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
     const { inquire, refused, log, clock } = setUp({ decide })
     t.equal(await inquire(), false)
     t.strictSame(refused, [['s', 'DENIED', '']])
-    t.match(log.lines, [
+    t.hasStrict(log.lines, [
       { level: 'error', message: 'a hook failed', fields: { streamId: 's', hook: 'access.decide', cause } },
       { level: 'info', message: 'message refused', fields: { streamId: 's', why: 'decide' } }
     ])
@@ -133,7 +133,7 @@ t.test('it fails closed for a message that says little, too', async t => {
     new AbortController().signal
   ), false)
   t.equal(refused.length, 1)
-  t.match(log.lines[0], { fields: { cause: { message: 'the [redacted] was: [redacted]' } } })
+  t.hasStrict(log.lines[0], { fields: { cause: { message: 'the [redacted] was: [redacted]' } } })
 })
 
 t.test('a host that takes longer than ten seconds refuses, and is told', async t => {
@@ -152,7 +152,7 @@ t.test('a host that takes longer than ten seconds refuses, and is told', async t
   t.equal(admitted, false)
   t.equal(signal?.aborted, true)
   t.strictSame(refused, [['s', 'DENIED', '']])
-  t.match(
+  t.hasStrict(
     log.lines, [{ level: 'warn', message: 'a hook takes too long', fields: { hook: 'access.decide', waitedMs: 10_000 } }, { level: 'info' }]
   )
 })

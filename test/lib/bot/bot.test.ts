@@ -24,10 +24,10 @@ const entering = { msgtype: 'event', event: { eventtype: 'enter_chat' } }
 
 t.test('its parts know of each other: lists hold for questions and events, commands and the welcome are there', async t => {
   const send = await setUp({ welcomeText: 'Welcome.', access: { lists: { users: { allow: [], deny: ['guest'] } } } })
-  t.match(await send(question), { stream: { finish: true, content: 'An answer.' } })
-  t.match(await send({ ...question, from: { userid: 'guest' } }), { stream: { finish: true, content: texts.denied } })
-  t.match(await send({ msgtype: 'text', text: { content: '/stop' } }), { stream: { finish: true, content: texts.stopNothing } })
-  t.match(await send(entering), { text: { content: 'Welcome.' } })
+  t.hasStrict(await send(question), { stream: { finish: true, content: 'An answer.' } })
+  t.hasStrict(await send({ ...question, from: { userid: 'guest' } }), { stream: { finish: true, content: texts.denied } })
+  t.hasStrict(await send({ msgtype: 'text', text: { content: '/stop' } }), { stream: { finish: true, content: texts.stopNothing } })
+  t.hasStrict(await send(entering), { text: { content: 'Welcome.' } })
   t.equal(await send({ ...entering, from: { userid: 'guest' } }), undefined)
 })
 
@@ -38,14 +38,14 @@ t.test('an answer can be rated where somebody wants to know, and its rating lead
   const { id, feedback } = (await send(question)).stream
   t.same(feedback, { id })
   await send({ from: { userid: 'other' }, msgtype: 'event', event: { eventtype: 'feedback_event', feedback_event: { id, type: 1 } } })
-  t.match(told, [{ vote: 'accurate', sender: 'other', streamId: id, conversation: { sender: 'user' } }])
+  t.hasStrict(told, [{ vote: 'accurate', sender: 'other', streamId: id, conversation: { sender: 'user' } }])
 })
 
 t.test('limits count across questions, and hooks see them', async t => {
   const asked: string[] = []
   const send = await setUp({ access: { messagesPerMinute: 1 }, hooks: { onMessage: ({ prompt }) => { asked.push(prompt) } } })
-  t.match(await send(question), { stream: { content: 'An answer.' } })
-  t.match(await send(question), { stream: { content: texts.limited } })
+  t.hasStrict(await send(question), { stream: { content: 'An answer.' } })
+  t.hasStrict(await send(question), { stream: { content: texts.limited } })
   t.same(asked, ['a question'])
 })
 
@@ -56,9 +56,9 @@ t.test('without a name, an answer in a group is stopped among mentions, and the 
   const say = async (content: string): Promise<any> => JSON.parse(await receive({
     msgid: content, chattype: 'group', chatid: 'g', from: { userid: 'user' }, msgtype: 'text', text: { content }
   } as RawMessage) as string).stream
-  t.match(await say('@Claude Code a long story'), { finish: false })
+  t.hasStrict(await say('@Claude Code a long story'), { finish: false })
   const stopping = say('@Claude Code /stop')
   await settle()
-  t.match(await stopping, { content: texts.stopDone })
+  t.hasStrict(await stopping, { content: texts.stopDone })
   t.strictSame(log.lines.filter(({ message }) => message.includes('WECOM_BOT_NAME')).map(({ fields }) => fields), [{ mention: 'Claude' }])
 })

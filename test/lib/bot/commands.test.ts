@@ -42,7 +42,9 @@ t.test('a command is the whole of a message, in any case and width', async t => 
     t.equal(await say(text), texts.stopNothing, text)
   }
   for (const text of ['/new', '新对话', '／ＮＥＷ']) t.equal(await say(text), texts.newDone, text)
-  for (const text of ['/help', '帮助', '/Help']) t.match(await say(text), '/help 帮助', text)
+  for (const text of ['/help', '帮助', '/Help']) {
+    t.equal(await say(text), '可用命令：\n- /stop 停止 — 停止当前回答\n- /new 新对话 — 开始新对话\n- /help 帮助 — 显示帮助', text)
+  }
 })
 
 t.test('mentions around it do not count', async t => {

@@ -134,7 +134,9 @@ t.test('a claim that fails says nothing, and a fetch that cannot be kept is told
   await clock.advance(5000)
   await settle()
   t.strictSame(asked, { value: 'rejected' })
-  t.match(log.lines, [{ level: 'error', message: 'that the end of an answer was fetched could not be kept', fields: { streamId: 's' } }])
+  t.hasStrict(
+    log.lines, [{ level: 'error', message: 'that the end of an answer was fetched could not be kept', fields: { streamId: 's' } }]
+  )
 })
 
 t.test('a close waits for nobody to fetch, but for what is under way', async t => {

@@ -77,7 +77,7 @@ t.test('a hook that fails, gives what is no welcome, or hangs, leaves the text o
   for (const onEnterChat of hooks) {
     const { receive, log, warnings } = setUp({ hooks: { onEnterChat } })
     t.equal(await receive(entered()), WELCOME)
-    t.match(warnings(), [{ level: 'error', message: 'a hook failed', fields: { hook: 'onEnterChat' } }])
+    t.hasStrict(warnings(), [{ level: 'error', message: 'a hook failed', fields: { hook: 'onEnterChat' } }])
     t.equal(warnings().length, 1)
     t.notMatch(JSON.stringify(log.lines), 'my-secret')
   }
@@ -86,7 +86,7 @@ t.test('a hook that fails, gives what is no welcome, or hangs, leaves the text o
   await settle()
   await clock.advance(3000)
   t.equal(await reply, WELCOME)
-  t.match(warnings(), [{ level: 'warn', message: 'a hook takes too long' }])
+  t.hasStrict(warnings(), [{ level: 'warn', message: 'a hook takes too long' }])
   t.equal(await receive(entered()), WELCOME, 'also when it comes again')
 })
 
@@ -116,7 +116,7 @@ t.test('a card that was used is read', async t => {
     message
   }])
   await receive(event('template_card_event', {}, { msgid: 'e2' }))
-  t.match(events[1], { cardType: '', key: '', taskId: '', selected: [] }, 'whatever is missing')
+  t.hasStrict(events[1], { cardType: '', key: '', taskId: '', selected: [] }, 'whatever is missing')
 })
 
 t.test('a card may take the place of the one that was used', async t => {
@@ -141,7 +141,7 @@ t.test('a hook of cards that fails or hangs gets the empty reply', async t => {
   await settle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
-  t.match(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
+  t.hasStrict(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
   t.notMatch(JSON.stringify(log.lines), 'my-response-url')
 })
 
@@ -194,14 +194,14 @@ t.test('a hook of feedback that fails or hangs is left', async t => {
   await settle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
-  t.match(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
+  t.hasStrict(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
   t.notMatch(JSON.stringify(log.lines), 'my-comment')
 })
 
 t.test('a vote of an unknown kind is told to nobody', async t => {
   const { receive, log } = setUp({ hooks: { onFeedback: () => t.fail('nobody knows what it means') } })
   t.equal(await receive(rated({ type: 9 })), undefined)
-  t.match(log.lines.at(-1), { level: 'info', message: 'an event has a vote of an unknown kind' })
+  t.hasStrict(log.lines.at(-1), { level: 'info', message: 'an event has a vote of an unknown kind' })
 })
 
 t.test('an event that nobody knows gets the empty reply, and a line with its type made safe', async t => {

@@ -38,7 +38,7 @@ t.test('a link leads back to who had asked, for three days', async t => {
   t.same(await links.find(id), { sender: 'u', bot: 'bot', chat: { type: 'group', id: 'g' } })
   t.notMatch(await facts.get(`feedback:${id}`), 'secret', 'and holds nothing else')
   await clock.advance(72 * HOUR - 1)
-  t.match(await links.find(id), { sender: 'u' })
+  t.hasStrict(await links.find(id), { sender: 'u' })
   await clock.advance(1)
   t.equal(await links.find(id), undefined)
 })
@@ -53,7 +53,7 @@ t.test('a store that fails costs a line', async t => {
   const { links, log } = setUp({ putIfAbsent: () => Promise.reject(new Error('away, sk-secret1234')) })
   links.keep('id', asked)
   await settle()
-  t.match(log.lines, [
+  t.hasStrict(log.lines, [
     { level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }
   ])
 })

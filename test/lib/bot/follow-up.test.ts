@@ -95,7 +95,7 @@ t.test('an answer whose end nobody came for is sent whole, once', async t => {
   const { late, sent, log } = setUp({ fetched: async () => false })
   t.equal(await late.deliver(message(), SHORT), 'delivered')
   t.strictSame(sent, [[URL_OF_WECOM, { content: 'short' }]])
-  t.match(log.lines, [{ level: 'info', message: 'an answer whose end nobody came for was delivered' }])
+  t.hasStrict(log.lines, [{ level: 'info', message: 'an answer whose end nobody came for was delivered' }])
   t.equal(await late.deliver(message(), SHORT), 'unfetched', 'its one call has been made')
   t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), LONG), 'delivered')
   const { content = '' } = sent[1]?.[1] ?? {}
@@ -119,7 +119,7 @@ t.test('where nobody can tell whether the end was fetched, nothing is sent', asy
     const { late, sent, log } = setUp({ fetched: async () => { throw new Error('away') } })
     t.equal(await late.deliver(message(), record), 'failed')
     t.strictSame(sent, [])
-    t.match(log.lines, [
+    t.hasStrict(log.lines, [
       { level: 'error', fields: { streamId: 's' }, message: 'what the user has of an answer could not be told' }
     ])
   }
@@ -132,7 +132,7 @@ t.test('a call that fails is told in the log, without the URL, and not made agai
     t.equal(await late.deliver(message(), record), 'failed')
     t.equal(await late.deliver(message(), record), again)
     t.equal(sent.length, 1)
-    t.match(log.lines, [{ level: 'error', fields: { streamId: 's', reason: 'REJECTED', errcode: 93000 } }])
+    t.hasStrict(log.lines, [{ level: 'error', fields: { streamId: 's', reason: 'REJECTED', errcode: 93000 } }])
     t.notMatch(JSON.stringify(log.lines), /secret|xxx|short/)
   }
 })
@@ -141,7 +141,7 @@ t.test('where it cannot be told whether somebody else has called, nobody calls',
   const { late, sent, log } = setUp({ putIfAbsent: async () => { throw new Error('away') } })
   t.equal(await late.deliver(message(), LONG), 'failed')
   t.strictSame(sent, [])
-  t.match(log.lines, [{ level: 'error' }])
+  t.hasStrict(log.lines, [{ level: 'error' }])
 })
 
 t.test('a call is remembered for the hour in which the URL is good', async t => {

@@ -83,7 +83,7 @@ t.test('the source is given the turn', async t => {
 t.test('a source of the bot is asked in place of that of the streams', async t => {
   const { hand, bot } = setUp()
   const reply = await bot({ source: yielding('mine'), firstReplyGraceMs: 200 })(message('hi') as RawMessage)
-  t.match(read(reply), { finish: true, content: 'mine' })
+  t.hasStrict(read(reply), { finish: true, content: 'mine' })
   t.equal(hand.calls.length, 0)
 })
 
@@ -95,7 +95,7 @@ t.test('thinking is shown where the bot shows it', async t => {
 
 t.test('with a grace, an answer that is ready goes out whole with the first frame', async t => {
   const { replyTo, clock } = setUp({ asked: yielding('all ', 'of it'), firstReplyGraceMs: 200 })
-  t.match(await replyTo(message('hi')), { finish: true, content: 'all of it' })
+  t.hasStrict(await replyTo(message('hi')), { finish: true, content: 'all of it' })
   t.equal(clock.now(), 1_700_000_000_000, 'without waiting for the grace to end')
 })
 
@@ -110,12 +110,12 @@ t.test('with a grace, the first frame shows what has come by its end', async t =
   await clock.advance(99)
   t.equal(answered, false)
   await clock.advance(1)
-  t.match(await reply, { finish: false, content: 'Hel' })
+  t.hasStrict(await reply, { finish: false, content: 'Hel' })
 })
 
 t.test('without a grace the first frame comes at once', async t => {
   const { replyTo } = setUp({ asked: yielding('all of it'), firstReplyGraceMs: 0 })
-  t.match(await replyTo(message('hi')), { finish: false, content: texts.waiting })
+  t.hasStrict(await replyTo(message('hi')), { finish: false, content: texts.waiting })
 })
 
 t.test('a message that comes again gets the same stream and asks no source', async t => {
@@ -135,7 +135,7 @@ t.test('a message that comes again during the grace waits for the same answer', 
   await settle()
   await hand.call().push('Hello')
   await hand.call().end()
-  t.match(await Promise.all(all), [{ finish: true, content: 'Hello' }, { finish: true, content: 'Hello' }])
+  t.hasStrict(await Promise.all(all), [{ finish: true, content: 'Hello' }, { finish: true, content: 'Hello' }])
   t.equal(hand.calls.length, 1)
 })
 
@@ -185,7 +185,7 @@ t.test('a refresh of another chat is told that the stream is gone', async t => {
   t.equal(await shown(group.id, { chattype: 'group', chatid: 'g', aibotid: 'other' }), texts.expired, 'another bot in the group')
   t.equal(await shown(group.id, {}), texts.expired, 'the same user alone')
   t.equal(read(await bot({ scope: 'other' })(refresh(single.id) as RawMessage)).content, texts.expired, 'another callback')
-  t.match(await replyTo(refresh(single.id, { aibotid: 'other' })), { id: single.id, finish: true })
+  t.hasStrict(await replyTo(refresh(single.id, { aibotid: 'other' })), { id: single.id, finish: true })
 })
 
 t.test('a field that a refresh lacks is not compared', async t => {
@@ -210,7 +210,7 @@ t.test('a stream of the host is never shown', async t => {
   const { streams, replyTo } = setUp({ asked: yielding('internal') })
   const id = await streams.start('report')
   await settle()
-  t.match(await streams.read(id), { content: 'internal' })
+  t.hasStrict(await streams.read(id), { content: 'internal' })
   t.same(await replyTo(refresh(id)), { id, finish: true, content: texts.expired })
   t.same(
     await replyTo(refresh(id, { aibotid: undefined, chattype: undefined, from: undefined })), { id, finish: true, content: texts.expired }
@@ -223,7 +223,7 @@ t.test('a refresh of what never was is told that it is gone', async t => {
   t.same(await replyTo(refresh('x'.repeat(100_000))), { id: 'x'.repeat(100_000), finish: true, content: texts.expired })
   const { receive } = setUp()
   for (const stream of [undefined, null, 'id', {}, { id: 5 }]) {
-    t.match(JSON.parse(
+    t.hasStrict(JSON.parse(
       await receive({ ...refresh(''), stream } as unknown as RawMessage) as string
     ), { stream: { finish: true, content: texts.expired } })
   }
@@ -247,7 +247,7 @@ t.test('who is on a deny list is told so with the first frame, once and for all'
     'c', { msgtype: 'image', image: { url: 'https://media.test/i' } }
   ], ['d', { text: { content: '' } }], ['e', { chattype: 'group', chatid: 'g' }]] as const) {
     const first = await replyTo(message('my-words', { msgid, ...more }))
-    t.match(first, { finish: true, content: texts.denied }, msgid)
+    t.hasStrict(first, { finish: true, content: texts.denied }, msgid)
     t.same(await replyTo(message('my-words', { msgid, ...more })), first, 'delivered again')
     t.same(await replyTo(refresh(first.id, { ...more, msgtype: 'stream' })), first)
     t.strictSame(log.lines.splice(0), [{ level: 'info', message: 'message refused', fields: { streamId: first.id, why: 'user list' } }])
@@ -260,7 +260,7 @@ t.test('who is on a deny list is told so with the first frame, once and for all'
 t.test('who is refused is told so, also when all places are taken', async t => {
   const { replyTo } = setUp({ limits: { maxRunning: 1, maxQueued: 0 }, access: { lists: { users: { allow: ['user'], deny: [] } } } })
   await replyTo(message('hi'))
-  t.match(await replyTo(message('hi', { msgid: 'm2', from: { userid: 'other' } })), { finish: true, content: texts.denied })
+  t.hasStrict(await replyTo(message('hi', { msgid: 'm2', from: { userid: 'other' } })), { finish: true, content: texts.denied })
 })
 
 t.test('an event of somebody on a list is answered with nothing, and is not looked at', async t => {
@@ -269,7 +269,7 @@ t.test('an event of somebody on a list is answered with nothing, and is not look
   t.equal(await receive({ ...event, from: { userid: 'other' } } as RawMessage), undefined)
   t.strictSame(log.lines, [{ level: 'info', message: 'event refused', fields: { why: 'user list' } }])
   t.equal(await receive({ ...event, from: { userid: 'user' } } as RawMessage), undefined)
-  t.match(log.lines, [{ level: 'info' }, { level: 'debug', message: 'event received' }])
+  t.hasStrict(log.lines, [{ level: 'info' }, { level: 'debug', message: 'event received' }])
 })
 
 t.test('a refresh is never refused', async t => {
@@ -279,7 +279,7 @@ t.test('a refresh is never refused', async t => {
   const strict = bot(
     { access: { lists: { users: { allow: [], deny: ['user'] } }, decide: () => false, messagesPerMinute: 1, maxRunning: 1 } }
   )
-  for (let n = 0; n < 3; n++) t.match(read(await strict(refresh(id) as RawMessage)), { finish: false, content: 'Hello' })
+  for (let n = 0; n < 3; n++) t.hasStrict(read(await strict(refresh(id) as RawMessage)), { finish: false, content: 'Hello' })
 })
 
 t.test('the host is asked about commands, which no limit concerns', async t => {
@@ -289,10 +289,10 @@ t.test('the host is asked about commands, which no limit concerns', async t => {
   })
   const { id } = await replyTo(message('hi'))
   for (const msgid of ['a', 'b', 'c']) t.match(await replyTo(message('/help', { msgid })), { finish: true, content: /^可用命令/ })
-  t.match(await replyTo(message('/stop', { msgid: 'd', from: { userid: 'other' } })), { finish: true, content: 'Not you.' })
-  t.match(await replyTo(refresh(id)), { finish: false }, 'the command was not run')
-  t.match(await replyTo(message('/stop', { msgid: 'e' })), { finish: true, content: texts.stopDone })
-  t.match(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
+  t.hasStrict(await replyTo(message('/stop', { msgid: 'd', from: { userid: 'other' } })), { finish: true, content: 'Not you.' })
+  t.hasStrict(await replyTo(refresh(id)), { finish: false }, 'the command was not run')
+  t.hasStrict(await replyTo(message('/stop', { msgid: 'e' })), { finish: true, content: texts.stopDone })
+  t.hasStrict(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
   t.strictSame(asked, ['user', 'user', 'user', 'user', 'other', 'user'])
   t.equal(hand.calls.length, 1)
   t.strictSame(log.lines.filter(line => line.message === 'message refused').map(({ fields }) => fields['why']), ['decide'])
@@ -313,7 +313,7 @@ t.test('a command of the host runs only once the host has let it in', async t =>
     t.equal(finish, false)
     decide(verdict)
     await settle()
-    t.match(await replyTo(refresh(id)), { finish: true, content })
+    t.hasStrict(await replyTo(refresh(id)), { finish: true, content })
     t.equal(runs, count)
   }
 })
@@ -323,7 +323,7 @@ t.test('a kind of message that cannot be read is answered at once, and the same 
   for (const msgtype of ['image', 'file', 'video', 'of the future', '__proto__']) {
     const more = { msgtype, msgid: msgtype, text: undefined }
     const first = await replyTo(message('', more))
-    t.match(first, { finish: true, content: texts.unsupported }, msgtype)
+    t.hasStrict(first, { finish: true, content: texts.unsupported }, msgtype)
     t.same(await replyTo(message('', more)), first)
     t.same(await replyTo(refresh(first.id)), first)
   }
@@ -351,7 +351,7 @@ t.test('where feedback is wanted, the first reply to a question has its id, howe
   await hand.call().end()
   t.same(await replyTo(message('hi')), { id: first.id, finish: true, content: 'Hello', feedback: { id: first.id } })
   t.same(await replyTo(refresh(first.id)), { id: first.id, finish: true, content: 'Hello' })
-  t.match(await streams.read(first.id), { content: 'Hello' })
+  t.hasStrict(await streams.read(first.id), { content: 'Hello' })
 })
 
 t.test('without a hook for feedback no reply has an id', async t => {
@@ -389,17 +389,17 @@ t.test('a store of links that fails or hangs neither delays nor spoils a reply',
   for (const keep of [() => Promise.reject(new Error('away')), () => new Promise<never>(() => {})]) {
     const { replyTo, clock, hand } = setUp({ hooks: { onFeedback () {} }, facts: { putIfAbsent: keep } })
     const first = await replyTo(message('hi'))
-    t.match(first, { finish: false, feedback: { id: first.id } })
+    t.hasStrict(first, { finish: false, feedback: { id: first.id } })
     await hand.call().push('Hello')
-    t.match(await replyTo(refresh(first.id)), { content: 'Hello' })
+    t.hasStrict(await replyTo(refresh(first.id)), { content: 'Hello' })
     t.equal(clock.now(), 1_700_000_000_000)
   }
 })
 
 t.test('a bare mention is asked back', async t => {
   const { replyTo, hand } = setUp()
-  t.match(await replyTo(message('@Robot', { chattype: 'group', chatid: 'g' })), { finish: true, content: texts.noPrompt })
-  t.match(await replyTo(message('  ', { msgid: 'm2' })), { finish: true, content: texts.noPrompt })
+  t.hasStrict(await replyTo(message('@Robot', { chattype: 'group', chatid: 'g' })), { finish: true, content: texts.noPrompt })
+  t.hasStrict(await replyTo(message('  ', { msgid: 'm2' })), { finish: true, content: texts.noPrompt })
   t.equal(hand.calls.length, 0)
 })
 
@@ -418,7 +418,7 @@ t.test('a message without words is one where there is something to look at', asy
     }, [{ kind: 'file', ...file }]]
   ] as const) {
     const { replyTo, hand } = setUp({ attachments })
-    t.match(await replyTo(message('', more)), { finish: false })
+    t.hasStrict(await replyTo(message('', more)), { finish: false })
     await settle()
     t.equal(hand.call().turn.prompt, '')
     t.strictSame(asked.splice(0), references)
@@ -427,15 +427,15 @@ t.test('a message without words is one where there is something to look at', asy
 
 t.test('a command is answered with the first frame, and asks no source', async t => {
   const { replyTo, hand, clock } = setUp()
-  t.match(await replyTo(message('/stop')), { finish: true, content: texts.stopNothing })
-  t.match(await replyTo(message(' 新对话 ', { msgid: 'm2' })), { finish: true, content: texts.newDone })
+  t.hasStrict(await replyTo(message('/stop')), { finish: true, content: texts.stopNothing })
+  t.hasStrict(await replyTo(message(' 新对话 ', { msgid: 'm2' })), { finish: true, content: texts.newDone })
   t.match(await replyTo(
     message('@Robot /HELP', { msgid: 'm3', chattype: 'group', chatid: 'g' })
   ), { finish: true, content: /^可用命令：\n- \/stop 停止/ })
   t.match(await replyTo(
     message('/help', { msgid: 'm4', chattype: 'group', chatid: 'g' })
   ), { finish: true, content: /^可用命令/ }, 'a mention is not needed')
-  t.match(await replyTo(message('/help me', { msgid: 'm5' })), { finish: false }, 'it is the whole of a message')
+  t.hasStrict(await replyTo(message('/help me', { msgid: 'm5' })), { finish: false }, 'it is the whole of a message')
   t.strictSame(hand.calls.map(({ turn }) => turn.prompt), ['/help me'])
   t.equal(clock.now(), 1_700_000_000_000)
 })
@@ -447,23 +447,23 @@ t.test('a stop ends what runs and what waits, and nothing else', async t => {
   const other = await replyTo(message('other', { msgid: 'd', from: { userid: 'other' } }))
   await hand.call(0).push('half')
   t.equal(hand.calls.length, 2)
-  t.match(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone })
+  t.hasStrict(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone })
   t.equal(hand.call(0).context.signal.aborted, true)
   t.strictSame(await Promise.all(ids.map(async id => (await replyTo(refresh(id))).content)), ['half', texts.stopped, texts.stopped])
-  t.match(await replyTo(refresh(other.id, { from: { userid: 'other' } })), { finish: false })
+  t.hasStrict(await replyTo(refresh(other.id, { from: { userid: 'other' } })), { finish: false })
   t.equal(hand.calls.length, 2, 'none of the waiting ones had its turn in between')
 
   const next = await replyTo(message('next', { msgid: 'e' }))
-  t.match(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone }, 'the same stop once more')
-  t.match(await replyTo(refresh(next.id)), { finish: false }, 'stops nothing new')
+  t.hasStrict(await replyTo(message('/stop', { msgid: 's' })), { finish: true, content: texts.stopDone }, 'the same stop once more')
+  t.hasStrict(await replyTo(refresh(next.id)), { finish: false }, 'stops nothing new')
 })
 
 t.test('commands are taken in when all places are taken', async t => {
   const { replyTo } = setUp({ limits: { maxRunning: 1, maxQueued: 0 } })
   const { id } = await replyTo(message('hi'))
   t.match(await replyTo(message('more', { msgid: 'm2' })), { finish: true, content: /^当前使用人数较多/ })
-  t.match(await replyTo(message('/stop', { msgid: 'm3' })), { finish: true, content: texts.stopDone })
-  t.match(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
+  t.hasStrict(await replyTo(message('/stop', { msgid: 'm3' })), { finish: true, content: texts.stopDone })
+  t.hasStrict(await replyTo(refresh(id)), { finish: true, content: texts.stopped })
 })
 
 t.test('a command of the host answers, fails and takes its time like a source', async t => {
@@ -478,10 +478,10 @@ t.test('a command of the host answers, fails and takes its time like a source', 
   await settle()
   await clock.advance(200)
   const { id } = await first
-  t.match(await first, { finish: false, content: texts.waiting })
+  t.hasStrict(await first, { finish: false, content: texts.waiting })
   answer('at last')
   await settle()
-  t.match(await replyTo(refresh(id)), { finish: true, content: 'at last' })
+  t.hasStrict(await replyTo(refresh(id)), { finish: true, content: 'at last' })
   t.match(await replyTo(message('/broken', { msgid: 'm2' })), { finish: true, content: /^服务异常，请稍后再试/ })
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
   const hanging = replyTo(message('/hangs', { msgid: 'm3' }))
@@ -498,7 +498,7 @@ t.test('where there is no room, the answer says so', async t => {
   t.match(busy, { finish: true, content: /^当前使用人数较多，请稍后再试（编号 [0-9a-f]{8}）$/ })
   await hand.call().end()
   t.same(await replyTo(message('hi', { msgid: 'm2' })), busy, 'a message is answered once')
-  t.match(await replyTo(message('hi', { msgid: 'm3' })), { finish: false })
+  t.hasStrict(await replyTo(message('hi', { msgid: 'm3' })), { finish: false })
 })
 
 t.test('a source that fails ends the stream with its sentence, and keeps the text', async t => {
@@ -517,7 +517,7 @@ t.test('a message that the store cannot take is answered with a stream that says
   const shown = await replyTo(message('hi'))
   t.match(shown, { id: /^[0-9a-f]{32}$/, finish: true, content: /^服务异常，请稍后再试（编号 [0-9a-f]{8}）$/ })
   const [line] = log.lines.filter(({ level }) => level === 'error')
-  t.match(line, { fields: { code: 'INTERNAL', reference: shown.content.slice(-9, -1) } })
+  t.hasStrict(line, { fields: { code: 'INTERNAL', reference: shown.content.slice(-9, -1) } })
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
   t.equal(hand.calls.length, 0)
   t.equal(clock.pending, 0, 'nothing is left behind')
@@ -527,7 +527,7 @@ t.test('a message that the store cannot take is answered with a stream that says
 t.test('a refresh that the store cannot answer gets the empty reply', async t => {
   const { receive, log } = setUp({ store: { read: away } })
   t.equal(await receive(refresh('0'.repeat(32)) as RawMessage), undefined)
-  t.match(log.lines, [{ level: 'error', fields: { streamId: '0'.repeat(32) } }])
+  t.hasStrict(log.lines, [{ level: 'error', fields: { streamId: '0'.repeat(32) } }])
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
 })
 
@@ -548,20 +548,20 @@ t.test('what a store has just lost is shown as it is known here, and never blank
   show('')
   t.equal(await refreshed(), undefined, 'another replica may have shown more')
   show('Hello')
-  t.match(read(await refreshed()), { finish: false, content: 'Hello' })
+  t.hasStrict(read(await refreshed()), { finish: false, content: 'Hello' })
   t.equal(await bot({ scope: 'another' })(refresh(id) as RawMessage), undefined)
   show('', 'done')
-  t.match(read(await refreshed()), { finish: true, content: texts.empty })
+  t.hasStrict(read(await refreshed()), { finish: true, content: texts.empty })
   show('Hello', 'running', 0, 1001)
   t.equal(await refreshed(), undefined, 'its owner may have shown more since')
   show('Hello', 'done', 0, 1001)
-  t.match(read(await refreshed()), { finish: true, content: 'Hello' })
+  t.hasStrict(read(await refreshed()), { finish: true, content: 'Hello' })
   show('Hello', 'running', 10 * 60_000, 1001)
-  t.match(read(await refreshed()), { finish: true, content: new RegExp(`^Hello\n\n${texts.failures.TIMEOUT}`) })
+  t.hasStrict(read(await refreshed()), { finish: true, content: new RegExp(`^Hello\n\n${texts.failures.TIMEOUT}`) })
   show('', 'running', 10 * 60_000, 1001)
-  t.match(read(await refreshed()), { finish: true, content: new RegExp(`^${texts.failures.TIMEOUT}`) })
+  t.hasStrict(read(await refreshed()), { finish: true, content: new RegExp(`^${texts.failures.TIMEOUT}`) })
   lost = false
-  t.match(read(await refreshed()), { finish: true, content: texts.expired })
+  t.hasStrict(read(await refreshed()), { finish: true, content: texts.expired })
 })
 
 t.test('no prompt, no reply and no response_url is logged', async t => {
@@ -611,9 +611,9 @@ t.test('a fast answer has its card in the first frame, and a repeated delivery o
   const { bot } = setUp()
   const receive = bot({ source: yielding({ type: 'card', card: CARD }), firstReplyGraceMs: 200 })
   const first = JSON.parse(await receive(message('hi') as RawMessage) as string)
-  t.match(first, { msgtype: 'stream_with_template_card', stream: { finish: true, content: texts.seeBelow } })
+  t.hasStrict(first, { msgtype: 'stream_with_template_card', stream: { finish: true, content: texts.seeBelow } })
   t.same(JSON.parse(await receive(message('hi') as RawMessage) as string), first)
-  t.match(JSON.parse(await receive(refresh(first.stream.id) as RawMessage) as string), { msgtype: 'stream' })
+  t.hasStrict(JSON.parse(await receive(refresh(first.stream.id) as RawMessage) as string), { msgtype: 'stream' })
 })
 
 t.test('a card that is there with the first reply rides in it, and again if the message is delivered again', async t => {
@@ -664,10 +664,10 @@ t.test('a late card goes alone in a single chat, when the end was fetched', asyn
 t.test('where it cannot be told whether a card was shown, the text comes without it', async t => {
   const { bot, log } = setUp({ facts: { putIfAbsent: async () => { throw new Error('away') } } })
   const receive = bot({ source: yielding('look', { type: 'card', card: CARD }), firstReplyGraceMs: 200 })
-  t.match(
+  t.hasStrict(
     JSON.parse(await receive(message('hi') as RawMessage) as string), { msgtype: 'stream', stream: { finish: true, content: 'look' } }
   )
-  t.match(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
+  t.hasStrict(log.lines.at(-1), { level: 'error', message: 'a card could not be shown' })
 })
 
 t.test('a card that comes before the bubble is over is shown with its end, though the text goes on', async t => {
@@ -697,7 +697,7 @@ t.test('a card that comes when the bubble is over is not shown', async t => {
   await clock.advance(1000)
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()
-  t.match(
+  t.hasStrict(
     JSON.parse(await receive(refresh(id) as RawMessage) as string), { msgtype: 'stream', stream: { finish: true, content: texts.later } }
   )
 })

@@ -24,7 +24,7 @@ t.test('a command that is not there is named', async t => {
     const { code, stdout, stderr } = await command(t, [name])
     t.equal(code, 2)
     t.equal(stdout, '')
-    t.match(stderr, `There is no command "${name}".\n\nUsage:`)
+    t.ok(stderr.startsWith(`There is no command "${name}".\n\nUsage:`), stderr)
   }
 })
 
@@ -34,20 +34,25 @@ t.test('each command has a help, and refuses what it does not know', async t => 
     t.equal(code, 0)
     t.match(stdout, new RegExp(`^Usage: fastify-wecom-stream ${name} .+\n\n.+\n\n[^]*--help +shows this\n$`))
     const refused = await command(t, [name, '--tokn', 'x'])
-    t.match(refused, { code: 2, stdout: '', stderr: `Unknown option '--tokn'\nTry: fastify-wecom-stream ${name} --help\n` })
+    t.hasStrict(refused, { code: 2, stdout: '', stderr: `Unknown option '--tokn'\nTry: fastify-wecom-stream ${name} --help\n` })
   }
 })
 
 t.test('what cannot be foreseen is thrown, what can be is a sentence', t => {
   t.equal(sentenceOf(new Error('a fault of ours')), undefined)
   t.equal(sentenceOf(new InputError('target must be')), 'target must be')
-  t.match(sentenceOf(new ConfigError([{ name: 'PORT', problem: 'is "x"' }])), '- PORT: is "x"')
+  t.equal(
+    sentenceOf(new ConfigError([{ name: 'PORT', problem: 'is "x"' }])), 'fastify-wecom-stream is not configured correctly:\n- PORT: is "x"'
+  )
   t.equal(sentenceOf(Object.assign(new Error('of another bundle'), { name: 'ConfigError' })), 'of another bundle')
   t.equal(
     sentenceOf(Object.assign(new Error("Cannot find package 'fastify' imported from /x"), { code: 'ERR_MODULE_NOT_FOUND' })),
     'fastify is not installed, and this command needs it: npm install fastify'
   )
-  t.match(sentenceOf(Object.assign(new Error("Cannot find module 'fastify'"), { code: 'MODULE_NOT_FOUND' })), 'npm install fastify')
+  t.equal(
+    sentenceOf(Object.assign(new Error("Cannot find module 'fastify'"), { code: 'MODULE_NOT_FOUND' })),
+    'fastify is not installed, and this command needs it: npm install fastify'
+  )
   t.end()
 })
 

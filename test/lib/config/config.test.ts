@@ -24,7 +24,7 @@ t.test('settings come from the environment, in their types', async t => {
     { STREAM_DEADLINE_MS: '1000', OPENAI_TEMPERATURE: '0.5', OPENAI_INCLUDE_USAGE: 'false', STREAM_SOURCE: 'mock' }
   )
   t.same(faults, [])
-  t.match(config, {
+  t.hasStrict(config, {
     STREAM_DEADLINE_MS: 1000, OPENAI_TEMPERATURE: 0.5, OPENAI_INCLUDE_USAGE: false, STREAM_SOURCE: 'mock', STREAM_MAX_RUNNING: 500
   })
 })
@@ -44,7 +44,7 @@ t.test('an option that is undefined or blank leaves it to the environment', asyn
 
 t.test('a blank variable counts as unset', async t => {
   const blank = { ...needed, WECOM_CALLBACK_PATH: '', WECOM_BOT_NAME: ' ', STREAM_FIRST_REPLY_GRACE_MS: '\t', STREAM_REASONING: ' ' }
-  t.match(callback(blank), {
+  t.hasStrict(callback(blank), {
     faults: [],
     config: {
       WECOM_CALLBACK_PATH: '/wecom/callback', WECOM_BOT_NAME: '', STREAM_FIRST_REPLY_GRACE_MS: 200, STREAM_REASONING: 'hide'
@@ -171,7 +171,7 @@ t.test('a source that is an object is told that a function is expected', async t
 
 t.test('values of the environment that are no text are read all the same', async t => {
   const env = { STREAM_MAX_RUNNING: 5, OPENAI_INCLUDE_USAGE: false } as unknown as Env
-  t.match(streams(env), { faults: [], config: { STREAM_MAX_RUNNING: 5, OPENAI_INCLUDE_USAGE: false } })
+  t.hasStrict(streams(env), { faults: [], config: { STREAM_MAX_RUNNING: 5, OPENAI_INCLUDE_USAGE: false } })
 })
 
 t.test('one error tells all faults, a line each', async t => {

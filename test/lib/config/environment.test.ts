@@ -21,7 +21,7 @@ t.test('the environment is read from a file, which process.env beats', async t =
   process.env['STREAM_SOURCE'] = 'mock'
 
   const env = readEnvironment(join(dir, '.env'))
-  t.match(env, {
+  t.hasStrict(env, {
     WECOM_TOKEN: 'from-the-file',
     WECOM_BOT_NAME: 'Robot',
     WECOM_RECEIVE_ID: 'process',

@@ -93,7 +93,7 @@ t.test('times and sizes name their unit', async t => {
     const unit = name.endsWith('_MS')
       ? 'whole number of milliseconds'
       : name.endsWith('_BYTES') ? 'whole number of bytes' : 'whole number from'
-    t.match(all[name]?.expected, unit, name)
+    t.ok(all[name]?.expected.includes(unit), name)
     // Node fires a timer of more at once.
     if (name.endsWith('_MS')) t.ok(bound(name, 'maximum') <= 2 ** 31 - 1, name)
   }
@@ -121,11 +121,11 @@ t.test('the grace of the first reply stays far from the 5 s that WeCom waits', a
 t.test('a flag is true or false', async t => {
   for (const name of ofType('boolean')) {
     for (const bad of ['yes', '1', '0', 'TRUE', 'False', 'on', 'null']) {
-      t.match(faultsOfVariable(name, bad), [{ name, problem: `is "${bad}", expected true or false` }], name)
+      t.hasStrict(faultsOfVariable(name, bad), [{ name, problem: `is "${bad}", expected true or false` }], name)
     }
     for (const good of ['true', 'false']) t.same(faultsOfVariable(name, good), [])
     const option = all[name]?.option as string
-    for (const bad of ['true', 1, null]) t.match(faultsOfOption(name, bad), [{ name: `option ${option}` }])
+    for (const bad of ['true', 1, null]) t.hasStrict(faultsOfOption(name, bad), [{ name: `option ${option}` }])
     t.same(faultsOfOption(name, false), [])
   }
 })
@@ -149,11 +149,11 @@ t.test('a list is ids with commas between them, or an array of ids', async t => 
         ' Zhang.San , li@x\n,\twr_-1 ', ['Zhang.San', 'li@x', 'wr_-1']
       ], ['a,,b,', ['a', 'b']], ['a b', ['a b']], ['张三,a，b', ['张三', 'a', 'b']]
     ] as const) {
-      t.match(read({ [name]: text }), { faults: [], config: { [name]: ids } }, text)
-      t.match(read({ [name]: 'other' }, optionsWith(option, text)), { faults: [], config: { [name]: ids } }, 'as an option')
+      t.hasStrict(read({ [name]: text }), { faults: [], config: { [name]: ids } }, text)
+      t.hasStrict(read({ [name]: 'other' }, optionsWith(option, text)), { faults: [], config: { [name]: ids } }, 'as an option')
     }
     for (const ids of [[], ['a'], ['a,b', ' c ']]) {
-      t.match(
+      t.hasStrict(
         read({ [name]: 'other' }, optionsWith(option, ids)), { faults: [], config: { [name]: ids } }, 'ids of an array are left as they are'
       )
     }

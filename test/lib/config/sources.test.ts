@@ -94,8 +94,8 @@ t.test('the settings of openai reach its requests', async t => {
     OPENAI_TEMPERATURE: '0.5',
     OPENAI_INCLUDE_USAGE: 'false'
   })
-  t.match(await answerOf(source), ['hello', { type: 'end', reason: 'stop' }])
-  t.match(requests, [{
+  t.hasStrict(await answerOf(source), ['hello', { type: 'end', reason: 'stop' }])
+  t.hasStrict(requests, [{
     url: 'http://model.invalid/v1/chat/completions',
     key: 'Bearer sk-1',
     body: {
@@ -133,11 +133,11 @@ t.test('the settings of openai reach its requests', async t => {
 
 t.test('a choice that cannot be is a fault', async t => {
   t.same(sourceFaults({}, {}), [])
-  t.match(sourceFaults({}, { STREAM_SOURCE: 'gpt' }), [{ name: 'STREAM_SOURCE', problem: 'is "gpt", expected one of mock, openai' }])
-  t.match(sourceFaults(
+  t.hasStrict(sourceFaults({}, { STREAM_SOURCE: 'gpt' }), [{ name: 'STREAM_SOURCE', problem: 'is "gpt", expected one of mock, openai' }])
+  t.hasStrict(sourceFaults(
     { source: 'gpt', sources: { mine, mock: mine } }, { STREAM_SOURCE: 'gpt' }
   ), [{ name: 'option source', problem: 'is "gpt", expected one of mock, openai, mine' }])
-  t.match(sourceFaults({}, { STREAM_SOURCE: '__proto__' }), [{ name: 'STREAM_SOURCE' }])
+  t.hasStrict(sourceFaults({}, { STREAM_SOURCE: '__proto__' }), [{ name: 'STREAM_SOURCE' }])
   t.match(sourceFaults({}, { STREAM_SOURCE: 'x'.repeat(1000) })[0]?.problem, /^is "x{80}", expected/)
 })
 

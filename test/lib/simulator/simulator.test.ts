@@ -94,6 +94,10 @@ async function listen (t: Test, server: Server): Promise<string> {
 }
 
 /** Lets everything that waits for no timer of the clock happen. */
+/** With numbers in place of what is counted. */
+const counted = <T extends { problems: unknown[], frames?: unknown[] }>({ problems, frames, ...told }: T) =>
+  ({ ...told, problems: problems.length, frames: frames?.length })
+
 const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
 /** Waits for a state of affairs that comes by itself, turn by turn of the event loop. */
@@ -147,7 +151,7 @@ t.test('verification', async t => {
   }
 
   t.test('another status is told, and the body then is not', async t => {
-    t.match(await simulate(createBot(t, { status: 401, echo: () => 'no' })).verify(), {
+    t.hasStrict(await simulate(createBot(t, { status: 401, echo: () => 'no' })).verify(), {
       ok: false, statusCode: 401, body: 'no', problems: ['status 401 instead of 200']
     })
   })
@@ -161,7 +165,7 @@ t.test('verification', async t => {
         return decrypt(keys.encodingAESKey, (request.query as Query)['echostr'] ?? '')?.text
       })
       const result = await createSimulator({ target: { app, path }, ...keys, clock }).verify()
-      t.match(result, { ok: ms === 1000, statusCode: 200, tookMs: ms })
+      t.hasStrict(result, { ok: ms === 1000, statusCode: 200, tookMs: ms })
       t.same(result.problems, problems)
       t.equal(clock.pending, 0)
     }
@@ -187,8 +191,8 @@ t.test('one post', async t => {
     const bot = createBot(t, { answer: () => stream('你好') })
     const result = await simulate(bot).post({ msgtype: 'text', text: { content: 'hi' } })
     t.same(bot.messages, [{ msgtype: 'text', text: { content: 'hi' } }])
-    t.match(
-      result, { statusCode: 200, headers: { 'content-type': 'application/json' }, reply: stream('你好'), tries: 1, problems: { length: 0 } }
+    t.hasStrict(
+      counted(result), { statusCode: 200, headers: { 'content-type': 'application/json' }, reply: stream('你好'), tries: 1, problems: 0 }
     )
     t.same(Object.keys(JSON.parse(result.body)).sort(), ['encrypt', 'msgsignature', 'nonce', 'timestamp'])
     t.ok(result.tookMs > 0)
@@ -219,7 +223,7 @@ t.test('one post', async t => {
 
   t.test('the empty reply is no problem', async t => {
     const result = await simulate(createBot(t, { answer: () => undefined })).post({ msgtype: 'event' })
-    t.match(result, { statusCode: 200, body: '', problems: { length: 0 } })
+    t.hasStrict(counted(result), { statusCode: 200, body: '', problems: 0 })
     t.equal(result.reply, undefined)
   })
 
@@ -296,8 +300,8 @@ t.test('one post', async t => {
     'another key': [
       { spoil: sealed => resealed(sealed, seal(other, '{}', '1', '1', Buffer.alloc(16, 7)).encrypt) }, false, /^the reply does not open/
     ],
-    'plaintext that is no JSON': [{ answer: () => 'hello' }, false, 'the opened reply is not a JSON object'],
-    'plaintext that is no object': [{ answer: () => [1] }, false, 'the opened reply is not a JSON object']
+    'plaintext that is no JSON': [{ answer: () => 'hello' }, false, /^the opened reply is not a JSON object$/],
+    'plaintext that is no object': [{ answer: () => [1] }, false, /^the opened reply is not a JSON object$/]
   }
   for (const [name, [options, opens, ...problems]] of Object.entries(faults)) {
     t.test(`a reply with ${name} is told`, async t => {
@@ -345,7 +349,7 @@ t.test('one post', async t => {
     const result = await simulator.post(
       {}, { query: { nonce: undefined, timestamp: ['1', '2'], msg_signature: 'x', more: '' }, body: '{', contentType: 'text/xml' }
     )
-    t.match(result, { statusCode: 400, body: '{"error":"no"}', problems: ['status 400 instead of 200'] })
+    t.hasStrict(result, { statusCode: 400, body: '{"error":"no"}', problems: ['status 400 instead of 200'] })
     t.equal(result.reply, undefined)
     t.same({ ...seen[0] }, { query: { timestamp: ['1', '2'], msg_signature: 'x', more: '' }, body: '{', type: 'text/xml' })
 
@@ -369,7 +373,7 @@ t.test('one post', async t => {
       t.equal(bot.messages.length, tries)
       await clock.advance(1)
     }
-    t.match(await result, {
+    t.hasStrict(await result, {
       statusCode: 0,
       body: '',
       tries: 3,
@@ -387,7 +391,7 @@ t.test('one post', async t => {
     const result = simulate(bot, { clock, timeoutMs: 70 }).post({})
     await until(() => bot.messages.length === 1)
     await clock.advance(70)
-    t.match(await result, { statusCode: 200, tries: 2, tookMs: 0, problems: ['try 1 of 3: no answer within 70 ms'] })
+    t.hasStrict(await result, { statusCode: 200, tries: 2, tookMs: 0, problems: ['try 1 of 3: no answer within 70 ms'] })
   })
 
   t.test('a failed connection is tried again after a while', async t => {
@@ -403,7 +407,7 @@ t.test('one post', async t => {
     }
     t.ok(waits >= 600)
     const { problems, statusCode, tries } = await result
-    t.match({ statusCode, tries }, { statusCode: 0, tries: 3 })
+    t.hasStrict({ statusCode, tries }, { statusCode: 0, tries: 3 })
     t.same(problems, [1, 2, 3].map(n => `try ${n} of 3: the connection failed (ECONNREFUSED)`))
     t.equal(clock.pending, 0)
   })
@@ -493,20 +497,22 @@ t.test('one post', async t => {
 
     seen.length = 0
     const { body } = await wecom.verify()
-    t.match(seen, [{ tries: 1, text: body, request: { method: 'GET' }, answer: { statusCode: 200, body }, reply: undefined, problems: [] }])
+    t.hasStrict(
+      seen, [{ tries: 1, text: body, request: { method: 'GET' }, answer: { statusCode: 200, body }, reply: undefined, problems: [] }]
+    )
     n = 0
     await wecom.verify()
-    t.match(seen[1], { answer: undefined, problems: ['the connection failed (ENETDOWN)'] })
+    t.hasStrict(seen[1], { answer: undefined, problems: ['the connection failed (ENETDOWN)'] })
   })
 
   t.test('a lost answer is tried again', async t => {
     const bot = createBot(t, { status: 200, contentType: 'text/plain' })
     let lost = 0
     const result = await simulate(bot).post({ msgid: 'm' }, { lose: ({ statusCode }) => statusCode === 200 && ++lost < 3 })
-    t.match(result, { statusCode: 200, tries: 3, reply: stream('abc', true) })
+    t.hasStrict(result, { statusCode: 200, tries: 3, reply: stream('abc', true) })
     t.equal(bot.messages.length, 3)
     t.equal(result.problems.length, 3, 'what was wrong with the lost ones is told')
-    t.match(await simulate(bot).post({}, { lose: () => true }), { statusCode: 0, tries: 3 })
+    t.hasStrict(await simulate(bot).post({}, { lose: () => true }), { statusCode: 0, tries: 3 })
   })
 
   t.test('a target has to be an address or an app', async t => {
@@ -524,7 +530,7 @@ t.test('a conversation', async t => {
     const bot = createBot(t)
     const live: TranscriptFrame[] = []
     const transcript = await simulate(bot).send('你好', { onFrame: frame => live.push(frame) })
-    t.match(transcript, { id: 's1', finished: true, gaveUp: false, content: 'abc', problems: { length: 0 } })
+    t.hasStrict(counted(transcript), { id: 's1', finished: true, gaveUp: false, content: 'abc', problems: 0 })
     t.same(transcript.frames.map(({ content, finish, reply }) => ({ content, finish, reply })), [
       { content: 'a', finish: false, reply: stream('a') },
       { content: 'ab', finish: false, reply: stream('ab') },
@@ -572,8 +578,8 @@ t.test('a conversation', async t => {
   t.test('in a group, refreshes name the chat too', async t => {
     const bot = createBot(t)
     await simulate(bot).send('@Bot hi', { chat: 'c1', msgid: 'm1' })
-    t.match(bot.messages[0], { msgid: 'm1', chatid: 'c1', chattype: 'group' })
-    t.match(bot.messages[1], { chatid: 'c1', chattype: 'group', msgtype: 'stream' })
+    t.hasStrict(bot.messages[0], { msgid: 'm1', chatid: 'c1', chattype: 'group' })
+    t.hasStrict(bot.messages[1], { chatid: 'c1', chattype: 'group', msgtype: 'stream' })
     t.not(bot.messages[1]?.['msgid'], 'm1')
   })
 
@@ -583,7 +589,7 @@ t.test('a conversation', async t => {
       msgtype: 'voice', voice: { content: 'hello' }, quote: { msgtype: 'text', text: { content: 'x' } }, from: { userid: 'u', corpid: 'c' }
     }
     await simulate(bot).send(message)
-    t.match(bot.messages[0], message)
+    t.hasStrict(bot.messages[0], message)
     t.notOk('text' in (bot.messages[0] ?? {}))
   })
 
@@ -620,9 +626,9 @@ t.test('a conversation', async t => {
     t.same(transcript.frames.map(({ content }) => content), ['a', 'ab', 'abc', 'abcd'], 'sorted by growth')
     t.same(transcript.problems, [])
     const waiting = createBot(t, { answer: (_message, n) => stream(['', 'a', '<think></think>', 'ab'][n] as string, n === 3) })
-    t.match(await simulate(waiting).send('hi', { repeat: 2 }), { content: 'ab', problems: { length: 0 } }, 'who still waits comes first')
+    t.hasStrict(counted(await simulate(waiting).send('hi', { repeat: 2 })), { content: 'ab', problems: 0 }, 'who still waits comes first')
     const finished = createBot(t, { answer: (_message, n) => n === 1 ? stream('x', true) : stream('xyz'.slice(0, 1)) })
-    t.match(await simulate(finished).send('hi', { repeat: 2 }), { finished: true, problems: { length: 0 }, content: 'x' })
+    t.hasStrict(counted(await simulate(finished).send('hi', { repeat: 2 })), { finished: true, problems: 0, content: 'x' })
   })
 
   t.test('a second stream for the same message is told', async t => {
@@ -638,12 +644,12 @@ t.test('a conversation', async t => {
     ])
     t.same(bot.messages.map(({ msgid }) => msgid === 'm'), [true, true, false, false, false])
     t.equal(bot.messages[3]?.['msgid'], bot.messages[4]?.['msgid'], 'the same refresh once more')
-    t.match(transcript, { finished: true, content: 'abcde', problems: { length: 0 } })
+    t.hasStrict(counted(transcript), { finished: true, content: 'abcde', problems: 0 })
   })
 
   t.test('a lost end is asked for again, and has to stay', async t => {
     const good = createBot(t, { answer: () => stream('a', true) })
-    t.match(await simulate(good).send('hi', { drop: n => n === 1 }), { finished: true, frames: { length: 2 }, problems: { length: 0 } })
+    t.hasStrict(counted(await simulate(good).send('hi', { drop: n => n === 1 })), { finished: true, frames: 2, problems: 0 })
     const shrunk = createBot(t, { answer: (_message, n) => stream(['', 'abc', 'ab', 'abc'][n] as string, n === 3) })
     t.match(
       (await simulate(shrunk).send('hi', { drop: n => n === 1 })).problems, [/^frame 2: the text does not start with that of frame 1/]
@@ -654,24 +660,22 @@ t.test('a conversation', async t => {
 
   t.test('a message whose answers are all lost has no stream', async t => {
     const transcript = await simulate(createBot(t)).send('hi', { drop: () => true })
-    t.match(transcript, {
+    t.hasStrict(counted(transcript), {
       id: '',
       finished: false,
       gaveUp: false,
       content: '',
-      frames: { length: 3 },
-      problems: [
-        'the message: it was not answered with a stream'
-      ]
+      frames: 3
     })
+    t.strictSame(transcript.problems, ['the message: it was not answered with a stream'])
   })
 
   t.test('late refreshes have to repeat the end', async t => {
     const good = createBot(t, { answer: (_message, n) => stream('abc'.slice(0, n), n >= 2) })
     const shrinking = createBot(t, { answer: (_message, n) => n < 3 ? stream('abc', true) : stream('', true) })
     const repeated = createBot(t, { answer: (_message, n) => stream('ab'.slice(0, n), n >= 2) })
-    t.match(
-      await simulate(repeated).send('hi', { late: 2 }), { frames: { length: 4 }, finished: true, content: 'ab', problems: { length: 0 } }
+    t.hasStrict(
+      counted(await simulate(repeated).send('hi', { late: 2 })), { frames: 4, finished: true, content: 'ab', problems: 0 }
     )
     t.match((await simulate(good).send('hi', { late: 1 })).problems, [/^frame 3: content is not the final one of frame 2/])
     t.match((await simulate(shrinking).send('hi', { late: 3 })).problems, [
@@ -696,7 +700,7 @@ t.test('a conversation', async t => {
     await clock.advance(59_999)
     t.equal(clock.pending, 2)
     await clock.advance(1)
-    t.match(await transcript, {
+    t.hasStrict(await transcript, {
       finished: false, gaveUp: true, content: 'a', problems: ['the conversation: no frame with finish: true within 360000 ms']
     })
     t.equal(clock.pending, 0)
@@ -705,7 +709,7 @@ t.test('a conversation', async t => {
     const late = simulate(done, { clock, giveUpMs: 1000 }).send(
       'hi', { late: 3, refreshMs: 900, onFrame: () => setImmediate(() => { void clock.advance(900) }) }
     )
-    t.match(await late, { finished: true, gaveUp: false, frames: { length: 4 } })
+    t.hasStrict(counted(await late), { finished: true, gaveUp: false, frames: 4 })
   })
 
   t.test('it is given up in the midst of a post, too', async t => {
@@ -715,7 +719,7 @@ t.test('a conversation', async t => {
     await until(() => bot.messages.length === 2)
     for (let n = 0; n < 10; n++) await settle()
     await clock.advance(100)
-    t.match(await transcript, { id: 's1', finished: false, gaveUp: true, frames: { length: 1 } })
+    t.hasStrict(counted(await transcript), { id: 's1', finished: false, gaveUp: true, frames: 1 })
     t.equal(clock.pending, 0)
 
     const finished = createBot(t, { silent: n => n > 1, answer: () => stream('a', true) })
@@ -724,7 +728,7 @@ t.test('a conversation', async t => {
     await until(() => finished.messages.length === 2 && seen)
     await settle()
     await clock.advance(100)
-    t.match(await ended, { finished: true, gaveUp: false, problems: { length: 0 } })
+    t.hasStrict(counted(await ended), { finished: true, gaveUp: false, problems: 0 })
   })
 
   t.test('an aborted signal leaves it without a rejection', async t => {
@@ -732,10 +736,10 @@ t.test('a conversation', async t => {
     const bot = createBot(t)
     const abort = new AbortController()
     const transcript = simulate(bot, { clock }).send('hi', { signal: abort.signal, onFrame: () => setImmediate(() => { abort.abort() }) })
-    t.match(await transcript, { id: 's1', finished: false, gaveUp: false, content: 'a', frames: { length: 1 }, problems: { length: 0 } })
+    t.hasStrict(counted(await transcript), { id: 's1', finished: false, gaveUp: false, content: 'a', frames: 1, problems: 0 })
     t.equal(clock.pending, 0)
-    t.match(await simulate(bot, { clock }).send('hi', { signal: abort.signal }), {
-      id: '', frames: { length: 0 }, finished: false, problems: { length: 0 }
+    t.hasStrict(counted(await simulate(bot, { clock }).send('hi', { signal: abort.signal })), {
+      id: '', frames: 0, finished: false, problems: 0
     })
     t.equal(bot.messages.length, 1)
     t.equal(clock.pending, 0)
@@ -759,7 +763,7 @@ t.test('a conversation', async t => {
     t.same(transcript.problems, [])
     const left = new AbortController()
     const stopped = simulate(createBot(t)).send('hi', { signal: left.signal, pace: () => new Promise(() => { left.abort() }) })
-    t.match(await stopped, { finished: false, frames: { length: 1 } }, 'one that never ends is left with the conversation')
+    t.hasStrict(counted(await stopped), { finished: false, frames: 1 }, 'one that never ends is left with the conversation')
   })
 
   t.test('a refresh that fails takes those beside it along, and rejects', async t => {
@@ -773,7 +777,7 @@ t.test('a conversation', async t => {
   t.test('a message can be sent otherwise, its refreshes are not', async t => {
     const bot = createBot(t)
     await simulate(bot).send('hi', { overrides: { query: { extra: '1' }, nonce: 'own' } })
-    t.match(bot.queries.map(({ extra, nonce }) => [extra, nonce === 'own']), [['1', true], [undefined, false], [undefined, false]])
+    t.hasStrict(bot.queries.map(({ extra, nonce }) => [extra, nonce === 'own']), [['1', true], [undefined, false], [undefined, false]])
   })
 
   t.test('what onFrame throws ends it, with all its deliveries', async t => {
@@ -804,16 +808,18 @@ t.test('a conversation', async t => {
       const bot = createBot(t, { answer: (_message, n) => answer(n) })
       const transcript = await simulate(bot).send('hi')
       t.same(transcript.problems, problems)
-      t.match(transcript, { id: '', finished: false, content: '' })
+      t.hasStrict(transcript, { id: '', finished: false, content: '' })
       t.equal(bot.messages.length, 1)
     })
   }
 
   t.test('a refresh without news or with trouble is followed by the next, and told once', async t => {
     const empty = createBot(t, { answer: (_message, n) => n === 2 ? undefined : stream('a', n === 3) })
-    t.match(await simulate(empty).send('hi'), { finished: true, frames: { length: 2 }, problems: { length: 0 } })
+    t.hasStrict(counted(await simulate(empty).send('hi')), { finished: true, frames: 2, problems: 0 })
     const sick = createBot(t, { answer: (_message, n) => n > 1 && n < 5 ? '?' : stream('a', n === 5) })
-    t.match(await simulate(sick).send('hi'), { finished: true, problems: ['refresh 1: the opened reply is not a JSON object (3 times)'] })
+    t.hasStrict(
+      await simulate(sick).send('hi'), { finished: true, problems: ['refresh 1: the opened reply is not a JSON object (3 times)'] }
+    )
   })
 
   t.test('frames are held against the contract', async t => {
@@ -856,7 +862,7 @@ t.test('a conversation', async t => {
     const transcript = createSimulator({ target, ...keys, clock }).send('hi', { signal: abort.signal })
     await until(() => reached)
     abort.abort()
-    t.match(await transcript, { finished: false, frames: { length: 0 } })
+    t.hasStrict(counted(await transcript), { finished: false, frames: 0 })
     await until(() => closed)
     t.equal(clock.pending, 0)
   })

@@ -83,8 +83,8 @@ t.test('the message of an owner that has gone is taken up again, and its text st
   await memory.release(id, 1)
   t.equal(await two.shown(id), 'running old')
   t.strictSame(two.taken, [[id, message]])
-  t.match(two.hand.call().turn, { prompt: 'again m1', deadline: two.clock.now() + 320_000 })
-  t.match(two.log.lines, [
+  t.hasStrict(two.hand.call().turn, { prompt: 'again m1', deadline: two.clock.now() + 320_000 })
+  t.hasStrict(two.log.lines, [
     { level: 'warn', message: 'a stream was taken over from an owner that has gone', fields: { streamId: id, adoptions: 1, ageMs: 10_000 } }
   ])
   await two.clock.advance(1000)
@@ -197,7 +197,7 @@ t.test('what a host has asked of the configured source, or of one by its name, i
     t.strictSame(works(), [JSON.stringify({ input: { prompt: 'hi', sender: 'u', ...(source && { source }) } })])
     await memory.release(id, 1)
     await two.shown(id)
-    t.match(two.hand.call().turn, { prompt: 'hi', sender: 'u' })
+    t.hasStrict(two.hand.call().turn, { prompt: 'hi', sender: 'u' })
     await two.hand.call().push('new')
     await two.hand.call().end()
     t.equal(await one.shown(id), 'done new')
@@ -221,7 +221,7 @@ t.test('a stream that cannot be run again here is ended with a notice, and keeps
     await memory.release(id, 1)
     await two.shown(id)
     t.equal(await two.shown(id), 'error old BROKEN', title)
-    t.match(two.log.lines[1], { message: 'stream failed', fields: { reason: 'OWNER_LOST' } })
+    t.hasStrict(two.log.lines[1], { message: 'stream failed', fields: { reason: 'OWNER_LOST' } })
     t.strictSame(two.taken, [])
     t.equal(two.hand.calls.length, 0)
     t.equal(two.streams.size, 0)
@@ -295,7 +295,7 @@ t.test('a new owner calls its source when that is counted, and not at all if it 
       await clock.advance(200)
     }
     t.equal(two.hand.calls.length, outcome === 'counted' ? 1 : 0, outcome)
-    if (outcome === 'away') t.match(two.log.lines.at(-1), { fields: { reason: 'OWNER_LOST', cause: { message: 'away' } } })
+    if (outcome === 'away') t.hasStrict(two.log.lines.at(-1), { fields: { reason: 'OWNER_LOST', cause: { message: 'away' } } })
   }
 })
 
@@ -352,7 +352,7 @@ t.test('a stop that another process was asked for reaches the owner within a sec
   const [one, two] = [join(), join()]
   const id = await one.streams.start('hi')
   await one.hand.call().push('half')
-  t.match(await two.streams.stop(id), { status: 'stopping' })
+  t.hasStrict(await two.streams.stop(id), { status: 'stopping' })
   await one.clock.advance(999)
   t.equal(one.hand.call().context.signal.aborted, false)
   await one.clock.advance(1)
@@ -372,7 +372,7 @@ t.test('who drains takes no stream over, and hands its own over when the grace i
   const drained = one.streams.drain()
   t.equal(await one.shown(foreign), 'running')
   t.strictSame(one.taken, [])
-  t.match(await memory.adopt(foreign), { epoch: 2 }, 'nor does it for a moment')
+  t.hasStrict(await memory.adopt(foreign), { epoch: 2 }, 'nor does it for a moment')
   await one.hand.call(1).push('whole')
   await one.hand.call(1).end()
   t.equal(await two.shown(ids[0]), 'running old', 'until then it is its own')
@@ -412,7 +412,7 @@ t.test('what is taken over just as draining begins is given back', async t => {
   await settle()
   t.strictSame(two.taken, [])
   t.equal(two.streams.size, 0)
-  t.match(await memory.adopt(id), { epoch: 3 })
+  t.hasStrict(await memory.adopt(id), { epoch: 3 })
 })
 
 t.test('who has taken a stream over writes it anew as it is, and has its last frame fetched', async t => {
@@ -448,7 +448,7 @@ t.test('a hand-over that fails is told, and closing ends all the same', async t 
   const one = join({ wrap: () => ({ release: async () => { throw new Error('away') } }) })
   const id = await one.streams.start('hi')
   await one.streams.close()
-  t.match(
+  t.hasStrict(
     one.log.lines, [{ level: 'error', message: 'a stream could not be handed over', fields: { streamId: id, cause: { message: 'away' } } }]
   )
   t.equal(one.streams.size, 0)
@@ -465,7 +465,7 @@ t.test('a stream that cannot be taken over, or is gone by then, is left, and tri
   await memory.release(id, 1)
   await two.streams.read(id)
   await settle()
-  t.match(
+  t.hasStrict(
     two.log.lines, [{ level: 'error', message: 'a stream could not be taken over', fields: { streamId: id, cause: { message: 'away' } } }]
   )
   await two.streams.read(id)
@@ -484,7 +484,7 @@ t.test('signs of life go on until the stream has ended, and a store that is away
   t.strictSame(one.replica.writes, ['renew 1', 'renew 1'])
   one.replica.isAway = true
   await one.clock.advance(1000)
-  t.match(
+  t.hasStrict(
     one.log.lines, [{ level: 'debug', message: 'a sign of life could not be given', fields: { streamId: id, cause: { message: 'away' } } }]
   )
   t.equal(one.hand.call().context.signal.aborted, false)

@@ -110,7 +110,7 @@ t.test('an end part ends the stream, and nothing is read after it', async t => {
     t.strictSame(await stored(), { status: 'done', content: 'a', ...notice })
     t.equal(call.asked, 2)
     t.equal(call.closes, 1)
-    t.match(log.lines, [{ level: 'info', fields: { usage: { inputTokens: 3 } } }])
+    t.hasStrict(log.lines, [{ level: 'info', fields: { usage: { inputTokens: 3 } } }])
     t.equal(clock.pending, 0)
   }
 })
@@ -151,7 +151,7 @@ t.test('a source whose piece cannot even be read is closed', async t => {
   let closes = 0
   const { start, stored } = open()
   start(closing(() => { closes++ }, { get type () { throw new Error('x') } }))
-  t.match(await stored(), { status: 'error' })
+  t.hasStrict(await stored(), { status: 'error' })
   t.equal(closes, 1)
 })
 
@@ -235,15 +235,15 @@ t.test('the three clocks end a stream to the millisecond, keep its text and abor
       await call.push(piece)
     }
     await clock.advance(left - 1)
-    t.match(await stored(), { status: 'running' })
+    t.hasStrict(await stored(), { status: 'running' })
     await clock.advance(1)
     const content = before.filter(piece => typeof piece === 'string').join('')
     t.strictSame(await stored(), { status: 'error', content, failure: failure('TIMEOUT') }, reason)
-    t.match(log.lines, [{ level: 'warn', fields: { reason } }])
+    t.hasStrict(log.lines, [{ level: 'warn', fields: { reason } }])
     t.equal(call.context.signal.aborted, true)
     t.equal(call.closes, 1)
     await call.push('late')
-    t.match(await stored(), { content })
+    t.hasStrict(await stored(), { content })
     t.equal(clock.pending, 0)
   }
 })
@@ -254,7 +254,7 @@ t.test('an empty chunk is no progress', async t => {
   await call.push('')
   await call.push({ type: 'reasoning', text: '' })
   await clock.advance(1)
-  t.match(await stored(), { status: 'error' })
+  t.hasStrict(await stored(), { status: 'error' })
 })
 
 t.test('an empty chunk after the first token is a sign of life', async t => {
@@ -265,9 +265,9 @@ t.test('an empty chunk after the first token is a sign of life', async t => {
     await call.push('')
   }
   await clock.advance(199)
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   await clock.advance(1)
-  t.match(await stored(), { status: 'error', content: 'a' })
+  t.hasStrict(await stored(), { status: 'error', content: 'a' })
 })
 
 t.test('a stream that is not started has its deadline, and no other clock', async t => {
@@ -284,7 +284,7 @@ t.test('the deadline ends a source that never waits for anything', async t => {
   start(endless())
   await settle()
   await clock.advance(1000)
-  t.match(await stored(), { status: 'error', failure: failure('TIMEOUT') })
+  t.hasStrict(await stored(), { status: 'error', failure: failure('TIMEOUT') })
   await run.ended
   t.equal(clock.pending, 0)
 })
@@ -295,13 +295,13 @@ t.test('untimed work stops the clocks but the deadline, and settles as it does',
   let found!: (value: string) => void
   const result = call.context.untimed(new Promise<string>(resolve => { found = resolve }))
   await clock.advance(500)
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   found('x')
   t.equal(await result, 'x')
   await clock.advance(200)
-  t.match(await stored(), { status: 'running' }, '999 ms')
+  t.hasStrict(await stored(), { status: 'running' }, '999 ms')
   await clock.advance(1)
-  t.match(await stored(), { status: 'error' })
+  t.hasStrict(await stored(), { status: 'error' })
   t.equal(clock.pending, 0)
 })
 
@@ -309,10 +309,10 @@ t.test('untimed work that fails lets the clocks go on', async t => {
   const { call, clock, stored, log } = startHand()
   await t.rejects(call.context.untimed(Promise.reject(new Error('x'))), { message: 'x' })
   await clock.advance(299)
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   await clock.advance(1)
-  t.match(await stored(), { status: 'error' })
-  t.match(log.lines, [{ fields: { reason: 'FIRST_TOKEN' } }])
+  t.hasStrict(await stored(), { status: 'error' })
+  t.hasStrict(log.lines, [{ fields: { reason: 'FIRST_TOKEN' } }])
 })
 
 t.test('untimed work that overlaps, never settles or outlives its stream is bound by the deadline', async t => {
@@ -324,9 +324,9 @@ t.test('untimed work that overlaps, never settles or outlives its stream is boun
   settleShort()
   await short
   await clock.advance(899)
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   await clock.advance(1)
-  t.match(log.lines, [{ fields: { reason: 'DEADLINE' } }])
+  t.hasStrict(log.lines, [{ fields: { reason: 'DEADLINE' } }])
   await call.context.untimed(Promise.resolve())
   t.equal(clock.pending, 0)
 })
@@ -347,10 +347,10 @@ t.test('of all reasons to end, the first counts, whatever follows', async t => {
     await call.push('late')
     await call.fail(error)
     await clock.advance(5000)
-    t.match(await stored(), { content: 'a', ...(first === 'FAILED' && { failure: failure('AUTH') }) })
+    t.hasStrict(await stored(), { content: 'a', ...(first === 'FAILED' && { failure: failure('AUTH') }) })
     t.equal(ends, 1)
     t.equal(log.lines.length, 1)
-    t.match(log.lines, [{ fields: { reason: first } }])
+    t.hasStrict(log.lines, [{ fields: { reason: first } }])
     t.equal(call.closes, 1)
     t.equal(clock.pending, 0)
   }
@@ -471,18 +471,18 @@ t.test('an end waits for the stream to be created', async t => {
     { created: async promise => { await new Promise<void>(resolve => { create = resolve }); return await promise } }
   )
   run.finish('SHUTDOWN')
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   t.strictSame(log.lines, [])
   create()
   await run.ended
-  t.match(await stored(), { status: 'error', failure: failure('BROKEN') })
+  t.hasStrict(await stored(), { status: 'error', failure: failure('BROKEN') })
 })
 
 t.test('a stream that turns out to be another\'s after its end stores and logs nothing', async t => {
   const { run, stored, log } = open({ created: async () => 'another' })
   run.finish('DEADLINE')
   await run.ended
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   t.strictSame(log.lines, [])
 })
 
@@ -490,7 +490,7 @@ t.test('a store that could not create the stream is told in the log', async t =>
   const { run, log } = open({ created: async () => { throw new Error('away') } })
   run.finish('STOP')
   await run.ended
-  t.match(log.lines, [{
+  t.hasStrict(log.lines, [{
     level: 'error',
     message: 'the end of a stream could not be stored',
     fields: {
@@ -506,7 +506,7 @@ t.test('a store that rejects is told in the log, and the stream ends here all th
     const { start, run, log, clock } = open({ wrap: () => broken })
     start(yielding('a', 'b'))
     await run.ended
-    t.match(log.lines, [{
+    t.hasStrict(log.lines, [{
       level: 'error',
       message: 'the end of a stream could not be stored',
       fields: {
@@ -523,7 +523,7 @@ t.test('a store that refuses is told in the log as well', async t => {
     const { start, run, log, clock } = open({ wrap: () => broken })
     start(yielding('a', 'b'))
     await run.ended
-    t.match(log.lines, [{ level: 'info', fields: { stored: false } }])
+    t.hasStrict(log.lines, [{ level: 'info', fields: { stored: false } }])
     t.equal(clock.pending, 0)
   }
 })
@@ -540,9 +540,9 @@ t.test('a store that is slow holds up no chunk', async t => {
   })
   for (const chunk of ['a', 'b', 'c']) await call.push(chunk)
   t.equal(call.asked, 4)
-  t.match(await stored(), { content: '' })
+  t.hasStrict(await stored(), { content: '' })
   append()
-  t.match(await stored(), { content: 'a' })
+  t.hasStrict(await stored(), { content: 'a' })
   await call.end()
   append()
   t.strictSame(await stored(), { status: 'done', content: 'abc' })
@@ -582,7 +582,7 @@ t.test('a stream that fails leaves one line with its class, its reference and it
     start(throwing(error))
     await stored()
     t.equal(log.lines.length, 1)
-    t.match(log.lines, [{
+    t.hasStrict(log.lines, [{
       message: 'stream failed', fields: { streamId: 's', status: 'error', reason: 'FAILED', reference: 'ab12cd34', chunks: 0, ...expected }
     }])
     t.notMatch(JSON.stringify(log.lines), /my prompt|sk-12345678/)
@@ -615,7 +615,7 @@ t.test('what comes before the source has the signal of the stream, and no clock 
     return await new Promise<string>(resolve => { found = resolve })
   })
   await clock.advance(900)
-  t.match(await stored(), { status: 'running' })
+  t.hasStrict(await stored(), { status: 'running' })
   found('x')
   t.equal(await prepared, 'x')
   const hand = createHandSource()
@@ -635,8 +635,8 @@ t.test('what comes before the source is told of the end, and its result is for n
     run.finish(reason)
     found('late')
     t.strictSame(await Promise.all([obeyed, ignored]), [undefined, undefined])
-    t.match(await stored(), { status: reason === 'STOP' ? 'done' : 'error' })
-    t.match(log.lines, [{ fields: { reason } }])
+    t.hasStrict(await stored(), { status: reason === 'STOP' ? 'done' : 'error' })
+    t.hasStrict(log.lines, [{ fields: { reason } }])
     t.equal(log.lines.length, 1)
   }
 })
@@ -646,7 +646,7 @@ t.test('what fails before the source ends the stream as a failure of the source 
     const { run, stored, log, clock } = open()
     t.equal(await run.prepare(async () => { throw error }), undefined)
     t.strictSame(await stored(), { status: 'error', content: '', failure: failure(code) })
-    t.match(log.lines, [{ fields: { reason: 'FAILED', class: code } }])
+    t.hasStrict(log.lines, [{ fields: { reason: 'FAILED', class: code } }])
     t.equal(clock.pending, 0)
   }
 })
@@ -655,7 +655,7 @@ t.test('an answer in place of a source is the whole of the stream', async t => {
   const { run, stored, clock, log } = open()
   run.answer('as you wish')
   t.strictSame(await stored(), { status: 'done', content: 'as you wish' })
-  t.match(log.lines, [{ level: 'info', fields: { reason: 'END', bytes: 11 } }])
+  t.hasStrict(log.lines, [{ level: 'info', fields: { reason: 'END', bytes: 11 } }])
   run.answer('again')
   t.strictSame(await stored(), { status: 'done', content: 'as you wish' }, 'an ended stream stays as it is')
   t.equal(clock.pending, 0)
@@ -721,13 +721,13 @@ t.test('images are stored with the end; those that cannot be shown cost themselv
   await call.end()
   const item = { msgtype: 'image', image: { base64: PNG, md5: createHash('md5').update(PNG, 'base64').digest('hex') } }
   t.strictSame(await stored(), { status: 'done', content: 'look', metadata: { images: [item, item] } })
-  t.match(log.lines, [{ level: 'info', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
+  t.hasStrict(log.lines, [{ level: 'info', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
 
   const many = startHand()
   for (let n = 0; n < 12; n++) await many.call.push({ type: 'image', data: PNG })
   await many.call.end()
   t.equal((await many.store.read('s'))?.record.metadata.images?.length, 10)
-  t.match(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
+  t.hasStrict(many.log.lines, [{ fields: { refused: ['image: TOO_MANY', 'image: TOO_MANY'] } }])
 })
 
 const CARD = textNotice({ main_title: { title: 'Done' }, card_action: { type: 1, url: 'https://example.com/' } })
@@ -788,10 +788,10 @@ t.test('a sealed stream has its deadline, and its clocks for silence', async t =
   await silent.clock.advance(250)
   await silent.call.push('a')
   await silent.clock.advance(199)
-  t.match(await silent.stored(), { status: 'running', metadata: { sealedAt: 1 } })
+  t.hasStrict(await silent.stored(), { status: 'running', metadata: { sealedAt: 1 } })
   await silent.clock.advance(1)
-  t.match(await silent.stored(), { status: 'error', failure: failure('TIMEOUT') })
-  t.match(silent.log.lines, [{ fields: { reason: 'IDLE' } }])
+  t.hasStrict(await silent.stored(), { status: 'error', failure: failure('TIMEOUT') })
+  t.hasStrict(silent.log.lines, [{ fields: { reason: 'IDLE' } }])
 
   const long = startHand({ bubble: 100 })
   for (let n = 0; n < 9; n++) {
@@ -799,10 +799,10 @@ t.test('a sealed stream has its deadline, and its clocks for silence', async t =
     await long.call.push('x')
   }
   await long.clock.advance(99)
-  t.match(await long.stored(), { status: 'running', content: 'x'.repeat(9), metadata: { sealedAt: 0 } })
+  t.hasStrict(await long.stored(), { status: 'running', content: 'x'.repeat(9), metadata: { sealedAt: 0 } })
   await long.clock.advance(1)
-  t.match(await long.stored(), { status: 'error', failure: failure('TIMEOUT') })
-  t.match(long.log.lines, [{ fields: { reason: 'DEADLINE' } }])
+  t.hasStrict(await long.stored(), { status: 'error', failure: failure('TIMEOUT') })
+  t.hasStrict(long.log.lines, [{ fields: { reason: 'DEADLINE' } }])
   t.equal(long.clock.pending, 0)
 })
 
@@ -822,7 +822,7 @@ t.test('what is on its way to the store when a bubble is sealed is counted', asy
     waits.shift()?.()
     await settle()
   }
-  t.match((await store.read('s'))?.record, { content: 'abcdef', metadata: { sealedAt: 6 } })
+  t.hasStrict((await store.read('s'))?.record, { content: 'abcdef', metadata: { sealedAt: 6 } })
 })
 
 t.test('who waits for an end is told what it took', async t => {
@@ -842,14 +842,14 @@ t.test('a refusal ends a stream with its sentence and its notice', async t => {
   const { run, stored, log } = open()
   run.refuse('DENIED', 'not you')
   t.strictSame(await stored(), { status: 'done', content: 'not you', notice: 'DENIED' })
-  t.match(log.lines, [{ level: 'info', fields: { reason: 'DENIED' } }])
+  t.hasStrict(log.lines, [{ level: 'info', fields: { reason: 'DENIED' } }])
 })
 
 t.test('a stream may fail before it has a source', async t => {
   const { run, log, stored } = open()
   run.finish('FAILED', new Error('x'))
   t.strictSame(await stored(), { status: 'error', content: '', failure: failure('INTERNAL') })
-  t.match(log.lines, [{ fields: { cause: { message: 'x' } } }])
+  t.hasStrict(log.lines, [{ fields: { cause: { message: 'x' } } }])
 })
 
 t.test('how loud the line is depends on the class', async t => {
@@ -871,7 +871,7 @@ t.test('a source that never logs costs no child logger', async t => {
   const { start, log, stored } = open()
   log.child = () => { throw new Error('a child was made') }
   start(yielding('a'))
-  t.match(await stored(), { status: 'done' })
+  t.hasStrict(await stored(), { status: 'done' })
 })
 
 /** A stream in a store that others share. `calls` are those that are no reads; what is given takes their place. */
@@ -915,7 +915,7 @@ t.test('in a shared store text is gathered, and stored whole at the end', async 
   await call.push('c')
   await call.end()
   t.strictSame(await stored(), { status: 'done', content: 'abc' })
-  t.match(await run.ended, { how: 'ended', measures: { bytes: 3 } })
+  t.hasStrict(await run.ended, { how: 'ended', measures: { bytes: 3 } })
   t.strictSame(calls, ['append', 'append', 'append', 'end'])
   t.equal(clock.pending, 0)
 })
@@ -936,7 +936,7 @@ t.test('a sign of life brings a stop that another asked for', async t => {
   await run.renew()
   t.equal(call.context.signal.aborted, true)
   t.strictSame(await stored(), { status: 'done', content: 'half', notice: 'STOPPED' })
-  t.match(await run.ended, { how: 'ended', measures: { chunks: 1 } })
+  t.hasStrict(await run.ended, { how: 'ended', measures: { chunks: 1 } })
 })
 
 t.test('an owner that learns that the stream is another\'s leaves its source, and stores and tells nothing', async t => {
@@ -953,7 +953,7 @@ t.test('an owner that learns that the stream is another\'s leaves its source, an
   t.strictSame(await run.ended, { how: 'fenced' })
   t.equal(run.hasEnded, true)
   t.strictSame(await stored(), { status: 'running', content: 'another' })
-  t.match(log.lines, [{ level: 'warn', message: 'a stream was lost to another owner', fields: { streamId: 's' } }])
+  t.hasStrict(log.lines, [{ level: 'warn', message: 'a stream was lost to another owner', fields: { streamId: 's' } }])
   await run.renew()
   run.setMetadata({ waiting: true })
   run.finish('STOP')
@@ -1001,8 +1001,8 @@ t.test('a stream that the store has lost is written anew at a sign of life, and 
   t.equal(call.context.signal.aborted, false)
   await clock.advance(75)
   await call.end()
-  t.match(await run.ended, { how: 'ended', measures: { bytes: 2 } })
-  t.match(log.lines, [{ message: 'stream ended', fields: { stored: true } }])
+  t.hasStrict(await run.ended, { how: 'ended', measures: { bytes: 2 } })
+  t.hasStrict(log.lines, [{ message: 'stream ended', fields: { stored: true } }])
 })
 
 t.test('a stream that has ended meanwhile is not written anew', async t => {
@@ -1083,9 +1083,9 @@ t.test('an end that is being stored while streams are handed over is stored, or 
     await run.handOver()
     if (isAway) attempt?.reject(new Error('away'))
     else attempt?.resolve(true)
-    t.match(await run.ended, { how: 'ended', measures: { chunks: 1 } })
+    t.hasStrict(await run.ended, { how: 'ended', measures: { chunks: 1 } })
     t.strictSame(calls, ['append', 'end'])
-    t.match(log.lines, [{ message: isAway ? 'the end of a stream could not be stored' : 'stream ended' }])
+    t.hasStrict(log.lines, [{ message: isAway ? 'the end of a stream could not be stored' : 'stream ended' }])
     t.equal(clock.pending, 0)
   }
 })

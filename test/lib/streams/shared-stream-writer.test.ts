@@ -239,7 +239,7 @@ t.test('what is written anew has the latest metadata', async t => {
   void writer.setMetadata({ waiting: true })
   await settle()
   await answer(false)
-  t.match(calls.at(-1)?.args[0], { metadata: { deliverable: true, waiting: true } })
+  t.hasStrict(calls.at(-1)?.args[0], { metadata: { deliverable: true, waiting: true } })
 })
 
 t.test('a store that is away while a stream is written anew is tried again', async t => {

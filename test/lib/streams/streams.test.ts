@@ -399,7 +399,7 @@ t.test('a message that is refused as it comes is logged with why, once however o
   t.equal(runnable, false)
   t.strictSame(await streams.open(refusal), { id, runnable: false })
   t.strictSame(log.lines, [{ level: 'info', message: 'message refused', fields: { streamId: id, why: 'user list' } }])
-  t.match(await streams.read(id), { status: 'done', content: '', notice: 'DENIED', failure: undefined })
+  t.hasStrict(await streams.read(id), { status: 'done', content: '', notice: 'DENIED', failure: undefined })
   await quiet(t)
 })
 
@@ -410,7 +410,7 @@ t.test('a stream that was opened can be refused, with a sentence or without', as
     const prepared = streams.prepare(id, async () => streams.refuse(id, 'LIMITED', sentence))
     t.equal(await prepared, undefined)
     t.equal(await read(id), shown)
-    t.match(log.lines.splice(0), [
+    t.hasStrict(log.lines.splice(0), [
       { level: 'info', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }
     ])
     streams.run(id, { prompt: 'a' })
@@ -425,7 +425,7 @@ t.test('a stream that was opened can be refused, with a sentence or without', as
 t.test('what costs no model is taken in however many there are, and answered', async t => {
   const { streams, hand, read, quiet } = build()
   for (let i = 0; i < 4; i++) await streams.start('a')
-  t.match(await streams.open({}), { runnable: false })
+  t.hasStrict(await streams.open({}), { runnable: false })
   const { id, runnable } = await streams.open({ always: true })
   t.equal(runnable, true)
   streams.answer(id, 'at your service')
@@ -446,7 +446,7 @@ t.test('what comes before the source has the signal and the deadline of its stre
   })
   streams.setMetadata(id, { waiting: true })
   await settle()
-  t.match(await streams.read(id), { metadata: { waiting: true } })
+  t.hasStrict(await streams.read(id), { metadata: { waiting: true } })
   await clock.advance(500)
   found('x')
   t.equal(await prepared, 'x')
@@ -456,7 +456,7 @@ t.test('what comes before the source has the signal and the deadline of its stre
   t.equal(await read(id), 'done STOPPED')
   t.equal(await streams.prepare(id, async () => t.fail('it is not called')), undefined)
   streams.setMetadata(id, { waiting: false })
-  t.match(await streams.read(id), { metadata: { waiting: true } })
+  t.hasStrict(await streams.read(id), { metadata: { waiting: true } })
   await quiet(t)
 })
 
@@ -471,7 +471,7 @@ t.test('who asks for the end of a stream is told when it is there, and at once o
   t.equal(ended, false)
   await hand.call().end()
   await end
-  t.match(await streams.read(id), { status: 'done' })
+  t.hasStrict(await streams.read(id), { status: 'done' })
   await streams.ended(id)
   await quiet(t)
 })
@@ -482,7 +482,7 @@ t.test('thinking is kept where the caller wants it', async t => {
     const { id } = await streams.open({})
     streams.run(id, { prompt: 'a' }, keep ? 'show' : 'hide')
     await settle()
-    t.match((await store.read(id))?.record, { content: 'a', reasoning: keep ? 'hm' : '' })
+    t.hasStrict((await store.read(id))?.record, { content: 'a', reasoning: keep ? 'hm' : '' })
   }
   await quiet(t)
 })
@@ -691,7 +691,7 @@ t.test('a drain takes nothing new, lets the running and the waiting ones end, an
   const refused = await streams.open({ claim: 'm' })
   t.equal(refused.runnable, false)
   t.equal(await read(refused.id), 'error CLOSING BUSY')
-  t.match(log.lines, [{ level: 'warn', message: 'stream refused', fields: { class: 'BUSY' } }])
+  t.hasStrict(log.lines, [{ level: 'warn', message: 'stream refused', fields: { class: 'BUSY' } }])
   t.equal(brief(await streams.read(running)), 'running', 'refreshes are served')
 
   await hand.call(0).end()
@@ -803,7 +803,7 @@ t.test('a close during an opening ends what is opened', async t => {
   t.match(await starting, ID)
   await closing
   t.equal(hand.calls.length, 0)
-  t.match(log.lines, [{ fields: { reason: 'SHUTDOWN', stored: true } }])
+  t.hasStrict(log.lines, [{ fields: { reason: 'SHUTDOWN', stored: true } }])
   await quiet(t)
 })
 

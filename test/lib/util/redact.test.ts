@@ -49,7 +49,7 @@ t.test('a text is cut at 200 characters, after the secrets are gone', async t =>
 t.test('an error is its type, its message, its code and its frames', async t => {
   class OddError extends Error { code = 'E_ODD' }
   const described = describeError(new OddError('it failed'))
-  t.match(described, { type: 'OddError', message: 'it failed', code: 'E_ODD' })
+  t.hasStrict(described, { type: 'OddError', message: 'it failed', code: 'E_ODD' })
   const frames = String(described['stack']).split('\n')
   t.match(frames[0], /redact\.test\.ts/)
   t.ok(frames.every(frame => /^\s+at /.test(frame)))
@@ -61,7 +61,7 @@ t.test('an error shows no secret, wherever it holds it', async t => {
     new Error(`cannot answer ${prompt} with sk-12345678`), { code: `E ${prompt}`, prompt, headers: { authorization: 'x' } }
   )
   const described = describeError(error, [prompt])
-  t.match(described, { message: 'cannot answer [redacted] with [redacted]', code: 'E [redacted]' })
+  t.hasStrict(described, { message: 'cannot answer [redacted] with [redacted]', code: 'E [redacted]' })
   t.notMatch(JSON.stringify(described), /secret|why|thanks|authorization/)
 
   error.message = 'another message'
@@ -91,7 +91,7 @@ t.test('the cause of an error is told, one deep, with its secrets gone', async t
   const inner = Object.assign(new Error('connect ECONNREFUSED with sk-0123456789'), { code: 'ECONNREFUSED' })
   const outer = new TypeError('fetch failed', { cause: inner })
   inner.cause = outer
-  t.match(describeError(outer), {
+  t.hasStrict(describeError(outer), {
     type: 'TypeError',
     message: 'fetch failed',
     cause: {

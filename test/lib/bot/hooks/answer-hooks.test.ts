@@ -35,7 +35,7 @@ t.test('onMessage sees the turn, and decides', async t => {
     t.equal(seen[0]?.[0], TURN)
     t.equal(seen[0]?.[1].signal.aborted, false)
     seen[0]?.[1].log.info({}, 'of the host')
-    t.match(log.lines, [{ fields: { streamId: 's', hook: 'onMessage' }, message: 'of the host' }])
+    t.hasStrict(log.lines, [{ fields: { streamId: 's', hook: 'onMessage' }, message: 'of the host' }])
     t.equal(clock.pending, 0)
   }
 })
@@ -50,7 +50,7 @@ t.test('a hook that throws, rejects or gives what is no decision costs a line in
   ] as Array<NonNullable<AnswerHooks['onMessage']>>) {
     const { hooks, log } = setUp({ onMessage })
     t.equal(await hooks.onMessage('s', TURN, signal), undefined)
-    t.match(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onMessage' }, message: 'a hook failed' }])
+    t.hasStrict(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onMessage' }, message: 'a hook failed' }])
     t.notMatch(JSON.stringify(log.lines), 'my prompt')
   }
 })
@@ -92,7 +92,7 @@ t.test('a hook that takes ten seconds is not waited for, and may fail later', as
   t.equal(given, 'nothing yet')
   await clock.advance(1)
   t.equal(given, undefined)
-  t.match(log.lines, [{ level: 'warn', fields: { streamId: 's', hook: 'onMessage', waitedMs: 10_000 } }])
+  t.hasStrict(log.lines, [{ level: 'warn', fields: { streamId: 's', hook: 'onMessage', waitedMs: 10_000 } }])
   fail()
   await settle()
   t.equal(log.lines.length, 1)
@@ -103,9 +103,9 @@ t.test('onFinish is told, and its failure costs a line in the log', async t => {
   const { hooks, log } = setUp({ onFinish: finish => { told.push(finish); throw new Error('on my prompt') } })
   await hooks.onFinish(FINISH)
   t.strictSame(told, [FINISH])
-  t.match(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onFinish' } }])
+  t.hasStrict(log.lines, [{ level: 'error', fields: { streamId: 's', hook: 'onFinish' } }])
   t.notMatch(JSON.stringify(log.lines), 'my prompt')
   const rejecting = setUp({ onFinish: async () => { throw new Error('x') } })
   await rejecting.hooks.onFinish(FINISH)
-  t.match(rejecting.log.lines, [{ level: 'error' }])
+  t.hasStrict(rejecting.log.lines, [{ level: 'error' }])
 })

@@ -189,7 +189,7 @@ t.test('leaving early closes the events, whatever they do about it', async t => 
   await answer.return(undefined)
   t.equal(isClosed, true)
   const bare = { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true as const, value: undefined }) }) }
-  t.match(await failureOf(readAnswer(
+  t.hasStrict(await failureOf(readAnswer(
     bare, { clock, attempt, stop: stop.signal, allowMissingFinish: false, cumulativeDeltas: 'auto', idleMs: 45_000, facts }
   ).next()), { reason: 'UPSTREAM_TRUNCATED' })
 })

@@ -55,13 +55,13 @@ t.test('text in parts, and what is no text', async t => {
 })
 
 t.test('a message stands in the place of a delta only if there is no delta', async t => {
-  t.match(readChunk({ choices: [{ message: { content: 'a' } }] }), { text: 'a', whole: true })
-  t.match(readChunk({ choices: [{ delta: { content: 'b' }, message: { content: 'ab' } }] }), { text: 'b', whole: false })
+  t.hasStrict(readChunk({ choices: [{ message: { content: 'a' } }] }), { text: 'a', whole: true })
+  t.hasStrict(readChunk({ choices: [{ delta: { content: 'b' }, message: { content: 'ab' } }] }), { text: 'b', whole: false })
   for (const delta of [{}, null, { role: 'assistant', content: '', tool_calls: [], refusal: null }]) {
-    t.match(readChunk({ choices: [{ delta, message: { content: 'ab' } }] }), { text: 'ab', whole: true }, JSON.stringify(delta))
+    t.hasStrict(readChunk({ choices: [{ delta, message: { content: 'ab' } }] }), { text: 'ab', whole: true }, JSON.stringify(delta))
   }
-  t.match(readChunk({ choices: [{ text: 'a' }] }), { text: 'a', whole: false }, 'nor is there either in old completions')
-  t.match(readChunk({ choices: [{ delta: { content: 'b' }, text: 'b' }] }), { text: 'b' })
+  t.hasStrict(readChunk({ choices: [{ text: 'a' }] }), { text: 'a', whole: false }, 'nor is there either in old completions')
+  t.hasStrict(readChunk({ choices: [{ delta: { content: 'b' }, text: 'b' }] }), { text: 'b' })
 })
 
 t.test('reasoning has several names, and is taken once', async t => {

@@ -24,7 +24,7 @@ t.test('by status', async t => {
     [499, 'INTERNAL', false], [
       500, 'INTERNAL', true
     ], [502, 'INTERNAL', true], [503, 'BUSY', true], [504, 'TIMEOUT', true], [524, 'TIMEOUT', true], [529, 'BUSY', true]
-  ] as const) t.match(readFailure(statusError(status), NOW), { class: failureClass, retryable, status }, `${status}`)
+  ] as const) t.hasStrict(readFailure(statusError(status), NOW), { class: failureClass, retryable, status }, `${status}`)
 })
 
 t.test('some codes say more than the status, and are never retried', async t => {
@@ -35,11 +35,11 @@ t.test('some codes say more than the status, and are never retried', async t => 
     ],
     [500, { code: 'content_filter' }, 'FILTERED']
   ] as const) {
-    t.match(
+    t.hasStrict(
       readFailure(statusError(status, error), NOW), { class: failureClass, retryable: false }, `${status} ${JSON.stringify(error)}`
     )
   }
-  t.match(readFailure(statusError(429, { code: 'toString', type: 429 }), NOW), { class: 'BUSY', retryable: true })
+  t.hasStrict(readFailure(statusError(429, { code: 'toString', type: 429 }), NOW), { class: 'BUSY', retryable: true })
 })
 
 t.test('the wait that the server asks for', async t => {
@@ -63,39 +63,39 @@ t.test('by the code of the connection, however deep it lies', async t => {
   ] as const) {
     const system = Object.assign(new Error('system'), { code })
     for (const error of [system, withCause('terminated', system), withCause('Connection error.', withCause('fetch failed', system))]) {
-      t.match(readFailure(error, NOW), { class: failureClass, retryable, reason: code }, code)
+      t.hasStrict(readFailure(error, NOW), { class: failureClass, retryable, reason: code }, code)
     }
   }
   const wrapped = Object.assign(withCause('terminated', Object.assign(new Error('reset'), { code: 'ECONNRESET' })), { code: 'ERR_WRAPPED' })
-  t.match(readFailure(wrapped, NOW), { class: 'BROKEN', reason: 'ECONNRESET' }, 'the innermost code counts')
+  t.hasStrict(readFailure(wrapped, NOW), { class: 'BROKEN', reason: 'ECONNRESET' }, 'the innermost code counts')
   const circle: { code: string, cause?: unknown } = { code: 'EPIPE' }
   circle.cause = circle
-  t.match(readFailure(circle, NOW), { class: 'BROKEN' }, 'a circle of causes ends')
+  t.hasStrict(readFailure(circle, NOW), { class: 'BROKEN' }, 'a circle of causes ends')
 })
 
 t.test('what we found ourselves keeps its class, however deep it lies', async t => {
   const own = new UpstreamError('NOT_SSE')
   for (const error of [own, withCause('Connection error.', own)]) {
-    t.match(readFailure(error, NOW), { class: 'BROKEN', reason: 'NOT_SSE', retryable: false })
+    t.hasStrict(readFailure(error, NOW), { class: 'BROKEN', reason: 'NOT_SSE', retryable: false })
   }
-  t.match(readFailure(new UpstreamError('NOT_SSE', { code: 'insufficient_quota', message: 'pay' }), NOW), { class: 'QUOTA' })
+  t.hasStrict(readFailure(new UpstreamError('NOT_SSE', { code: 'insufficient_quota', message: 'pay' }), NOW), { class: 'QUOTA' })
 })
 
 t.test('failures inside a stream', async t => {
   const thrown = Object.assign(new Error('overloaded'), { status: undefined, error: { code: 503 }, code: 503, requestID: 'req_1' })
-  t.match(
+  t.hasStrict(
     readFailure(thrown, NOW), { class: 'BROKEN', reason: 'UPSTREAM_ERROR', retryable: false, fault: { code: 503 }, requestId: 'req_1' }
   )
-  t.match(readFailure({ error: {}, code: 'content_filter' }, NOW), { class: 'FILTERED' })
-  t.match(readFailure({ error: null }, NOW), { class: 'BROKEN' }, 'an error event without a body')
+  t.hasStrict(readFailure({ error: {}, code: 'content_filter' }, NOW), { class: 'FILTERED' })
+  t.hasStrict(readFailure({ error: null }, NOW), { class: 'BROKEN' }, 'an error event without a body')
   const broken = readFailure(new SyntaxError('Unexpected token in "the reply so far"'), NOW)
-  t.match(broken, { class: 'BROKEN', reason: 'BAD_JSON', retryable: true })
+  t.hasStrict(broken, { class: 'BROKEN', reason: 'BAD_JSON', retryable: true })
   t.notMatch(inspect(broken), 'the reply')
 })
 
 t.test('anything else is internal', async t => {
   for (const thrown of [new Error('bug'), 'text', null, undefined, 7, {}, { code: 7 }, { status: '500' }]) {
-    t.match(readFailure(thrown, NOW), { class: 'INTERNAL', retryable: false, status: undefined, reason: undefined }, inspect(thrown))
+    t.hasStrict(readFailure(thrown, NOW), { class: 'INTERNAL', retryable: false, status: undefined, reason: undefined }, inspect(thrown))
   }
 })
 
@@ -106,7 +106,7 @@ t.test('log fields are known, present, and clean', async t => {
   t.strictSame(logFields(failure, { ...facts, finishReason: 'two words' }, identifier), {
     ...facts, status: 401, param: 'model', requestId: 'req_1'
   })
-  t.match(logFields(
+  t.hasStrict(logFields(
     readFailure(new Error('x'), NOW), { ...facts, requestId: 'req_2', finishReason: 'stop' }, identifier
   ), { requestId: 'req_2', finishReason: 'stop' })
 })

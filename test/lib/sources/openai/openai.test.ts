@@ -227,12 +227,12 @@ t.test('with aimock: 429 and Retry-After', async t => {
   const warning = warned()
   const outcome = run()
   await warning
-  t.match(logged, [{ class: 'BUSY', status: 429, code: 'rate_limit_exceeded', model: 'test', attempt: 1 }])
+  t.hasStrict(logged, [{ class: 'BUSY', status: 429, code: 'rate_limit_exceeded', model: 'test', attempt: 1 }])
   await new Promise(setImmediate)
   await clock.advance(1_999)
   t.equal(mock.getRequests().length, 1)
   await clock.advance(1)
-  t.match(await outcome, { error: { class: 'BUSY', details: { status: 429, attempt: 2, durationMs: 0 } } })
+  t.hasStrict(await outcome, { error: { class: 'BUSY', details: { status: 429, attempt: 2, durationMs: 0 } } })
   t.equal(mock.getRequests().length, 2)
 })
 
@@ -344,7 +344,7 @@ t.test('failures: class, reason, and the text that came', async t => {
     const provider = await provide(t, script)
     const { run, logged } = build(provider, options)
     const outcome = await run()
-    t.match(outcome.error, { code: 'WECOM_ERR_SOURCE', ...failure }, name)
+    t.hasStrict(outcome.error, { code: 'WECOM_ERR_SOURCE', ...failure }, name)
     if (text !== undefined) t.equal(outcome.text, text, name)
     t.equal(provider.requests.length, failure.details?.attempt ?? 1, `${name}: requests`)
     t.equal(logged.length, provider.requests.length - 1, `${name}: warnings`)
@@ -375,7 +375,7 @@ t.test('a failure that passes is not seen', async t => {
   for (const script of [status(503), status(429), refused, cut()]) {
     const provider = await provide(t, script, OK)
     const { run, logged } = build(provider)
-    t.match(await run(), { text: 'hello world', error: undefined })
+    t.hasStrict(await run(), { text: 'hello world', error: undefined })
     t.equal(provider.requests.length, 2)
     t.equal(logged.length, 1)
   }
@@ -384,7 +384,7 @@ t.test('a failure that passes is not seen', async t => {
 t.test('a server that is not there', async t => {
   const provider = await createProvider()
   await provider.close()
-  t.match(await build(provider).run(), { error: { class: 'INTERNAL', details: { reason: 'ECONNREFUSED', attempt: 3 } } })
+  t.hasStrict(await build(provider).run(), { error: { class: 'INTERNAL', details: { reason: 'ECONNREFUSED', attempt: 3 } } })
 })
 
 t.test('the waits between attempts', async t => {
@@ -404,7 +404,7 @@ t.test('the waits between attempts', async t => {
       await clock.advance(wait - 1)
       t.equal(clock.pending, 1)
       await clock.advance(1)
-      t.match(await outcome, { text: 'hello world', error: undefined })
+      t.hasStrict(await outcome, { text: 'hello world', error: undefined })
     }
   }
 })
@@ -431,14 +431,14 @@ t.test('after a 429 the other turns of the source wait too', async t => {
   t.equal(untimed.length, 3)
   t.equal(provider.requests.length, 1)
   await clock.advance(5_000)
-  t.match(await Promise.all([first, second]), [{ value: 'hello' }, { value: 'hello' }])
+  t.hasStrict(await Promise.all([first, second]), [{ value: 'hello' }, { value: 'hello' }])
 })
 
 t.test('a 429 for want of money stops nobody else', async t => {
   const provider = await provide(t, status(429, { error: { type: 'insufficient_quota' } }, { 'retry-after': '5' }), OK)
   const { clock, start } = build(provider)
-  t.match(await failureOf(start().next()), { class: 'QUOTA' })
-  t.match(await start().next(), { value: 'hello' })
+  t.hasStrict(await failureOf(start().next()), { class: 'QUOTA' })
+  t.hasStrict(await start().next(), { value: 'hello' })
   t.equal(clock.pending, 0)
 })
 
@@ -449,7 +449,7 @@ t.test('a place is kept until the answer has ended, and waiting for one is untim
   const first = start()
   const started = first.next()
   await held.send(chunk('a'))
-  t.match(await started, { value: 'a' })
+  t.hasStrict(await started, { value: 'a' })
 
   const stop = new AbortController()
   const second = start(stop.signal).next()
@@ -458,11 +458,11 @@ t.test('a place is kept until the answer has ended, and waiting for one is untim
   t.equal(provider.requests.length, 1)
   t.equal(untimed.length, 3)
   stop.abort()
-  t.match(await second, { done: true, value: undefined })
+  t.hasStrict(await second, { done: true, value: undefined })
   t.equal(getEventListeners(stop.signal, 'abort').length, 0)
 
   await first.return?.()
-  t.match(await third, { value: 'hello' })
+  t.hasStrict(await third, { value: 'hello' })
 })
 
 t.test('a server that stays open after the end is left after a second', async t => {
@@ -470,7 +470,7 @@ t.test('a server that stays open after the end is left after a second', async t 
     const provider = await provide(t, stalled(...pieces))
     const { clock, start } = build(provider)
     const answer = start()
-    t.match(await answer.next(), { value: 'a' })
+    t.hasStrict(await answer.next(), { value: 'a' })
     const last = answer.next()
     const { closed } = await provider.request(0)
     // Some versions of the SDK end with [DONE], others with the connection.
@@ -478,8 +478,8 @@ t.test('a server that stays open after the end is left after a second', async t 
     last.then(result => outcome.push(result), () => {})
     while (outcome.length === 0 && clock.pending === 0) await new Promise(resolve => setTimeout(resolve, 1))
     if (outcome.length === 0) await clock.advance(1_000)
-    t.match(await last, { value: END })
-    t.match(await answer.next(), { done: true })
+    t.hasStrict(await last, { value: END })
+    t.hasStrict(await answer.next(), { done: true })
     await closed
     t.equal(clock.pending, 0)
   }
@@ -492,7 +492,7 @@ t.test('no headers: a time-out, and only one', async t => {
   const refusal = failureOf(asking)
   const { closed } = await provider.request(0)
   await clock.advance(30_000)
-  t.match(await refusal, { class: 'TIMEOUT', details: { reason: 'HEADERS_TIMEOUT', attempt: 1, durationMs: 30_000 } })
+  t.hasStrict(await refusal, { class: 'TIMEOUT', details: { reason: 'HEADERS_TIMEOUT', attempt: 1, durationMs: 30_000 } })
   await closed
   t.equal(provider.requests.length, 1)
 })
@@ -534,7 +534,7 @@ t.test('stop before the request, and during the wait for the next one', async t 
   const provider = await provide(t, status(503), status(429), OK)
   const before = build(provider)
   before.stop.abort()
-  t.match(await before.start().next(), { done: true })
+  t.hasStrict(await before.start().next(), { done: true })
   t.equal(provider.requests.length, 0)
 
   for (const requests of [1, 2]) {
@@ -544,7 +544,7 @@ t.test('stop before the request, and during the wait for the next one', async t 
     await warning
     await new Promise(setImmediate)
     stop.abort()
-    t.match(await answer, { done: true })
+    t.hasStrict(await answer, { done: true })
     t.equal(clock.pending, 0)
     t.equal(getEventListeners(stop.signal, 'abort').length, 0)
     t.equal(provider.requests.length, requests)
@@ -556,7 +556,7 @@ t.test('stop between the place and the request', async t => {
   const { stop, start } = build(provider, { maxConcurrency: 1 })
   const answer = start().next()
   stop.abort()
-  t.match(await answer, { done: true })
+  t.hasStrict(await answer, { done: true })
   t.equal(provider.requests.length, 0)
 })
 
@@ -566,7 +566,7 @@ t.test('what was buffered is dropped after a stop', async t => {
   const answer = start()
   await answer.next()
   stop.abort()
-  t.match(await answer.next(), { done: true })
+  t.hasStrict(await answer.next(), { done: true })
 })
 
 t.test('a reader that leaves closes the connection', async t => {
@@ -593,15 +593,15 @@ t.test('a fetch that ignores the signal cannot hold a stop', async t => {
   const answer = start().next()
   await new Promise(setImmediate)
   stop.abort()
-  t.match(await answer, { done: true })
+  t.hasStrict(await answer, { done: true })
   t.equal(clock.pending, 0)
 })
 
 t.test('servers that never send a finish reason can be allowed', async t => {
   const provider = await provide(t, sse(chunk('a'), DONE))
   const { run, ends } = build(provider, { allowMissingFinish: true })
-  t.match(await run(), { parts: ['a', END], error: undefined })
-  t.match(ends, [{ finishReason: 'none', ending: 'missing' }], 'the log says so')
+  t.hasStrict(await run(), { parts: ['a', END], error: undefined })
+  t.hasStrict(ends, [{ finishReason: 'none', ending: 'missing' }], 'the log says so')
 })
 
 t.test('the key is shown nowhere', async t => {
@@ -702,9 +702,9 @@ t.test('a model that reads no pictures is asked without them, with a word about 
     t.equal(error, undefined)
     t.strictSame(parts, ['ok', END])
     const [first, second] = provider.requests.map(({ body }) => JSON.stringify(body.messages))
-    t.match(first, 'image_url')
+    t.equal(first?.includes('image_url'), true)
     t.notMatch(second, 'image_url')
-    t.match(second, { 'zh-CN': '当前模型无法查看图片', en: 'which this model cannot look at' }[language])
+    t.ok(second?.includes({ 'zh-CN': '当前模型无法查看图片', en: 'which this model cannot look at' }[language]))
   }
 })
 

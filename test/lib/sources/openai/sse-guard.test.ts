@@ -43,7 +43,7 @@ t.test('only the headers of an ordinary request are sent', async t => {
     { authorization: 'Bearer k', 'user-agent': 'u', 'x-stainless-os': 'Linux', 'x-from-the-environment': '1', cookie: 'c' }
   )).text()
   const { headers } = await provider.request(before)
-  t.match(headers, { authorization: 'Bearer k', 'user-agent': 'u' })
+  t.hasStrict(headers, { authorization: 'Bearer k', 'user-agent': 'u' })
   t.notOk(Object.keys(headers).find(name => name.startsWith('x-') || name === 'cookie'))
 })
 
@@ -54,8 +54,8 @@ t.test('the cap of bytes holds on its boundary', async t => {
   const { attempt, post } = build()
   provider.respondWith(stalled('x'.repeat(101)))
   const index = provider.requests.length
-  t.match(await failureOf((await post()).text()), { reason: 'TOO_MANY_BYTES' })
-  t.match(attempt.signal.reason, { reason: 'TOO_MANY_BYTES' })
+  t.hasStrict(await failureOf((await post()).text()), { reason: 'TOO_MANY_BYTES' })
+  t.hasStrict(attempt.signal.reason, { reason: 'TOO_MANY_BYTES' })
   await (await provider.request(index)).closed
 })
 
@@ -69,8 +69,8 @@ t.test('a server without headers is left when the time is over', async t => {
   t.equal(attempt.signal.aborted, false)
   const refusal = failureOf(asking)
   await clock.advance(1)
-  t.match(await refusal, { reason: 'HEADERS_TIMEOUT' })
-  t.match(attempt.signal.reason, { reason: 'HEADERS_TIMEOUT' })
+  t.hasStrict(await refusal, { reason: 'HEADERS_TIMEOUT' })
+  t.hasStrict(attempt.signal.reason, { reason: 'HEADERS_TIMEOUT' })
   await request.closed
   t.equal(clock.pending, 0)
 })
@@ -97,9 +97,9 @@ t.test('a success that is no answer is refused, and its fault kept', async t => 
   ] as const) {
     const { clock, attempt, guard, post } = build()
     provider.respondWith(script)
-    t.match(await failureOf(post().then(response => response.text())), { reason: 'NOT_SSE', fault })
+    t.hasStrict(await failureOf(post().then(response => response.text())), { reason: 'NOT_SSE', fault })
     t.match(guard.seen.address, /^http:\/\/127\.0\.0\.1:\d+\/v1\/chat\/completions$/)
-    t.match(attempt.signal.reason, { reason: 'NOT_SSE' })
+    t.hasStrict(attempt.signal.reason, { reason: 'NOT_SSE' })
     t.equal(clock.pending, 0)
   }
 })

@@ -37,7 +37,7 @@ t.test('what is no reply is a server that is away', t => {
     new Error(
       "Stream isn't writeable and enableOfflineQueue options is false"
     ), new Error('All sentinels are unreachable.'), new Error('Redis did not answer within 300 ms'), 'thrown', undefined
-  ]) t.match(readFailure(error), { kind: 'away', code: '' }, String(error))
+  ]) t.hasStrict(readFailure(error), { kind: 'away', code: '' }, String(error))
   t.end()
 })
 

@@ -79,23 +79,23 @@ if (redis !== undefined) {
     const { store: two } = create({ prefix })
     await one.create({ id: 's', claim: 'c', chat: { scope: '/', user: '限流😀' }, work: 'work' })
     await one.append('s', 1, 'content', 0, '限流😀')
-    t.match((await two.read('s'))?.record, { content: '限流😀', chat: { scope: '/', user: '限流😀' } })
+    t.hasStrict((await two.read('s'))?.record, { content: '限流😀', chat: { scope: '/', user: '限流😀' } })
     await one.append('s', 1, 'content', 4, '!')
     await one.append('s', 1, 'reasoning', 0, 'hm')
-    t.match((await two.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' })
+    t.hasStrict((await two.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' })
     await two.requestStop('s')
     t.equal(await one.renew('s', 1), 'stopping')
     t.equal(await two.create({ id: 'other', claim: 'c' }), 's')
     await one.release('s', 1)
     t.match(await two.adopt('s'), { epoch: 2, adoptions: 1, work: 'work', ageMs: Number })
     t.equal(await one.append('s', 1, 'content', 5, 'late'), false)
-    t.match((await one.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' })
+    t.hasStrict((await one.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' })
     t.equal(await two.append('s', 2, 'content', 5, '!'), false)
     t.equal(await two.append('s', 2, 'content', 0, ''), true)
-    t.match((await create({ prefix }).store.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' }, 'the old text has not gone yet')
+    t.hasStrict((await create({ prefix }).store.read('s'))?.record, { content: '限流😀!', reasoning: 'hm' }, 'the old text has not gone yet')
     await two.append('s', 2, 'content', 0, 'another and longer text')
     await two.append('s', 2, 'reasoning', 0, 'and thoughts')
-    t.match((await one.read('s'))?.record, { content: 'another and longer text', reasoning: 'and thoughts' })
+    t.hasStrict((await one.read('s'))?.record, { content: 'another and longer text', reasoning: 'and thoughts' })
   })
 
   t.test('a read is one command, and carries what has changed since the last one', async t => {
@@ -208,7 +208,7 @@ if (redis !== undefined) {
     await store.requestStop('s')
     t.equal(await store.create({ id: 's', claim: 'c' }), 's')
     t.equal(await store.append('s', 1, 'content', 1, 'b'), true)
-    t.match((await store.read('s'))?.record, { content: 'ab', status: 'stopping' })
+    t.hasStrict((await store.read('s'))?.record, { content: 'ab', status: 'stopping' })
   })
 
   t.test('a stream that has vanished is unknown, and one that takes its place is read anew', async t => {
@@ -216,7 +216,7 @@ if (redis !== undefined) {
     await store.create({ id: 's', chat: { scope: 'old' } })
     await store.append('s', 1, 'content', 0, 'old')
     await store.setMetadata('s', 1, { thinking: true })
-    t.match((await store.read('s'))?.record, { content: 'old' })
+    t.hasStrict((await store.read('s'))?.record, { content: 'old' })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal(await store.append('s', 1, 'content', 3, '!'), false)
     t.equal(await store.renew('s', 1), 'lost')
@@ -249,7 +249,7 @@ if (redis !== undefined) {
     const texts = { content: '限流😀', reasoning: 'hm' }
     await store.create(stream)
     await store.append(stream.id, 1, 'content', 0, texts.content)
-    t.match((await other.read(stream.id))?.record, { content: texts.content })
+    t.hasStrict((await other.read(stream.id))?.record, { content: texts.content })
     for (const key of await keys(prefix)) await connection.command(['DEL', key], key)
     t.equal((await other.read(stream.id))?.record, undefined)
     t.equal(await store.restore(stream, 3, texts), true)
@@ -262,7 +262,7 @@ if (redis !== undefined) {
     t.equal(await other.create({ id: 'again', claim: 'c' }), stream.id, 'who comes second finds it')
     t.equal(await store.append(stream.id, 3, 'content', 4, '!'), true)
     t.equal(await store.append(stream.id, 3, 'reasoning', 2, '?'), true)
-    t.match((await other.read(stream.id))?.record, { content: '限流😀!', reasoning: 'hm?' })
+    t.hasStrict((await other.read(stream.id))?.record, { content: '限流😀!', reasoning: 'hm?' })
     t.equal(await store.end(stream.id, 3, { status: 'done' }), true)
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 10_000), key)
   })
@@ -286,7 +286,7 @@ if (redis !== undefined) {
     }
     const { store } = create({ connection: failing })
     t.equal(await store.restore({ id: 's', claim: 'c' }, 1, { content: 'a', reasoning: '' }), true)
-    t.match((await store.read('s'))?.record, { content: 'a' })
+    t.hasStrict((await store.read('s'))?.record, { content: 'a' })
   })
 
   t.test('a lost end of a text is written anew, in both tracks; one that has grown is left as it is', async t => {
@@ -307,12 +307,12 @@ if (redis !== undefined) {
       const before = calls
       t.equal(await store.restore({ id, metadata: { waiting: false } }, 1, texts), true)
       t.ok(calls > before)
-      t.match((await store.read(id))?.record, { ...texts, metadata: { waiting: false } })
+      t.hasStrict((await store.read(id))?.record, { ...texts, metadata: { waiting: false } })
     }
     for (const key of await keys(prefix)) t.ok(near(await ttl(key), 74 * 60_000), key)
     await store.append(id, 1, 'content', 4, ' and more')
     t.equal(await store.restore({ id }, 1, texts), true, 'a command that comes late')
-    t.match((await store.read(id))?.record, { content: 'abc限 and more', reasoning: 'hm限' })
+    t.hasStrict((await store.read(id))?.record, { content: 'abc限 and more', reasoning: 'hm限' })
     t.equal(await store.append(id, 1, 'content', 13, '!'), true)
   })
 
@@ -322,7 +322,7 @@ if (redis !== undefined) {
     await store.release('s', 1)
     await store.adopt('s')
     t.equal(await store.restore({ id: 's' }, 2, { content: 'new', reasoning: '' }), true)
-    t.match((await store.read('s'))?.record, { content: 'new', reasoning: '' })
+    t.hasStrict((await store.read('s'))?.record, { content: 'new', reasoning: '' })
     t.equal(await store.append('s', 2, 'content', 3, '!'), true)
   })
 
@@ -404,7 +404,7 @@ if (redis !== undefined) {
     await passTime(prefix, 1000)
     t.ok(Number((await look(store)).orphanInMs) <= 1000)
     await passTime(prefix, 1000)
-    t.match(await store.adopt('s'), { epoch: 2 })
+    t.hasStrict(await store.adopt('s'), { epoch: 2 })
   })
 
   t.test('a lease by the clock of another server, and a mark that cannot be, hold nobody up', async t => {
@@ -420,7 +420,7 @@ if (redis !== undefined) {
         t.ok(Number((await look(store)).orphanInMs) > 3000 - looks * 1000)
         await passTime(prefix, 1000)
       }
-      t.match(await store.adopt('s'), { epoch: 2 })
+      t.hasStrict(await store.adopt('s'), { epoch: 2 })
       await store.renew('s', 2)
       t.strictSame(await look(store), { isOrphan: false })
     }
@@ -436,7 +436,7 @@ if (redis !== undefined) {
     await alone.command(['HINCRBY', keyOf(prefix), 'l', '-1500'])
     await alone.command(['CONFIG', 'SET', 'maxmemory', '1'])
     await t.rejects(store.renew('s', 1), { message: /OOM/ })
-    t.match(await store.read('s'), { record: { content: 'text' }, isOrphan: false, orphanInMs: 4000 })
+    t.hasStrict(await store.read('s'), { record: { content: 'text' }, isOrphan: false, orphanInMs: 4000 })
   })
 
   t.test('a text that the server has lost is not taken for one that can be written on', async t => {
@@ -456,7 +456,7 @@ if (redis !== undefined) {
       await store.append(id, 1, track, 0, 'abc')
       const version = (await connection.command(['HGET', key, 'v'], key)) as string
       await store.append(id, 1, track, 3, 'def')
-      t.match((await store.read(id))?.record, { [track]: 'abcdef' })
+      t.hasStrict((await store.read(id))?.record, { [track]: 'abcdef' })
       await connection.command(['HSET', key, 'v', version, field, '3', `x${field}`, '1 3'], key)
       await connection.command(['SET', `${key}:${field}`, 'abc', 'KEEPTTL'], `${key}:${field}`)
       t.equal(store.isRecovering?.(), false)
@@ -653,7 +653,7 @@ if (redis !== undefined) {
       await evict()
       t.equal((await knows.read('s'))?.record[channel], 'abc，')
       t.equal((await knows.read('s'))?.isIncomplete, undefined)
-      t.match(await ignorant.read('s'), { isIncomplete: true, isOrphan: false })
+      t.hasStrict(await ignorant.read('s'), { isIncomplete: true, isOrphan: false })
       for (const { isRecovering } of [knows, ignorant]) t.equal(isRecovering?.(), true)
       t.equal(await store.append('s', 1, channel, 4, 'd'), false)
       t.equal(await store.end('s', 1, done, { content: 0, reasoning: 0 }), false)
@@ -670,11 +670,11 @@ if (redis !== undefined) {
 
       await evict()
       await store.release('s', 1)
-      t.match(await ignorant.read('s'), { isIncomplete: undefined, record: { [channel]: 'abc，d' } }, 'it has read it by now')
+      t.hasStrict(await ignorant.read('s'), { isIncomplete: undefined, record: { [channel]: 'abc，d' } }, 'it has read it by now')
       const { store: late } = create({ prefix })
-      t.match(await late.adopt('s'), { epoch: 2 })
+      t.hasStrict(await late.adopt('s'), { epoch: 2 })
       t.equal(await late.renew('s', 2), 'owned', 'the text before is not its own')
-      t.match(await late.read('s'), { isIncomplete: true })
+      t.hasStrict(await late.read('s'), { isIncomplete: true })
       await late.append('s', 2, channel, 0, 'new')
       for (const replica of [knows, late]) t.equal((await replica.read('s'))?.record[channel], 'new')
       await evict()
@@ -683,7 +683,7 @@ if (redis !== undefined) {
       t.equal(await late.end('s', 2, done, { content: 0, reasoning: 0, [channel]: 3 }), true)
       await evict()
       const { store: last } = create({ prefix })
-      t.match(await last.read('s'), { isIncomplete: undefined, record: { status: 'done' } }, 'nobody writes it any more')
+      t.hasStrict(await last.read('s'), { isIncomplete: undefined, record: { status: 'done' } }, 'nobody writes it any more')
     })
   }
 
