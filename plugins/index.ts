@@ -24,6 +24,7 @@ import type {
 } from '../lib/sources/source.ts'
 import { StreamStatus } from '../lib/stores/status.ts'
 import type { StreamInput } from '../lib/streams/contract.ts'
+import type { ImageToFit } from '../lib/streams/image-fit.ts'
 import type { ReasoningMode } from '../lib/streams/open-stream.ts'
 import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import type { Clock } from '../lib/util/clock.ts'
@@ -40,7 +41,7 @@ import type { EventOrigin } from '../lib/wecom/message.ts'
 import callback, { readCallbackConfig } from './callback.ts'
 import type { CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions } from './callback.ts'
 import streams, { kStreams, readStreamsConfig } from './streams.ts'
-import type { StreamsPluginOptions } from './streams.ts'
+import type { ImageFitContext, StreamsPluginOptions } from './streams.ts'
 
 export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackPluginOptions, keyof StreamsPluginOptions> {
   /** Variables to read in place of `process.env` and the file `.env`. */
@@ -112,7 +113,7 @@ export type {
   AnswerHooks, Requester, Attachment, CallbackAccessOptions, CallbackPluginOptions, CallbackRouteOptions, CardEvent, CardUpdate, Clock,
   CommandOptions, ConfigFault, ContextLogger, ConversationScope, AccessDecision,
   EnterChatEvent, Env, EventContext, EventHooks, EventOrigin, FailureClass, FeedbackEvent, FeedbackReason, FeedbackVote, FinishEvent,
-  HistoryTurn, HostCommand, Language, Logger,
+  HistoryTurn, HostCommand, ImageFitContext, ImageToFit, Language, Logger,
   LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source,
   SourceContext, SourceErrorOptions,
   SourceOptions,

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { createHostCodeRunner } from '../lib/bot/hooks/host-code.ts'
+import type { HostContext } from '../lib/bot/hooks/host-code.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
 import type { ConfigReading } from '../lib/config/config.ts'
 import { isProduction } from '../lib/config/environment.ts'
@@ -19,6 +21,7 @@ import type { HistoryLimits } from '../lib/stores/history.ts'
 import type { RedisClient } from '../lib/stores/redis/connection.ts'
 import { clientFaults } from '../lib/stores/redis/host-client.ts'
 import type { StreamInput } from '../lib/streams/contract.ts'
+import type { ImageToFit } from '../lib/streams/image-fit.ts'
 import { PATIENCE_MS } from '../lib/streams/last-frames.ts'
 import { createStreams } from '../lib/streams/streams.ts'
 import type { Streams } from '../lib/streams/streams.ts'
@@ -52,6 +55,16 @@ export interface StreamsPluginOptions extends SourceOptions {
   maxFinished?: number
   /** `STREAM_MAX_FINISHED_BYTES` */
   maxFinishedBytes?: number
+  /** Of answers. */
+  images?: {
+    /** All images of an answer together, before base64. `STREAM_IMAGES_MAX_BYTES`. */
+    maxBytes?: number
+    /**
+     * Called when the images of an answer are larger together, with each of them that is larger than its share. Gives a PNG or JPG of
+     * `maxBytes` at most: its bytes, or base64. Has five seconds for all images of an answer.
+     */
+    fit?: (image: ImageToFit, context: ImageFitContext) => Uint8Array | string | Promise<Uint8Array | string>
+  }
   /** `STREAM_MAX_CONTENT_BYTES` */
   maxContentBytes?: number
   /** Where state is kept when several processes share it; default: in this process. */
@@ -77,6 +90,10 @@ export interface StreamsPluginOptions extends SourceOptions {
   env?: Env
   /** The time, for tests. */
   clock?: Clock
+}
+
+export interface ImageFitContext extends HostContext {
+  maxBytes: number
 }
 
 const MARGIN_MS = 500
@@ -145,8 +162,17 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   // Before the stores: what fails here leaves no connection behind.
   const sources = await createSources(options, config, clock)
   const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log })
+  const fit = options.images?.fit
+  const run = createHostCodeRunner({ clock, log: fastify.log })
   const streams = createStreams({
     ...sources,
+    images: {
+      maxBytes: config.STREAM_IMAGES_MAX_BYTES,
+      fit: fit && (async ({ image, streamId, maxBytes, maxMs }) => {
+        const call = { hook: 'images.fit', about: undefined, streamId, maxMs }
+        return (await run({ ...call, call: async context => await fit(image, { ...context, maxBytes }) }))?.value
+      })
+    },
     store,
     onOwnerLost: config.STREAM_ON_OWNER_LOST,
     clock,

@@ -106,6 +106,7 @@ export const playgroundExtraOptions: readonly ExtraOption[] = [
 /** What the streams plugin takes besides its settings. */
 export const streamsExtraOptions: readonly ExtraOption[] = [
   object('sources', '[Sources of yours](../sources/README.md) by name'),
+  callable('images.fit', 'Makes [images of answers](../sources/README.md#images) smaller that are too large together'),
   object('redis.client', 'A [client of yours](../stores/redis/README.md) in place of `REDIS_URL`'),
   object('openai.extraBody', 'More fields of the request body'),
   {

@@ -3,6 +3,7 @@ import {
 } from '../sources/openai/options.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
 import { DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../wecom/media/media.ts'
+import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
 import { bytes, choice, flag, fraction, list, ms, number, requiredText, SPACE_OR_QUOTE, text } from './setting.ts'
 import type { ConfigOf, Setting } from './setting.ts'
 
@@ -106,6 +107,10 @@ const streams = {
   ),
   STREAM_MAX_FINISHED: number('maxFinished', 'Finished answers that are kept; the oldest go first', { default: 20_000 }),
   STREAM_MAX_FINISHED_BYTES: bytes('maxFinishedBytes', 'Text that they may hold together', { default: 256 * 1024 * 1024 }),
+  STREAM_IMAGES_MAX_BYTES: bytes(
+    'images.maxBytes', 'All images of an answer together, before base64: WeCom refuses frames of more than 1 MiB',
+    { default: DEFAULT_IMAGES_MAX_BYTES }
+  ),
   STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 'Text of one answer; a source that goes on is stopped', { default: 1024 * 1024 })
 } satisfies Record<string, Setting>
 

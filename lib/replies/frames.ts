@@ -5,6 +5,7 @@ import type { Texts } from '../texts/texts.ts'
 import { fenceCloser, fenceOpener, MAX_CLOSER_BYTES } from '../util/code-fence.ts'
 import { stableHead } from '../util/stable-head.ts'
 import { isVisible } from '../util/visible.ts'
+import { MAX_SEALED_BYTES, sealedBytes } from '../wecom/sealed-size.ts'
 import { noticeText, reserveOf } from './reserve.ts'
 
 /** `stream.content` in bytes of UTF-8 (document 101031). */
@@ -78,10 +79,11 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
 
   /** `apart`: in a message of its own, which has neither images nor a card. */
   function tailOf (record: StreamRecord, apart = record.metadata.sealedAt !== undefined): string[] {
-    const { lost: [lost] = [], history } = record.metadata
+    const { lost: [lost] = [], history, imageTooLarge } = record.metadata
     return [
       ...lost === undefined ? [] : [texts.lostAttachment.replace('{reason}', () => texts.lost[lost])],
       ...history === 'left-out' ? [texts.historyLeftOut] : [],
+      ...imageTooLarge === true ? [texts.imageTooLarge] : [],
       ...endOf(record, apart)
     ]
   }
@@ -90,7 +92,7 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
     if (failure !== undefined) return [sentence(failure, failureText(failure, notice, metadata))]
     if (notice !== undefined && !(SILENT_BELOW_TEXT.has(notice) && isVisible(content))) return [noticeText(notice, texts)]
     if (isVisible(content)) return []
-    if (!hasExtras(metadata)) return [texts.empty]
+    if (!hasExtras(metadata)) return metadata.imageTooLarge === true ? [] : [texts.empty]
     return apart ? [] : [texts.seeBelow]
   }
 
@@ -187,6 +189,20 @@ function fit (shown: string, [first = '', ...others]: readonly string[]): string
 
 /** Images come with the last frame only (document 101031). */
 function streamReply (id: string, finish: boolean, content: string, { images, card }: StreamMetadata = {}, once: OnceOnly = {}): string {
+  const text = replyText(id, finish, content, { images, card }, once)
+  // The card counts in any case: a frame that is repeated without it has the same images.
+  const bytes = Buffer.byteLength(text) + (once.card === true || card === undefined ? 0 : Buffer.byteLength(JSON.stringify(card)))
+  if (!finish || images === undefined || sealedBytes(bytes) <= MAX_SEALED_BYTES) return text
+  const fewer = images.length > 1 ? { images: images.slice(0, -1) } : {}
+  return streamReply(id, finish, content, { ...fewer, ...(card && { card }) }, once)
+}
+
+interface ReplyExtras {
+  images: StreamMetadata['images'] | undefined
+  card: StreamMetadata['card'] | undefined
+}
+
+function replyText (id: string, finish: boolean, content: string, { images, card }: ReplyExtras, once: OnceOnly): string {
   const stream = {
     id,
     finish,

@@ -38,6 +38,7 @@ export function reserveOf (texts: Texts, newCommand = ''): number {
     longest([texts.later, texts.cut.replace('{bytes}', SIZE)]),
     longest(Object.values(lost).map(reason => lostAttachment.replace('{reason}', () => reason))),
     longest([texts.historyLeftOut]),
+    longest([texts.imageTooLarge]),
     longest(ends.map(end => end + texts.reference.replace('{reference}', REFERENCE)))
   ]
   return MAX_CLOSER_BYTES + sentences.reduce((sum, bytes) => sum + GAP_BYTES + bytes, 0)

@@ -1,5 +1,6 @@
 import { RefusalError } from '../util/errors.ts'
 import type { Envelope } from '../wecom/envelope.ts'
+import { MAX_SEALED_BYTES } from '../wecom/sealed-size.ts'
 import type { Answer } from './transport.ts'
 
 /** How far the timestamp of a reply may be from the simulator's clock. */
@@ -27,6 +28,7 @@ export function createReplyReader (envelope: Envelope): (answer: Answer, expecte
     const type = String(headers['content-type'] ?? 'none')
     if (!/^application\/json *(;|$)/i.test(type)) problems.push(`content type ${clip(type)} instead of application/json`)
 
+    if (body.length > MAX_SEALED_BYTES) problems.push(`the sealed reply has ${body.length} bytes, more than ${MAX_SEALED_BYTES}`)
     const sealed = parseObject(body)
     if (sealed === undefined) return unread('the body is neither empty nor a JSON object')
     const fields = Object.keys(sealed).sort()

@@ -85,6 +85,8 @@ export interface StreamMetadata {
   /** For the last frame. */
   readonly images?: readonly ImageItem[]
   readonly card?: TemplateCard
+  /** An image was too large to be shown. */
+  readonly imageTooLarge?: true
   /** None of the history could be used for the answer, or it was the history that was refused. */
   readonly history?: 'left-out' | 'refused'
   /** Images or a card have come since the bubble was over. */

@@ -9,6 +9,7 @@ import { headOf } from '../util/utf8.ts'
 import type { EndReason } from './ending.ts'
 import { historyNoteOf, historyUseOf, turnsIn } from './history-use.ts'
 import type { HistoryUse } from './history-use.ts'
+import type { ImageBudget } from './image-fit.ts'
 import type { Measures, ReasoningMode, SourceCall } from './open-stream.ts'
 import { ReplyMedia } from './reply-media.ts'
 import type { Writer } from './stream-writer.ts'
@@ -19,6 +20,7 @@ interface IntakeOptions {
   writer: Writer
   watchdog: Watchdog
   maxContentBytes: number
+  images: ImageBudget
 }
 
 /** Why a stream takes in no more. */
@@ -35,6 +37,7 @@ export class Intake {
   readonly #watchdog: Watchdog
   readonly #clock: Clock
   readonly #maxContentBytes: number
+  readonly #images: ImageBudget
   readonly #joiners: Record<Channel, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
   #reasoning: ReasoningMode = 'hide'
   #media: ReplyMedia | undefined
@@ -48,11 +51,12 @@ export class Intake {
   #turnsGiven = 0
   #historyUse: HistoryUse | undefined
 
-  constructor ({ clock, writer, watchdog, maxContentBytes }: IntakeOptions) {
+  constructor ({ clock, writer, watchdog, maxContentBytes, images }: IntakeOptions) {
     this.#clock = clock
     this.#writer = writer
     this.#watchdog = watchdog
     this.#maxContentBytes = maxContentBytes
+    this.#images = images
   }
 
   /** The bubble is over. */
@@ -82,7 +86,7 @@ export class Intake {
         if (this.#bubbleClosed) {
           this.setMetadata({ tooLate: true })
         } else {
-          this.#media ??= new ReplyMedia()
+          this.#media ??= new ReplyMedia(this.#images)
           const metadata = this.#media.add(piece)
           if (metadata !== undefined) this.setMetadata(metadata)
         }
@@ -107,7 +111,9 @@ export class Intake {
   }
 
   /** Stores what is shown with the end alone. Gives what was left out, in words for the log. */
-  async complete (error: unknown): Promise<readonly string[]> {
+  async complete (id: string, reason: EndReason, error: unknown): Promise<readonly string[]> {
+    // Who was cut off has no time left.
+    if (!this.#bubbleClosed && (reason === 'END' || reason === 'LENGTH')) await this.#media?.fit(id, this.#clock)
     const { metadata, refused } = this.#media?.metadata() ?? NO_MEDIA
     if (metadata !== undefined && !this.#bubbleClosed) await this.#writer.setMetadata(metadata)
     const history = historyNoteOf({ given: this.#turnsGiven, use: this.#historyUse, error, hasText: this.#bytes > 0 })

@@ -4,9 +4,11 @@ import type { NewStream, Outcome, RefusalNotice, StreamMetadata, StreamRecord, S
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
+import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
 import { logEnd } from './end-log.ts'
 import { endingOf } from './ending.ts'
 import type { EndReason } from './ending.ts'
+import type { ImageBudget } from './image-fit.ts'
 import { Intake } from './intake.ts'
 import type { Measures, OpenStream, SourceCall, StreamExit } from './open-stream.ts'
 import { pump } from './pump.ts'
@@ -27,7 +29,11 @@ export interface RunningStreamDependencies {
   log: Logger
   createId: () => string
   limits: RunningStreamLimits
+  /** Default: half a megabyte, and nobody makes images smaller. */
+  images?: ImageBudget
 }
+
+const DEFAULT_IMAGES: ImageBudget = { maxBytes: DEFAULT_IMAGES_MAX_BYTES }
 
 const FENCED: StreamExit = { how: 'fenced' }
 const HANDED_OVER: StreamExit = { how: 'handed-over' }
@@ -90,7 +96,13 @@ export class RunningStream implements OpenStream {
       new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
     this.#watchdog = new Watchdog(clock, limits, bubble, reason => this.#late(reason))
-    this.#intake = new Intake({ clock, writer: this.#writer, watchdog: this.#watchdog, maxContentBytes: limits.maxContentBytes })
+    this.#intake = new Intake({
+      clock,
+      writer: this.#writer,
+      watchdog: this.#watchdog,
+      maxContentBytes: limits.maxContentBytes,
+      images: deps.images ?? DEFAULT_IMAGES
+    })
   }
 
   /** The bubble is over. */
@@ -247,7 +259,7 @@ export class RunningStream implements OpenStream {
   /** Gives how else it left, if this was not its end. */
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
-    const refused = await this.#intake.complete(error)
+    const refused = await this.#intake.complete(this.id, reason, error)
     const outcome = this.#timedOut ?? this.#outcomeOf(reason, error)
     const { status, failure } = outcome
     const stored = await this.#writer.end(outcome)

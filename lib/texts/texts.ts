@@ -37,6 +37,8 @@ export interface Texts {
   historyRefused: string
   /** Images or a card that came when the bubble was over. */
   tooLate: string
+  /** An image of the answer that is too large for a frame. */
+  imageTooLarge: string
   /** A file that could not be had; `{reason}` is one of `lost`. */
   lostAttachment: string
   lost: Record<MediaFailure, string>
@@ -88,6 +90,7 @@ const zhCN: Texts = {
   historyLeftOut: '（这次回答没有参考之前的对话）',
   historyRefused: '（如果反复出现，请发送 {new} 开始新对话）',
   tooLate: '（图片或卡片来得太晚，未能显示）',
+  imageTooLarge: '（有图片过大，未能显示）',
   lostAttachment: '（附件未能读取：{reason}）',
   lost: {
     REFUSED: '来源不被允许',
@@ -139,6 +142,7 @@ const en: Texts = {
   historyLeftOut: '(This answer does not take into account what was said before.)',
   historyRefused: ' (If this keeps happening, send {new} to begin a new conversation.)',
   tooLate: '(Images or a card came too late to be shown.)',
+  imageTooLarge: '(an image is too large to be shown)',
   lostAttachment: '(an attachment could not be read: {reason})',
   lost: {
     REFUSED: 'its source is not allowed',

@@ -5,11 +5,8 @@ import { createHash } from 'node:crypto'
 export const MAX_IMAGES = 10
 /** Of one image, before base64. */
 export const MAX_IMAGE_BYTES = 10 * 1024 * 1024
-/**
- * Of all images of an answer, as base64. WeCom names no limit, but the answer has to arrive within its 5 s, and sealing
- * makes it a third larger.
- */
-export const MAX_IMAGES_BASE64_BYTES = 20 * 1024 * 1024
+/** Of all images of an answer, before base64. The documents name no limit, but WeCom refuses frames that are much larger. */
+export const DEFAULT_IMAGES_MAX_BYTES = 512 * 1024
 
 export type ImageRefusal =
   | 'NOT_DATA'          // neither bytes nor base64
@@ -50,8 +47,8 @@ export interface ImageItem {
 }
 
 export interface ImageItemsOptions {
-  /** Of all images together, in characters of base64. */
-  maxTotalBytes?: number
+  /** Of all images together, before base64. */
+  maxBytes?: number
 }
 
 export interface ImageItems {
@@ -63,7 +60,7 @@ export interface ImageItems {
 
 /** Takes what `readImage` gave, in order, as far as it fits into one answer. A smaller image may fit after a larger one did not. */
 export function imageItems (
-  images: ReadonlyArray<ReplyImage | RefusedImage>, { maxTotalBytes = MAX_IMAGES_BASE64_BYTES }: ImageItemsOptions = {}
+  images: ReadonlyArray<ReplyImage | RefusedImage>, { maxBytes = DEFAULT_IMAGES_MAX_BYTES }: ImageItemsOptions = {}
 ): ImageItems {
   const items: ImageItem[] = []
   const refused: ImageItems['refused'] = []
@@ -73,8 +70,8 @@ export function imageItems (
       refused.push({ index, reason: image.refused })
     } else if (items.length >= MAX_IMAGES) {
       refused.push({ index, reason: 'TOO_MANY' })
-    } else if (total + image.base64.length <= maxTotalBytes) {
-      total += image.base64.length
+    } else if (total + image.bytes <= maxBytes) {
+      total += image.bytes
       items.push({ msgtype: 'image', image: { base64: image.base64, md5: image.md5 } })
     } else {
       refused.push({ index, reason: 'TOTAL_TOO_LARGE' })

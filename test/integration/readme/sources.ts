@@ -33,3 +33,14 @@ t.test('files.mjs: a source finds the files of a message', async t => {
   const { wecom } = await serve(t, 'files.mjs')
   t.match(await talk(t, wecom(), { msgtype: 'file', file: { url: 'http://127.0.0.1/inside' } }), /^file: REFUSED\n/)
 })
+
+t.test('fit.mjs: images are made smaller', async t => {
+  const source = "async function * () { yield { type: 'image', data: picture(1_470_000) } }"
+  const { wecom } = await serve(t, 'fit.mjs', {}, code => code
+    .replace(/import sharp from ('.*')/, 'import sharp, { picture } from $1')
+    .replace('{ images: { fit } }', `{ images: { fit }, source: ${source} }`))
+  const { frames, problems } = await wecom().send('hello')
+  t.strictSame(problems, [])
+  const { stream } = frames.at(-1)?.reply as { stream: { msg_item: Array<{ image: { base64: string } }> } }
+  t.equal(stream.msg_item[0]?.image.base64.length, Math.ceil(800 * 500 / 3) * 4)
+})

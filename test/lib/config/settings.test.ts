@@ -314,6 +314,7 @@ t.test('the defaults are those of the protocol', async t => {
     STREAM_MAX_QUEUED: 500,
     STREAM_MAX_FINISHED: 20_000,
     STREAM_MAX_FINISHED_BYTES: 268_435_456,
+    STREAM_IMAGES_MAX_BYTES: 524_288,
     STREAM_MAX_CONTENT_BYTES: 1_048_576,
     WECOM_LANGUAGE: 'zh-CN',
     REDIS_PREFIX: 'wecom:',

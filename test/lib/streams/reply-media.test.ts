@@ -2,6 +2,7 @@ import t from 'tap'
 import { ReplyMedia } from '../../../lib/streams/reply-media.ts'
 import { readImage } from '../../../lib/wecom/reply-images.ts'
 import type { ReplyImage } from '../../../lib/wecom/reply-images.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 
 // The smallest PNG: one black pixel. What follows its end does not matter.
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')
@@ -13,7 +14,7 @@ const itemOf = (data: Buffer): object => {
 }
 
 function extrasOf (...images: Array<Uint8Array | string>): ReplyMedia {
-  const extras = new ReplyMedia()
+  const extras = new ReplyMedia({ maxBytes: 10 * 1024 * 1024 })
   for (const data of images) extras.add({ type: 'image', data })
   return extras
 }
@@ -46,7 +47,10 @@ t.test('beyond ten no image is read any more', async t => {
 t.test('images that do not fit together are told apart from those that are no images', async t => {
   const large = png(8 * 1024 * 1024)
   t.strictSame(extrasOf('no base64!', large, large, png('a')).metadata(),
-    { metadata: { images: [itemOf(large), itemOf(png('a'))] }, refused: ['image: NOT_DATA', 'image: TOTAL_TOO_LARGE'] })
+    {
+      metadata: { images: [itemOf(large), itemOf(png('a'))], imageTooLarge: true },
+      refused: ['image: NOT_DATA', 'image: TOTAL_TOO_LARGE']
+    })
 })
 
 t.test('a source that yields nothing else fills no log', async t => {
@@ -54,4 +58,17 @@ t.test('a source that yields nothing else fills no log', async t => {
   t.equal(refusals(19), 19)
   t.equal(refusals(20), 20)
   t.equal(refusals(21), 20)
+})
+
+t.test('an image that is too large is noted, also if there is no other', async t => {
+  const extras = new ReplyMedia({ maxBytes: 100 })
+  extras.add({ type: 'image', data: png(100) })
+  t.strictSame(extras.metadata(), { metadata: { imageTooLarge: true }, refused: ['image: TOTAL_TOO_LARGE'] })
+})
+
+t.test('images are made smaller by the host before they are judged', async t => {
+  const extras = new ReplyMedia({ maxBytes: 100, fit: async () => PNG })
+  extras.add({ type: 'image', data: png(100) })
+  await extras.fit('id', createManualClock())
+  t.strictSame(extras.metadata(), { metadata: { images: [itemOf(PNG)] }, refused: [] })
 })
