@@ -10,6 +10,7 @@ import type { ReasoningMode } from '../streams/open-stream.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import type { Clock } from '../util/clock.ts'
+import { insist } from '../util/insist.ts'
 import type { Logger } from '../util/logger.ts'
 import { createAccessLists } from './access-lists.ts'
 import type { AccessListsOptions } from './access-lists.ts'
@@ -118,6 +119,7 @@ export function assembleBot (options: BotOptions): Receive {
       ...stores,
       scope: options.conversationScope,
       parallel: options.parallel,
+      insist: (call, until, signal) => insist(clock, call, until, signal),
       ...(streams.shared && {
         watchLine: (key: string) => watchQueue({ clock, lines: stores.lines, isOver: async id => hasEnded(await streams.read(id)) }, key)
       })

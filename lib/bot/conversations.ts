@@ -15,14 +15,19 @@ export interface ConversationsOptions {
   parallel: boolean
   /** Called while somebody waits in a line whose first place may be that of a process that is gone; gives what ends it. */
   watchLine?: (key: string) => () => void
+  /** Calls again what failed because the store was away, until it is over. */
+  insist?: Insist
 }
+
+export type Insist = <T>(call: () => Promise<T>, until: number, signal?: AbortSignal) => Promise<T>
 
 export interface Conversation {
   /** Lines a stream up; its place is given up at its deadline at the latest, in milliseconds since the Unix epoch. */
-  join (id: string, deadline: number): Promise<void>
+  join (id: string, deadline: number, signal?: AbortSignal): Promise<void>
   /** Resolves when it is this stream's turn; calls back where it is not at once. Rejects with the signal's reason. */
   waitForPlace (id: string, signal: AbortSignal, onWait: () => void): Promise<void>
-  leave (id: string): Promise<void>
+  /** Goes on until it is done, or the place is given up at the deadline. */
+  leave (id: string, deadline?: number): Promise<void>
   /** The streams under way, the first one first. */
   streams (): Promise<string[]>
   history (): Promise<History>
@@ -34,9 +39,9 @@ export interface Conversation {
 
 /** Conversations: what was said in them, and whose turn it is. */
 export function createConversations (
-  { history, lines, scope, parallel, watchLine = () => () => {} }: ConversationsOptions
+  { history, lines, scope, parallel, watchLine = () => () => {}, insist = call => call() }: ConversationsOptions
 ): (chat: Chat, sender: string | undefined) => Conversation {
-  const holding = { lines, history, parallel, watchLine }
+  const holding = { lines, history, parallel, watchLine, insist }
   return (chat, sender) => {
     const owner = ownerOf(chat, sender, scope)
     // Without an owner there is no conversation, only something that can be stopped.
@@ -47,11 +52,15 @@ export function createConversations (
   }
 }
 
+/** What was said is forgotten, or cannot be had. */
+export const NO_HISTORY: History = { turns: [], ids: [], generation: 0 }
+
 interface Holding {
   lines: QueueStore
   history: HistoryStore
   parallel: boolean
   watchLine: (key: string) => () => void
+  insist: Insist
 }
 
 // A class: each stream that waits for its source keeps its conversation, and a closure for each method would cost it half a kilobyte.
@@ -66,20 +75,27 @@ class Held implements Conversation {
     this.#lasting = lasting
   }
 
-  async join (id: string, deadline: number): Promise<void> {
-    await this.#holding.lines.join(this.#key, id, deadline)
+  async join (id: string, deadline: number, signal?: AbortSignal): Promise<void> {
+    const { lines, insist } = this.#holding
+    await insist(() => lines.join(this.#key, id, deadline), Infinity, signal)
   }
 
   async waitForPlace (id: string, signal: AbortSignal, onWait: () => void): Promise<void> {
-    const { lines, parallel, watchLine } = this.#holding
-    if (parallel || !this.#lasting || await isFirst(lines, this.#key, id)) return
+    const { lines, parallel, watchLine, insist } = this.#holding
+    const isFirst = async (): Promise<boolean> => await insist(async () => {
+      const [first] = await lines.read(this.#key)
+      // Who is not in the line any more has nobody to wait for.
+      return first === id || first === undefined
+    }, Infinity, signal)
+    if (parallel || !this.#lasting || await isFirst()) return
     onWait()
     const unwatch = watchLine(this.#key)
-    await untilFirst(lines, this.#key, id, signal).finally(unwatch)
+    await untilFirst(isFirst, ring => lines.watch(this.#key, ring), signal).finally(unwatch)
   }
 
-  async leave (id: string): Promise<void> {
-    await this.#holding.lines.leave(this.#key, id)
+  async leave (id: string, deadline = 0): Promise<void> {
+    const { lines, insist } = this.#holding
+    await insist(() => lines.leave(this.#key, id), deadline)
   }
 
   async streams (): Promise<string[]> {
@@ -87,7 +103,7 @@ class Held implements Conversation {
   }
 
   async history (): Promise<History> {
-    return this.#lasting ? await this.#holding.history.read(this.#key) : { turns: [], ids: [], generation: 0 }
+    return this.#lasting ? await this.#holding.history.read(this.#key) : NO_HISTORY
   }
 
   async remember (generation: number, turn: HistoryTurn): Promise<void> {
@@ -109,22 +125,16 @@ function ownerOf (chat: Chat, sender: string | undefined, scope: ConversationSco
   return { member: sender, chat: '', none: undefined }[scope]
 }
 
-const isFirst = async (lines: QueueStore, key: string, id: string): Promise<boolean> => {
-  const [first] = await lines.read(key)
-  // Who is not in the line any more has nobody to wait for.
-  return first === id || first === undefined
-}
-
-async function untilFirst (lines: QueueStore, key: string, id: string, signal: AbortSignal): Promise<void> {
+async function untilFirst (isFirst: () => Promise<boolean>, watch: (ring: () => void) => () => void, signal: AbortSignal): Promise<void> {
   let wake: (() => void) | undefined
   const ring = (): void => wake?.()
-  const unwatch = lines.watch(key, ring)
+  const unwatch = watch(ring)
   signal.addEventListener('abort', ring)
   try {
     for (;;) {
       const woken = new Promise<void>(resolve => { wake = resolve })
       signal.throwIfAborted()
-      if (await isFirst(lines, key, id)) return
+      if (await isFirst()) return
       await woken
     }
   } finally {

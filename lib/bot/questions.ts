@@ -14,6 +14,7 @@ import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
 import type { FetchAttachments } from './attachments.ts'
+import { NO_HISTORY } from './conversations.ts'
 import type { Conversation } from './conversations.ts'
 import type { Ends } from './ends.ts'
 import type { FollowUps } from './follow-up.ts'
@@ -66,7 +67,8 @@ export function createAnswering (options: QuestionsOptions): Answering {
       }, 'a question could not be seen through')
     } finally {
       if ((await left).how === 'ended') {
-        await Promise.all([conversation.leave(id), access.leave(question)])
+        // What is left of the answer does not wait for a store that is away.
+        Promise.all([conversation.leave(id, question.stream.deadline), access.leave(question)])
           .catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
       }
     }
@@ -118,7 +120,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     const { stream, message, inbound, conversation } = question
     const { id, deadline } = stream
     // The place is taken before anything else, so that questions keep their order.
-    await conversation.join(id, deadline)
+    await conversation.join(id, deadline, signal)
     if (question.adopted !== true && !await access.admitsQuestion(question, signal)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
     const fetching = fetchAll(inbound, signal)
@@ -129,7 +131,10 @@ export function createAnswering (options: QuestionsOptions): Answering {
       stream.setMetadata({ waiting: true })
     })
     if (waited) stream.setMetadata({ waiting: false })
-    const history = await conversation.history()
+    const history = await conversation.history().catch((error: unknown) => {
+      log.warn({ streamId: id, cause: describeError(error) }, 'a history could not be had, and is left out')
+      return NO_HISTORY
+    })
     const { attachments, quote } = await fetching
     const lost = [...attachments, ...quote?.attachments ?? []].flatMap(attachment => 'lost' in attachment ? [attachment.lost] : [])
     if (lost.length > 0) stream.setMetadata({ lost })

@@ -61,6 +61,10 @@ export class UnavailableError extends Error {
   }
 }
 
+/** Whether the store was away, and will be back: what it refuses, it refuses again. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof UnavailableError && (error.cause as { kind?: unknown }).kind !== 'refused'
+
 /** For what comes of a failure: a store that is away says so itself, once for all. */
 export const levelOf = (error: unknown): 'debug' | 'error' => error instanceof UnavailableError ? 'debug' : 'error'
 

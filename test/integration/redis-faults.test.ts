@@ -5,9 +5,11 @@ import { createRedisHistory } from '../../lib/stores/redis/history.ts'
 import { createRedisKeyValues } from '../../lib/stores/redis/key-values.ts'
 import { createRedisQueues } from '../../lib/stores/redis/queues.ts'
 import { createRedisStreams } from '../../lib/stores/redis/streams.ts'
+import { superviseRedis } from '../../lib/stores/redis/supervised.ts'
 import type { StreamStore } from '../../lib/stores/store.ts'
 import { systemClock } from '../../lib/util/clock.ts'
 import { createManualClock } from '../fixtures/clock.ts'
+import { createLog } from '../fixtures/log.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
 import { openRedis } from '../fixtures/redis.ts'
@@ -64,7 +66,7 @@ if (redis !== undefined) {
   })
 
   t.test('lost replies to everything else do no harm either', async t => {
-    const { proxy, store } = await throughProxy(t)
+    const { proxy, prefix, store } = await throughProxy(t)
     const dropping = async <T>(call: () => Promise<T>): Promise<T> => {
       const { dropped } = proxy
       proxy.dropNextReply()
@@ -79,7 +81,26 @@ if (redis !== undefined) {
     t.hasStrict(await dropping(() => store.read('s')), { record: { content: 'a', metadata: { thinking: true } } })
     t.hasStrict(await dropping(() => store.requestStop('s')), { status: 'stopping' })
     await dropping(() => store.release('s', 1))
-    t.hasStrict(await insist(() => store.adopt('s')), { epoch: 2 })
+    const { dropped } = proxy
+    const supervised = await superviseRedis({
+      clock: systemClock,
+      log: createLog(),
+      prefix,
+      wrongServerCure: '',
+      connect: async events => await connectRedis({ url: proxy.url, events, clock: systemClock, timeoutMs: 5000 })
+    })
+    t.teardown(() => supervised.close())
+    const repeating = createRedisStreams({ connection: supervised, clock: createManualClock(), prefix, retentionMs: 10_000 })
+    await insist(() => repeating.read('unknown'))
+    const facts = createRedisKeyValues({ connection: supervised, prefix })
+    proxy.dropNextReply()
+    t.hasStrict(await repeating.adopt('s'), { epoch: 2, adoptions: 1 }, 'the first answer')
+    t.equal(await repeating.adopt('s'), undefined, 'of another attempt')
+    for (const count of [1, 2]) {
+      proxy.dropNextReply()
+      t.equal(await facts.increment('k', 10_000), count)
+    }
+    t.equal(proxy.dropped, dropped + 3)
     t.equal(await dropping(() => store.end('s', 2, { status: 'done' })), true, 'it has ended by then, and so')
     t.hasStrict(await insist(() => store.read('s')), { record: { status: 'done', content: 'a' } })
   })
@@ -165,7 +186,7 @@ if (hasRedisServer()) {
     for (const prefix of [undefined, 'mine:']) {
       await useEverything(connection, prefix)
       const keys = (await connection.command(['KEYS', '*']) as unknown[]).map(String)
-      t.equal(keys.length, 17)
+      t.equal(keys.length, 18)
       for (const key of keys) {
         t.ok(key.startsWith(prefix ?? 'wecom:'), key)
         t.ok(Number(await connection.command(['PTTL', key])) > 0, `${key} expires`)

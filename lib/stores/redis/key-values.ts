@@ -1,3 +1,4 @@
+import { createId } from '../../util/ids.ts'
 import type { KeyValueStore } from '../key-values.ts'
 import type { RedisConnection } from './connection.ts'
 import { INCREMENT, PUT_IF_ABSENT } from './key-value-scripts.ts'
@@ -23,7 +24,7 @@ export function createRedisKeyValues ({ connection, prefix = DEFAULT_PREFIX }: R
       return fact === null ? undefined : String(fact)
     },
     async increment (key, windowMs) {
-      return Number(await runScript(connection, INCREMENT, [countKey(key)], [ttlArg(windowMs)]))
+      return Number(await runScript(connection, INCREMENT, [countKey(key), `${countKey(key)}:${createId()}`], [ttlArg(windowMs)]))
     },
     // The connection is another's, and nothing is held here.
     async close () {}

@@ -7,7 +7,7 @@ import { defineScript, NOW } from './script.ts'
  * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim;
  * k and p, which may be missing, are what orphan.ts says; q, which may be missing, is the epoch of the last owner that has called
  * its source; xc and xr, which may be missing too, are the bytes of content and reasoning, behind the epoch whose text that is: the
- * version before writes none, so those of another epoch say nothing.
+ * version before writes none, so those of another epoch say nothing; a, which may be missing, is the epoch and the token of an adoption.
  * All keys but the work share one time to live, and one hash slot.
  */
 
@@ -179,19 +179,25 @@ redis.call('HSET', KEYS[1], 'l', 0)
 return 1
 `)
 
+/** Whoever asks again with the same token has adopted it already. */
 export const ADOPT = defineScript('streams.adopt', `
-local status, lease, mark, stopped = unpack(redis.call('HMGET', KEYS[1], 's', 'l', 'k', 'p'))
-${NOW}${ORPHAN}
+local status, lease, mark, stopped, epoch, adopter = unpack(redis.call('HMGET', KEYS[1], 's', 'l', 'k', 'p', 'e', 'a'))
+${NOW}
+local function adopted()
+  return { tonumber(epoch), redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000),
+    redis.call('HGET', KEYS[1], 'q') or '0' }
+end
+if adopter and adopter == epoch .. ' ' .. ARGV[1] and (status == 'running' or status == 'stopping') then return adopted() end
+${ORPHAN}
 if orphanIn ~= 0 then return {} end
-local epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
-redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
+epoch = redis.call('HINCRBY', KEYS[1], 'e', 1)
+redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS}, 'a', epoch .. ' ' .. ARGV[1])
 redis.call('HDEL', KEYS[1], 'k')
 if status == 'stopping' then redis.call('HSET', KEYS[1], 'p', now) end
 redis.call('HDEL', KEYS[4], 'waiting', 'thinking', 'card')
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)
-return { epoch, redis.call('GET', KEYS[5]) or '', now - math.floor(tonumber(redis.call('HGET', KEYS[1], 'b')) / 1000),
-  redis.call('HGET', KEYS[1], 'q') or '0' }
+return adopted()
 `)
 
 // Returns nothing for an unknown stream; in how many milliseconds it may be adopted, its age, and the bytes that its texts should have if

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../util/clock.ts'
 import { ClosedError } from '../../util/errors.ts'
+import { createId } from '../../util/ids.ts'
 import { isTerminal } from '../status.ts'
 import type { StoredStatus } from '../status.ts'
 import type { Channel, Outcome, SharedTiming, StreamMetadata, StreamReading, StreamStore } from '../store.ts'
@@ -187,7 +188,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     },
 
     async adopt (id) {
-      const [epoch, work, ageMs, started] = await run(ADOPT, id) as unknown[]
+      const [epoch, work, ageMs, started] = await run(ADOPT, id, createId()) as unknown[]
       if (epoch === undefined) return undefined
       watchers.ring(id)
       return {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../util/clock.ts'
 import { UnavailableError } from '../../util/errors.ts'
 import type { Logger } from '../../util/logger.ts'
+import { sleep } from '../../util/sleep.ts'
 import type { ConnectionEvents } from './client.ts'
 import { RedisTimeoutError } from './connection.ts'
 import type { RedisConnection } from './connection.ts'
@@ -22,6 +23,8 @@ export interface SupervisedOptions {
 }
 
 const LOOK = 'look'
+/** After a lost reply. Whoever waits for a reply to a message has 1.5 s, of several commands. */
+const REPEAT_MS = [50, 150, 300]
 /** Between two looks whether Redis is there again, and between two connections to find the master. */
 const LOOK_MS = 1000
 /** A server that loads its data for longer is about to be replaced by another. */
@@ -39,6 +42,7 @@ export async function superviseRedis (
   let disturbedAt = -Infinity
   let loadingSince: number | undefined
   let lastKey = ''
+  let answers = false
   let looking = false
   let cancelLook = (): void => {}
   let closed = false
@@ -103,16 +107,32 @@ export async function superviseRedis (
   })
   standing.connection = opened
 
+  /** Every command may come twice. If it was not known that Redis is away, one whose reply was lost with its connection does. */
+  async function ask (args: readonly string[], key: string | undefined, pauses: readonly number[]): Promise<unknown> {
+    try {
+      const reply = await opened.command(args, key)
+      answers = true
+      return reply
+    } catch (error) {
+      const [pauseMs, ...rest] = pauses
+      const { kind } = readFailure(error)
+      if (kind === 'away') answers = false
+      if (kind !== 'away' || error instanceof RedisTimeoutError || pauseMs === undefined || closed) throw error
+      await sleep(clock, pauseMs)
+      return await ask(args, key, rest)
+    }
+  }
+
   return {
     async command (args, key, operation = String(args[0])) {
       try {
-        return await opened.command(args, key)
+        return await ask(args, key, answers ? REPEAT_MS : [])
       } catch (error) {
         if (isUnknownScript(error)) throw error
         lastKey = String(key)
-        const { reason, code } = failed(operation, error)
+        const { reason, code, kind } = failed(operation, error)
         // The client's own error may hold what was asked.
-        throw new UnavailableError(Object.assign(new Error(reason), { code }))
+        throw new UnavailableError(Object.assign(new Error(reason), { code, kind }))
       }
     },
     lastDisruptionAt: () => Math.max(disturbedAt, opened.lastDisruptionAt?.() ?? -Infinity),

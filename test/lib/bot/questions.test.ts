@@ -3,11 +3,13 @@ import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
 import type { FinishEvent, MessageDecision } from '../../../lib/bot/hooks/answer-hooks.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
+import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
-import { SourceError } from '../../../lib/util/errors.ts'
+import { SourceError, UnavailableError } from '../../../lib/util/errors.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
 import { createHandSource, settle, yielding } from '../../fixtures/sources.ts'
 
 const texts = loadTexts()
@@ -230,13 +232,50 @@ t.test('a stop ends fetching and waiting, and its place is free at once', async 
 const away = (): Promise<never> => Promise.reject(new Error('away, with my-question'))
 
 t.test('a store that fails before the answer ends the stream with a sentence', async t => {
-  for (const broken of [{ lines: { join: away } }, { lines: { read: away } }, { history: { read: away } }] as Setup[]) {
+  for (const broken of [{ lines: { join: away } }, { lines: { read: away } }] as Setup[]) {
     const { say, shown, prompts, log, streams } = setUp(broken)
     t.match(await shown(await say('my-question')), /^服务异常，请稍后再试（编号 [0-9a-f]{8}）$/)
     t.strictSame(prompts(), [])
     t.equal(streams.size, 0)
     t.hasStrict(log.lines.find(({ level }) => level === 'error'), { message: 'stream failed', fields: { class: 'INTERNAL' } })
   }
+})
+
+t.test('a history that cannot be had is left out of the question, with a line in the log', async t => {
+  const { say, shown, hand, log } = setUp({ history: { read: away } })
+  const id = await say('my-question')
+  t.equal(hand.call().turn.history, undefined)
+  await hand.call().push('answer')
+  await hand.call().end()
+  t.equal(await shown(id), 'answer')
+  const warned = log.lines.filter(({ level }) => level === 'warn')
+  t.match(warned, [{ message: 'a history could not be had, and is left out', fields: { streamId: id } }])
+})
+
+t.test('a place in the line is taken, waited for and left as soon as a store that is away is back', async t => {
+  let isAway = true
+  const gone = new UnavailableError(Object.assign(new Error('read ECONNRESET'), { kind: 'away' }))
+  const lines = createMemoryQueues(createManualClock())
+  const shaky = Object.fromEntries((['join', 'read', 'leave'] as const).map(name => [name, async (...args: unknown[]) => {
+    if (isAway) throw gone
+    return await (lines[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+  }]))
+  const { say, shown, hand, clock, log } = setUp({ lines: shaky })
+  const id = await say('my-question')
+  await clock.advance(5000)
+  t.equal(hand.calls.length, 0)
+  isAway = false
+  await clock.advance(1000)
+  await hand.call().push('answer')
+  isAway = true
+  await hand.call().end()
+  t.equal(await shown(id), 'answer')
+  await clock.advance(5000)
+  isAway = false
+  await clock.advance(1000)
+  t.notOk(log.lines.some(({ level }) => level === 'error'))
+  await say('next')
+  t.equal(hand.calls.length, 2, 'the place is free')
 })
 
 t.test('a store that fails behind the answer costs a line in the log, not the reply', async t => {

@@ -71,6 +71,43 @@ t.test('a failure is an UnavailableError, without what the client has put into i
   t.notMatch(JSON.stringify([error, error.cause, { ...error.cause as object }]), /prompt/)
 })
 
+t.test('a command whose reply is lost is sent again within half a second, unless Redis is known to be away', async t => {
+  const { clock, connection, failures, settle, sent } = await supervise(t)
+  const ask = async (): Promise<unknown> => await connection.command(['GET', 'mine:f:{1}'], 'mine:f:{1}').catch((error: unknown) => error)
+  const asked = (): number => sent.filter(command => command.startsWith('GET')).length
+  await ask()
+  for (const pauses of [[50], [50, 150], [50, 150, 300]]) {
+    failures.ours = RESET
+    const before = asked()
+    const asking = ask()
+    for (const ms of pauses) {
+      await settle()
+      if (ms === pauses.at(-1)) delete failures.ours
+      await clock.advance(ms)
+    }
+    t.equal(await asking, 'reply')
+    t.equal(asked() - before, pauses.length + 1)
+  }
+  failures.ours = failures.look = RESET
+  const lost = ask()
+  await settle()
+  await clock.advance(500)
+  t.match(await lost, { code: 'WECOM_ERR_UNAVAILABLE', cause: { kind: 'away' } })
+  const before = asked()
+  t.match(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
+  t.equal(asked() - before, 1, 'it is known by now')
+  delete failures.ours
+  t.equal(await ask(), 'reply')
+  for (const failure of [new RedisTimeoutError(1000), READONLY, new Error('NOPERM this user')]) {
+    failures.ours = failure
+    const before = asked()
+    t.match(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
+    t.equal(asked() - before, 1)
+    delete failures.ours
+    await ask()
+  }
+})
+
 t.test('an outage has a line at its begin, one a minute with a count, and one at its end', async t => {
   const { clock, log, lines, failures, fail, sent, connection } = await supervise(t)
   failures.look = RESET

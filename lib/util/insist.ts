@@ -1,0 +1,20 @@
+import type { Clock } from './clock.ts'
+import { isPassing } from './errors.ts'
+import { sleep } from './sleep.ts'
+
+const FIRST_MS = 100
+const MAX_MS = 1000
+
+/** Calls again what failed because a store is away, until it is back, the time is over, or the signal is aborted. */
+export async function insist<T> (clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> {
+  // It keeps no process alive.
+  const inBackground: Clock = { ...clock, setTimeout: (callback, ms) => clock.setTimeout(callback, ms, { background: true }) }
+  for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_MS)) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!isPassing(error) || clock.now() + pauseMs > until) throw error
+      await sleep(inBackground, pauseMs, signal)
+    }
+  }
+}
