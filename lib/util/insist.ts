@@ -9,12 +9,16 @@ const MAX_MS = 1000
 export async function insist<T> (clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> {
   // It keeps no process alive.
   const inBackground: Clock = { ...clock, setTimeout: (callback, ms) => clock.setTimeout(callback, ms, { background: true }) }
-  for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_MS)) {
+
+  async function attempt (pauseMs: number): Promise<T> {
     try {
       return await call()
     } catch (error) {
       if (!isPassing(error) || clock.now() + pauseMs > until) throw error
-      await sleep(inBackground, pauseMs, signal)
     }
+    await sleep(inBackground, pauseMs, signal)
+    return await attempt(Math.min(2 * pauseMs, MAX_MS))
   }
+
+  return await attempt(FIRST_MS)
 }
