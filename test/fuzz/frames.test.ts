@@ -7,7 +7,7 @@ import { loadTexts } from '../../lib/texts/texts.ts'
 import { FAILURE_CLASSES, SourceError } from '../../lib/util/errors.ts'
 import { createBot } from '../fixtures/bot.ts'
 import type { ManualClock } from '../fixtures/clock.ts'
-import { settle } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
 const seed = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31))
@@ -150,7 +150,7 @@ async function play (random: () => number): Promise<Run> {
   for (let n = 0; n < script.repeats; n++) ask(message).catch(() => {})
   const first = Promise.race(answers)
   for (let waited = 0; waited <= script.grace && frames.length === 0; waited += 100) {
-    await settle()
+    await idle()
     await clock.advance(100)
   }
   await first

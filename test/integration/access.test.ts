@@ -5,6 +5,7 @@ import { createSimulator } from '../../plugins/testing.ts'
 import { chunk, DONE, finish, sse } from '../fixtures/provider.ts'
 import type { Script } from '../fixtures/provider.ts'
 import { CREDENTIALS, serveBot } from '../fixtures/served-bot.ts'
+import { until } from '../fixtures/waiting.ts'
 
 const texts = loadTexts()
 
@@ -119,7 +120,7 @@ t.test('of three messages at once two are taken, and commands always', async t =
   t.equal((await wecom.send('/stop')).content, texts.stopDone)
   t.strictSame((await Promise.all(asking)).map(({ content }) => content).sort(), [texts.stopped, texts.stopped, texts.limited].sort())
   const next = ask('next')
-  while (!held.prompts.includes('next')) await new Promise(resolve => setImmediate(resolve))
+  await until(() => held.prompts.includes('next'))
   held.release()
   t.equal((await next).content, '[next]', 'there is room again')
   t.strictSame(refusals(log()).map(({ why }) => why), ['running', 'running'])

@@ -67,8 +67,8 @@ if (redis !== undefined) {
           wecomAt(anotherThan(owner).callback).send('/stop', { user: `stopper of the ${name}` }),
           call?.closed.then(() => Date.now() - stoppedAt) ?? Infinity
         ])
-        // A second, and half of one for a machine that is busy with other tests.
-        t.ok(tookMs <= 1500, `the model is left within a second: ${tookMs} ms`)
+        // Within a second, and five on a machine that is busy: without a stop it would be twenty.
+        t.ok(tookMs <= 5000, `the model is left: ${tookMs} ms`)
         const { content, finished, problems } = await asked
         return { command: essence(command), finished, problems, isHead: content.length > 10 && words(1000).startsWith(content) }
       },

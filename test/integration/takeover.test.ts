@@ -9,7 +9,8 @@ import { createBot } from '../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../fixtures/bot.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createSharedStore } from '../fixtures/shared-store.ts'
-import { createHandSource, settle } from '../fixtures/sources.ts'
+import { createHandSource } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 
 const texts = loadTexts()
 const WECOM = { aibotid: 'bot', chattype: 'single', from: { userid: 'u' } }
@@ -33,7 +34,7 @@ function share () {
     const receive = bot.receiver({ ...settings, hooks: { ...settings.hooks, onFinish: finish => { finishes.push(finish) } } })
     const post = async (message: object): Promise<{ id: string, finish: boolean, content: string } | undefined> => {
       const reply = await receive({ msgid: `m${++messages}`, ...WECOM, ...message } as unknown as RawMessage)
-      await settle()
+      await idle()
       return reply === undefined ? undefined : JSON.parse(reply).stream
     }
     const say = async (content: string, more: object = {}) =>
@@ -74,7 +75,7 @@ t.test('what comes with an end is done once, by the process that ends the stream
   await die(id)
   await two.refresh(id)
   await clock.advance(1000)
-  await settle()
+  await idle()
   t.equal(one.hand.call().context.signal.aborted, true)
   t.strictSame(one.finishes, [])
   const next = await one.say('next')
@@ -133,7 +134,7 @@ t.test('a question that waited in its line keeps its place', async t => {
   t.equal((await two.refresh(id))?.content, texts.queued)
   await die(id)
   await two.refresh(id)
-  await settle()
+  await idle()
   t.equal((await two.refresh(id))?.content, texts.queued)
   t.equal(two.hand.calls.length, 0)
   await one.hand.call(0).push('first answer')
@@ -150,7 +151,7 @@ t.test('a message of another callback is not taken up', async t => {
   const { id } = await one.say('hi')
   await die(id)
   await two.streams.read(id)
-  await settle()
+  await idle()
   t.equal(two.hand.calls.length, 0)
   t.hasStrict(await one.refresh(id), { finish: true })
 })
@@ -161,7 +162,7 @@ t.test('a server that hands its streams over tells nobody of their end', async t
   const { id } = await one.say('hi')
   await one.hand.call().push('old')
   await one.streams.close()
-  await settle()
+  await idle()
   t.strictSame(one.finishes, [])
   t.strictSame(await two.refresh(id), { id, finish: false, content: 'old' })
   await two.answer('new')

@@ -15,7 +15,8 @@ import { createBot } from '../fixtures/bot.ts'
 import type { BotOptions, TestReceive } from '../fixtures/bot.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createSharedStore } from '../fixtures/shared-store.ts'
-import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
+import { createHandSource, yielding } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 import { seal } from '../fixtures/wecom-crypto.ts'
 
 const ANSWERS = 1000
@@ -56,12 +57,12 @@ async function setUp (options: Partial<BotOptions> = {}, firstReplyGraceMs = 0) 
   const bot = createBot({ source: hand.source, clock, store, limits: MANY, ...options })
   const receive = bot.receiver({ activeReply, firstReplyGraceMs, hooks: { onFinish: finish => { finished.push(finish) } } })
   const answerAll = async (): Promise<void> => {
-    await settle()
+    await idle()
     await Promise.all(hand.calls.map(async call => {
       await call.push(`answer to ${call.turn.prompt}`)
       await call.end()
     }))
-    await settle()
+    await idle()
   }
   return { ...bot, receive, posts, finished, answerAll }
 }
@@ -90,7 +91,7 @@ t.test('of a thousand answers that nobody comes back for each is posted, once an
   await clock.advance(4999)
   t.equal(posts.size, 0)
   await clock.advance(1)
-  await settle()
+  await idle()
   t.strictSame(
     [...posts].sort(), Array.from({ length: ANSWERS }, (_, index) => [urlOf(index), [`answer to question ${index}`]]).sort()
   )
@@ -105,7 +106,7 @@ t.test('of a thousand answers whose end is fetched none is posted', async t => {
   await answerAll()
   await clock.advance(4000)
   t.strictSame(new Set(await Promise.all(ids.map(async (id, index) => await refresh(receive, id, index)))), new Set([true]))
-  await settle()
+  await idle()
   t.strictSame(deliveries(finished), { fetched: ANSWERS })
   await clock.advance(60_000)
   await close()
@@ -115,7 +116,7 @@ t.test('of a thousand answers whose end is fetched none is posted', async t => {
 t.test('of a thousand answers whose end is in the first reply none is posted', async t => {
   const { receive, clock, posts, finished, close } = await setUp({ source: yielding('at once') }, 200)
   await askAll(receive, true)
-  await settle()
+  await idle()
   t.strictSame(deliveries(finished), { fetched: ANSWERS })
   await clock.advance(60_000)
   await close()
@@ -128,7 +129,7 @@ t.test('a reply that was written to nobody is no fetch', async t => {
   await answerAll()
   await receive(refreshMessage(id, { from: { userid: 'user 0' } }) as RawMessage, false)
   await clock.advance(5000)
-  await settle()
+  await idle()
   t.equal(posts.size, ANSWERS)
 })
 
@@ -137,16 +138,16 @@ t.test('over two replicas, with the fetch at the moment at which the wait is ove
   const ids = await askAll(one.receive, false)
   await one.answerAll()
   await clock.advance(4999)
-  // The clock of the test fires one timer in each turn of the event loop: here before the fetch of that answer, there after it.
+  // The clock of the test fires a timer, then lets run what is ready: here before the fetch of that answer, there after it.
   const waiting = clock.advance(1)
   const fetches: Array<Promise<unknown>> = []
   const slotOf = (index: number): number => index + [-9, 0, 9][index % 3]!
   for (let turn = -9; turn < ANSWERS + 9; turn++) {
     ids.forEach((id, index) => { if (slotOf(index) === turn) fetches.push(refresh(two.receive, id, index)) })
-    if (turn >= 0) await settle()
+    if (turn >= 0) await idle()
   }
   await Promise.all([waiting, ...fetches])
-  await settle()
+  await idle()
   const posts = [...one.posts.values(), ...two.posts.values()]
   t.ok(posts.every(contents => contents.length === 1), 'none twice')
   t.match(deliveries(one.finished), { delivered: Number, fetched: Number }, 'both happened')
@@ -162,7 +163,7 @@ t.test('over two replicas an answer whose end the other has shown is not posted'
   await clock.advance(1000)
   await Promise.all(ids.map(async (id, index) => await refresh(two.receive, id, index)))
   await clock.advance(10_000)
-  await settle()
+  await idle()
   t.strictSame(deliveries(one.finished), { fetched: ANSWERS })
   t.equal(one.posts.size + two.posts.size, 0)
 })
@@ -186,7 +187,7 @@ t.test('over HTTP an end counts as fetched if its reply went to an open connecti
   const socket = connect(port, '127.0.0.1')
   socket.write(`POST ${PATH}?${query} HTTP/1.1\r\nhost: x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
   const [accepted] = await accepting
-  while (hand.calls.length === 0) await settle()
+  while (hand.calls.length === 0) await idle()
   socket.destroy()
   await once(accepted as Socket, 'close')
   await hand.call().push('whole')
@@ -197,7 +198,7 @@ t.test('over HTTP an end counts as fetched if its reply went to an open connecti
 
   // And here it is open.
   const asking = post(app, textMessage('open', { response_url: server.url(), from: { userid: 'other' } }))
-  while (hand.calls.length === 1) await settle()
+  while (hand.calls.length === 1) await idle()
   await hand.call().push('shown')
   await hand.call().end()
   t.hasStrict((await asking).stream, { finish: true, content: 'shown' })
@@ -211,7 +212,7 @@ t.test('a server that closes posts what is due before its stores close', async t
   t.teardown(() => server.close())
   const { app } = await buildApp(t, { source: yielding('whole'), activeReply: server.trust })
   await post(app, textMessage('hi', { response_url: server.url() }))
-  await settle()
+  await idle()
   t.equal(server.requests, 0)
   await app.close()
   t.hasStrict(server.calls, [{ body: { msgtype: 'markdown', markdown: { content: 'whole' } } }])
@@ -225,7 +226,7 @@ t.test('switched off, nothing is posted that WeCom has not come for', async t =>
     source: yielding('whole'), activeReply: server.trust, env: { WECOM_UNFETCHED: 'off' }, onFinish: finish => { finished.push(finish) }
   })
   await post(app, textMessage('hi', { response_url: server.url() }))
-  await settle()
+  await idle()
   await app.close()
   t.hasStrict(finished, [{ delivery: 'unfetched' }])
   t.equal(server.connections, 0)

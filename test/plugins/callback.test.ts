@@ -10,7 +10,8 @@ import streams from '../../plugins/streams.ts'
 import { buildApp, createApp, follow, keys, nowSeconds, PATH, post, refreshMessage, textMessage, verify } from '../fixtures/app.ts'
 import type { Answer, AppLine, Sending } from '../fixtures/app.ts'
 import { createManualClock } from '../fixtures/clock.ts'
-import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
+import { createHandSource, yielding } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 import { decrypt, encryptBytes, encryptLayout, pad, sign, signed } from '../fixtures/wecom-crypto.ts'
 
 const texts = loadTexts()
@@ -393,7 +394,7 @@ t.test('with a grace, the first answer has the whole text, or what has come by i
   const hand = createHandSource()
   const { app: slow } = await buildApp(t, { source: hand.source, firstReplyGraceMs: 300, clock })
   const answer = post(slow, textMessage('hi'), { timestamp: 1_700_000_000 })
-  while (hand.calls.length === 0) await settle()
+  while (hand.calls.length === 0) await idle()
   await hand.call().push('Hel')
   await clock.advance(300)
   t.hasStrict((await answer).stream, { finish: false, content: 'Hel' })
@@ -412,7 +413,7 @@ t.test('with a stop, the next refresh has the text so far, and is the last', asy
 t.test('a stream of the host is not shown', async t => {
   const { app } = await buildApp(t, { source: yielding('internal') })
   const id = await app.startStream('report')
-  await settle()
+  await idle()
   t.hasStrict(await app.getStreamState(id), { content: 'internal' })
   t.hasStrict((await post(app, refreshMessage(id))).stream, { id, finish: true, content: texts.expired })
 })

@@ -7,7 +7,8 @@ import { loadTexts } from '../../lib/texts/texts.ts'
 import wecomStream, * as named from '../../plugins/index.ts'
 import type { WecomStreamOptions } from '../../plugins/index.ts'
 import { buildApp, createApp, follow, keys, PATH, post, refreshMessage, textMessage, verify } from '../fixtures/app.ts'
-import { createHandSource, settle, yielding } from '../fixtures/sources.ts'
+import { createHandSource, yielding } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 
 /** What a host may have set up for itself. */
 function furnish (app: FastifyInstance, seen: unknown[]): void {
@@ -228,7 +229,7 @@ t.test('what is said and remembered is set by the environment, and by options be
   const inGroup = (userid: string) => ({ chattype: 'group', chatid: 'g', from: { userid } })
   const ask = async (text: string, userid: string): Promise<string> => {
     const { stream } = await post(app, textMessage(text, inGroup(userid)))
-    await settle()
+    await idle()
     return stream.id as string
   }
   const contentOf = async (id: string): Promise<string | undefined> => (await post(app, refreshMessage(id, inGroup('u')))).stream.content
@@ -380,7 +381,7 @@ t.test('the plugin has a name, and asks for Fastify 5', async t => {
 t.test('a stream that is under way is ended when the app closes', async t => {
   const { app } = await buildApp(t, { mock: { chunkDelayMs: 60_000 } })
   const id = await app.startStream('hi')
-  await settle()
+  await idle()
   t.equal((await app.getStreamState(id)).status, 'running')
   await app.close()
   await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_CLOSED' })

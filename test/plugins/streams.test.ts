@@ -6,7 +6,8 @@ import streams from '../../plugins/streams.ts'
 import type { StreamsPluginOptions } from '../../plugins/streams.ts'
 import { createApp, keys, post, refreshMessage, textMessage } from '../fixtures/app.ts'
 import { createManualClock } from '../fixtures/clock.ts'
-import { createHandSource, settle, throwing, yielding } from '../fixtures/sources.ts'
+import { createHandSource, throwing, yielding } from '../fixtures/sources.ts'
+import { idle } from '../fixtures/waiting.ts'
 
 const ID = /^[0-9a-f]{32}$/
 
@@ -61,7 +62,7 @@ t.test('a stopped stream is stopping at once, and ends done with the text it had
   await hand.call().push('half')
   t.same(await app.stopStream(id), { status: 'stopping', content: 'half', cursor: 4 })
   t.equal(hand.call().context.signal.aborted, true)
-  await settle()
+  await idle()
   const done = { status: 'done', content: 'half', cursor: 4 }
   t.same(await app.getStreamState(id), done)
   t.same(await app.stopStream(id), done, 'stopping again changes nothing')
@@ -70,8 +71,8 @@ t.test('a stopped stream is stopping at once, and ends done with the text it had
 t.test('a failed stream tells its class, its sentence and its reference', async t => {
   const { app, lines } = await build({ source: throwing(new Error('the cause'), 'half'), texts: { failures: { INTERNAL: 'sorry' } } })
   const id = await app.startStream('hi')
-  await settle()
-  await settle()
+  await idle()
+  await idle()
   const state = await app.getStreamState(id)
   t.match(state, { status: 'error', content: 'half', cursor: 4, error: { code: 'INTERNAL', text: 'sorry', reference: /^[0-9a-f]{8}$/ } })
   t.equal(lines.filter(line => line['reference'] === state.error?.reference).length, 1)
@@ -84,7 +85,7 @@ t.test('a stream is followed to its end, or until one has enough', async t => {
   const following = (async () => {
     for await (const { content, status } of app.followStream(id)) contents.push(`${status} ${content}`)
   })()
-  await settle()
+  await idle()
   await hand.call().push('a')
   await hand.call().push('b')
   await hand.call().end()
@@ -105,7 +106,7 @@ t.test('a stream may have a source of its own', async t => {
   const { app, hand } = await build({ sources: { mine: yielding('mine') } })
   for (const [source, content] of [['mine', 'mine'], [yielding('its own'), 'its own']] as const) {
     const id = await app.startStream({ prompt: 'hi', source, sender: 'me' })
-    await settle()
+    await idle()
     t.hasStrict(await app.getStreamState(id), { status: 'done', content })
   }
   t.equal(hand.calls.length, 0)
@@ -196,7 +197,7 @@ t.test('closing drains, and leaves no timer', async t => {
   const id = await app.startStream('1')
   let closed = false
   const closing = app.close().then(() => { closed = true })
-  await settle()
+  await idle()
   await hand.call().push('a')
   t.hasStrict(await app.getStreamState(id), { status: 'running', content: 'a' })
   t.equal(closed, false)
@@ -252,7 +253,7 @@ t.test('a follower can leave while it waits for something to happen', async t =>
   const states = app.followStream(id)[Symbol.asyncIterator]()
   t.hasStrict(await states.next(), { done: false, value: { status: 'running' } })
   const waiting = states.next()
-  await settle()
+  await idle()
   await states.return?.()
   t.hasStrict(await waiting, { done: true })
   t.same(await states.next(), { done: true, value: undefined })
@@ -332,7 +333,7 @@ t.test('closing takes its whole grace where Fastify sets no limit', async t => {
   await app.startStream('hi')
   let closed = false
   const closing = app.close().then(() => { closed = true })
-  await settle()
+  await idle()
   await clock.advance(19_999)
   t.notOk(closed)
   await clock.advance(1)
@@ -344,7 +345,7 @@ t.test('closing without a fetch leaves no timer', async t => {
   const clock = createManualClock()
   await app.register(wecomStream, { ...keys, env: {}, source: yielding('x'), clock, firstReplyGraceMs: 0, shutdownGraceMs: 0 })
   await post(app, textMessage('hi'), { timestamp: String(Math.floor(clock.now() / 1000)) })
-  await settle()
+  await idle()
   await app.close()
   t.equal(clock.pending, 0)
 })

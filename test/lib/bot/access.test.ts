@@ -9,7 +9,7 @@ import type { Logger } from '../../../lib/util/logger.ts'
 import { readMessage } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const ENDED = new DOMException('The stream has ended', 'AbortError')
 
@@ -85,7 +85,7 @@ t.test('the host is told who asks, once, and given a logger and a signal', async
 })
 
 t.test('true lets in; false and sentences refuse, at once or later', async t => {
-  for (const wrap of [(value: unknown) => value, async (value: unknown) => { await settle(); return value }, (value: unknown) => ({
+  for (const wrap of [(value: unknown) => value, async (value: unknown) => { await idle(); return value }, (value: unknown) => ({
     then: (resolve: (value: unknown) => void) => resolve(value)
   })]) {
     for (const [given, admitted, told] of [[true, true, []], [false, false, [['s', 'DENIED', '']]], [
@@ -107,7 +107,7 @@ t.test('it fails closed, with a line that tells the operator and nothing of the 
   for (const [decide, cause] of [
     [() => { throw new Error(telling) }, { type: 'Error' }],
     [async () => { throw new Error('@Robot my-raw-words') }, { type: 'Error' }],
-    [async () => { await settle(); throw new TypeError('directory') }, { type: 'TypeError', message: 'directory' }],
+    [async () => { await idle(); throw new TypeError('directory') }, { type: 'TypeError', message: 'directory' }],
     [() => { throw null }, { type: 'object' }], // eslint-disable-line no-throw-literal
     ...[undefined, null, 0, 1, {}, [], () => true, Symbol('x'), { ok: true }].map(
       given => [() => given, { message: 'access.decide gives true, false or a sentence' }] as const
@@ -143,7 +143,7 @@ t.test('a host that takes longer than ten seconds refuses, and is told', async t
   )
   let admitted: boolean | undefined
   const asking = inquire().then(answer => { admitted = answer })
-  await settle()
+  await idle()
   await clock.advance(9999)
   t.equal(admitted, undefined)
   t.equal(signal?.aborted, false)
@@ -162,11 +162,11 @@ t.test('what a late host says does not count, whatever it is', async t => {
   for (const end of ['resolve', 'reject'] as const) {
     const { inquire, refused, clock } = setUp({ decide: () => new Promise((resolve, reject) => { settleIt = { resolve, reject } }) })
     const asking = inquire()
-    await settle()
+    await idle()
     await clock.advance(10_000)
     t.equal(await asking, false)
     settleIt[end](true)
-    await settle()
+    await idle()
     t.equal(refused.length, 1)
   }
 })
@@ -174,7 +174,7 @@ t.test('what a late host says does not count, whatever it is', async t => {
 t.test('a stream that ends while the host decides is left alone', async t => {
   const { question, refused, log, clock, stream } = setUp({ decide: () => new Promise(() => {}) })
   const asking = question()
-  await settle()
+  await idle()
   stream.abort(ENDED)
   await t.rejects(asking, ENDED)
   t.strictSame([refused, log.lines, clock.pending], [[], [], 0])

@@ -10,7 +10,7 @@ import type { Media, MediaFetcher, MediaRequest } from '../../../lib/wecom/media
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { encryptMedia, media, startMediaServer, URL_SECRET } from '../../fixtures/media-server.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const never = new AbortController().signal
 const KEY = Buffer.alloc(32, 7)
@@ -47,7 +47,7 @@ t.test('nothing referred to is nothing fetched', async t => {
 t.test('a file comes with its kind, type, size and name, in the order of the message', async t => {
   const { attachments, fetching, log } = setUp()
   const got = attachments([image('a'), { kind: 'file', url: 'b' }, { kind: 'video', url: 'c' }], never)
-  await settle()
+  await idle()
   t.same(fetching.map(({ url }) => url), ['a', 'b', 'c'], 'all are fetched at once')
   fetching[2]?.give({ data: Buffer.alloc(0), type: 'application/octet-stream' })
   fetching[1]?.give({ data: Buffer.from('限'), type: 'text/plain', name: '限.txt' })
@@ -63,14 +63,14 @@ t.test('a file comes with its kind, type, size and name, in the order of the mes
 t.test('the key of the file goes before that of the bot', async t => {
   const { attachments, fetching } = setUp()
   void attachments([image('a', 'own'), image('b'), image('c', '')], never)
-  await settle()
+  await idle()
   t.strictSame(fetching.map(({ keys }) => keys), [['own', BOT_KEY], [BOT_KEY], ['', BOT_KEY]])
 })
 
 t.test('a file that cannot be had is told with its reason, and does not keep the others', async t => {
   const { attachments, fetching, log } = setUp()
   const got = attachments([...MEDIA_FAILURES.map(reason => image(reason)), { kind: 'file', url: 'b' }], never)
-  await settle()
+  await idle()
   for (const [index, reason] of MEDIA_FAILURES.entries()) fetching[index]?.fail(new MediaError(reason, 'so it is'))
   fetching.at(-1)?.give()
   t.strictSame(await got, [
@@ -94,7 +94,7 @@ t.test('whatever else goes wrong is broken, and neither address nor key gets int
   ]) {
     const { attachments, fetching, log } = setUp()
     const got = attachments([image(url, ownKey)], never)
-    await settle()
+    await idle()
     fetching[0]?.fail(error)
     t.strictSame(await got, [{ kind: 'image', lost: 'BROKEN' }])
     t.equal(log.lines.length, 1)
@@ -112,12 +112,12 @@ t.test('an abort rejects with its reason, without a log line', async t => {
   const { attachments, fetching, log } = setUp({ max: 1 })
   const abort = new AbortController()
   const got = attachments(images(3), abort.signal)
-  await settle()
+  await idle()
   t.equal(fetching[0]?.signal, abort.signal)
   abort.abort(new Error('stopped'))
   fetching[0]?.fail(new MediaError('BROKEN', 'its host closed the connection'))
   await t.rejects(got, { message: 'stopped' })
-  await settle()
+  await idle()
   t.equal(fetching.length, 1, 'what waited is not fetched any more')
   t.same(log.lines, [])
   await t.rejects(attachments([image('a')], abort.signal), { message: 'stopped' }, 'one that has happened before counts, too')
@@ -127,7 +127,7 @@ t.test('of more than ten the first ten are fetched, the others are lost', async 
   for (const [count, lost] of [[10, 0], [11, 1], [25, 15]] as const) {
     const { attachments, fetching } = setUp()
     const got = attachments(images(count), never)
-    await settle()
+    await idle()
     t.same(fetching.map(({ url }) => url), images(10).map(({ url }) => url))
     for (const { give } of fetching) give()
     const kept = (await got).filter(attachment => 'data' in attachment)
@@ -145,7 +145,7 @@ t.test('at most so many are fetched at once, whoever asks', async t => {
       if (index === 1) fail(new Error('broken'))
       else give()
     }
-    await settle()
+    await idle()
     t.equal(fetching.length, under, `after ${finished}`)
   }
   t.same((await got).map(list => list.length), [3, 2])

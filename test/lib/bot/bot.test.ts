@@ -3,7 +3,7 @@ import { loadTexts } from '../../../lib/texts/texts.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { ReceiveSettings } from '../../fixtures/bot.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const texts = loadTexts()
 
@@ -58,7 +58,7 @@ t.test('without a name, an answer in a group is stopped among mentions, and the 
   } as RawMessage) as string).stream
   t.hasStrict(await say('@Claude Code a long story'), { finish: false })
   const stopping = say('@Claude Code /stop')
-  await settle()
+  await idle()
   t.hasStrict(await stopping, { content: texts.stopDone })
   t.strictSame(log.lines.filter(({ message }) => message.includes('WECOM_BOT_NAME')).map(({ fields }) => fields), [{ mention: 'Claude' }])
 })

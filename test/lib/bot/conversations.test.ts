@@ -6,7 +6,7 @@ import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import type { QueueStore } from '../../../lib/stores/queues.ts'
 import type { Chat } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const never = new AbortController().signal
 const turn = { prompt: 'hi', reply: 'hello' }
@@ -30,12 +30,12 @@ function setUp ({ scope = 'member', parallel = false, meddle = () => ({}) }: Set
       () => events.push(`${id} runs`),
       (error: unknown) => events.push(`${id} fails: ${(error as Error).message}`)
     )
-    await settle()
+    await idle()
   }
 
   /** What has happened since the last look. */
   const happened = async (): Promise<string> => {
-    await settle()
+    await idle()
     return events.splice(0).join(', ')
   }
 
@@ -309,7 +309,7 @@ t.test('a line is watched while somebody waits in it', async t => {
   await conversation.waitForPlace('a', never, () => {})
   t.same(watched, [], 'who stands first does not wait')
   const turn = conversation.waitForPlace('b', never, () => {})
-  await settle()
+  await idle()
   t.same(watched, ['64 watched'])
   await conversation.leave('a')
   await turn

@@ -5,7 +5,7 @@ import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
 import type { StreamRecord } from '../../../lib/stores/store.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const RECORD: StreamRecord = {
   id: 's', status: 'done', content: 'x', reasoning: '', chat: undefined, failure: undefined, notice: undefined, metadata: {}
@@ -43,7 +43,7 @@ for (const soon of [true, false]) {
     await clock.advance(4999)
     t.strictSame(asked, {})
     ends.fetched(RECORD)
-    await settle()
+    await idle()
     t.strictSame(asked, { value: true })
     t.equal(await ends.wasFetched('s', soon), true, 'and later, too')
     ends.over('s')
@@ -59,7 +59,7 @@ t.test('nobody is waited for beyond five seconds', async t => {
   await clock.advance(4999)
   t.strictSame(asked, {})
   await clock.advance(1)
-  await settle()
+  await idle()
   t.strictSame(asked, { value: false })
 })
 
@@ -70,12 +70,12 @@ t.test('a fetch in another process is found when the five seconds are over', asy
   const asked = watch(one.wasFetched('s', false))
   two.fetched(RECORD)
   two.fetched(RECORD)
-  await settle()
+  await idle()
   t.strictSame(puts, ['end:s'], 'it is kept once, however often it is repeated')
   await clock.advance(4999)
   t.strictSame(asked, {})
   await clock.advance(1)
-  await settle()
+  await idle()
   t.strictSame(asked, { value: true })
 })
 
@@ -97,7 +97,7 @@ t.test('what waits for a fetch in another process looks for it, and a look that 
   t.strictSame(asked, {})
   known.value = 'fetched'
   await clock.advance(500)
-  await settle()
+  await idle()
   t.strictSame(asked, { value: true })
   t.equal(clock.pending, 0)
 })
@@ -109,7 +109,7 @@ t.test('of a fetch and the end of the wait at the same moment one wins', async t
   two.begin('s')
   const asked = [watch(one.wasFetched('s', false)), watch(two.wasFetched('s', false))]
   await clock.advance(5000)
-  await settle()
+  await idle()
   t.strictSame(asked.map(({ value }) => value).sort(), [false, true], 'one of two owners may deliver')
   two.fetched(RECORD)
   t.equal(await one.wasFetched('s', true), true, 'and nobody else after it')
@@ -132,7 +132,7 @@ t.test('a claim that fails says nothing, and a fetch that cannot be kept is told
   const asked = watch(one.wasFetched('s', false))
   two.fetched(RECORD)
   await clock.advance(5000)
-  await settle()
+  await idle()
   t.strictSame(asked, { value: 'rejected' })
   t.hasStrict(
     log.lines, [{ level: 'error', message: 'that the end of an answer was fetched could not be kept', fields: { streamId: 's' } }]
@@ -148,14 +148,14 @@ t.test('a close waits for nobody to fetch, but for what is under way', async t =
   next.begin('t')
   const asked = watch(next.wasFetched('s', false))
   const closed = watch(next.close())
-  await settle()
+  await idle()
   t.strictSame(asked, { value: false })
   t.equal(await next.wasFetched('t', false), false, 'also for what ends now')
   next.over('s')
-  await settle()
+  await idle()
   t.strictSame(closed, {})
   next.over('t')
-  await settle()
+  await idle()
   t.ok('value' in closed)
   t.equal(clock.pending, 1, 'the sweep of the facts')
 })
@@ -168,6 +168,6 @@ t.test('a close gives up on what takes longer than a delivery can', async t => {
   await clock.advance(14_999)
   t.strictSame(closed, {})
   await clock.advance(1)
-  await settle()
+  await idle()
   t.ok('value' in closed)
 })

@@ -5,7 +5,8 @@ import * as builders from '../../../lib/wecom/cards/build-card.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import { BUTTON_INTERACTION } from '../../fixtures/cards.ts'
-import { settle, yielding } from '../../fixtures/sources.ts'
+import { yielding } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const WELCOME = '{"msgtype":"text","text":{"content":"welcome"}}'
 const textReply = (content: string): string => JSON.stringify({ msgtype: 'text', text: { content } })
@@ -83,7 +84,7 @@ t.test('a hook that fails, gives what is no welcome, or hangs, leaves the text o
   }
   const { receive, clock, warnings } = setUp({ hooks: { onEnterChat: () => new Promise(() => {}) } })
   const reply = receive(entered())
-  await settle()
+  await idle()
   await clock.advance(3000)
   t.equal(await reply, WELCOME)
   t.hasStrict(warnings(), [{ level: 'warn', message: 'a hook takes too long' }])
@@ -138,7 +139,7 @@ t.test('a hook of cards that fails or hangs gets the empty reply', async t => {
   })
   t.equal(await receive(pressed()), undefined)
   const reply = receive(pressed({ event_key: 'hang' }, { msgid: 'e2' }))
-  await settle()
+  await idle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
   t.hasStrict(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
@@ -191,7 +192,7 @@ t.test('a hook of feedback that fails or hangs is left', async t => {
   })
   t.equal(await receive(rated({ content: 'my-comment' })), undefined)
   const reply = receive(rated({}, { msgid: 'e2' }))
-  await settle()
+  await idle()
   await clock.advance(3000)
   t.equal(await reply, undefined)
   t.hasStrict(warnings(), [{ message: 'a hook failed' }, { message: 'a hook takes too long' }])
@@ -240,7 +241,7 @@ t.test('where the reply is not known yet, the repeated event gets the empty one'
   let calls = 0
   const { receive } = setUp({ hooks: { onEnterChat: () => new Promise<string>(resolve => { calls++; answer = resolve }) } })
   const first = receive(entered())
-  await settle()
+  await idle()
   t.equal(await receive(entered()), undefined)
   answer('hi')
   t.equal(await first, textReply('hi'))
@@ -268,7 +269,7 @@ t.test('a store that fails keeps no hook from being called', async t => {
   const hooks = { onEnterChat: () => String(++calls), onFeedback: () => { calls++ } }
   const { receive, warnings } = setUp({ hooks, facts: { putIfAbsent: away, get: away } })
   t.equal(await receive(entered()), textReply('1'))
-  await settle()
+  await idle()
   t.strictSame(warnings().map(({ level, message }) => [level, message]), Array.from(
     { length: 2 }, () => ['error', 'the facts of an event could not be had']
   ))

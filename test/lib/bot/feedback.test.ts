@@ -8,7 +8,7 @@ import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const HOUR = 3_600_000
 const asked = readMessage({
@@ -52,7 +52,7 @@ t.test('only ids of streams are looked up', async t => {
 t.test('a store that fails costs a line', async t => {
   const { links, log } = setUp({ putIfAbsent: () => Promise.reject(new Error('away, sk-secret1234')) })
   links.keep('id', asked)
-  await settle()
+  await idle()
   t.hasStrict(log.lines, [
     { level: 'error', message: 'a feedback link could not be kept', fields: { streamId: 'id', cause: { message: 'away, [redacted]' } } }
   ])

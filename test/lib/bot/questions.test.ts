@@ -10,7 +10,8 @@ import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { createHandSource, settle, yielding } from '../../fixtures/sources.ts'
+import { createHandSource, yielding } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const texts = loadTexts()
 
@@ -35,7 +36,7 @@ function setUp ({ store, lines, history, facts, limits, ...settings }: Setup = {
     const reply = await receive(
       { msgid: `m${++messages}`, aibotid: 'bot', chattype: 'single', from: { userid: 'u' }, ...message } as unknown as RawMessage
     )
-    await settle()
+    await idle()
     return JSON.parse(reply as string).stream
   }
   const say = async (content: string, more: object = {}): Promise<string> =>
@@ -98,7 +99,7 @@ t.test('a turn that hangs blocks nobody past its deadline', async t => {
   await clock.advance(599)
   t.strictSame(prompts(), ['hangs'])
   await clock.advance(1)
-  await settle()
+  await idle()
   t.match(await shown(first), /^响应超时/)
   t.strictSame(prompts(), ['hangs', 'waits'])
   t.equal(hand.call().turn.deadline, clock.now() + 400, 'what is left of its own time')
@@ -209,7 +210,7 @@ t.test('attachments are fetched at once, the first answer does not wait for them
   t.strictSame(prompts(), ['first'])
   t.equal(await shown(second), texts.waiting)
   fetches[0]?.resolve([{ kind: 'image', type: 'image/png', size: 1, data: 'AA==' }])
-  await settle()
+  await idle()
   t.strictSame(prompts(), ['first', ''])
 })
 
@@ -220,7 +221,7 @@ t.test('a stop ends fetching and waiting, and its place is free at once', async 
   const last = await say('last')
   for (const id of ids.reverse()) {
     await streams.stop(id)
-    await settle()
+    await idle()
     t.equal(await shown(id), texts.stopped)
   }
   t.strictSame(fetches.map(({ signal }) => signal.aborted), [true, true])
@@ -319,7 +320,7 @@ function handActiveReply () {
     send: (url, { content }) => new Promise((resolve, reject) => sent.push({
       url,
       content: String(content),
-      end: async error => { if (error === undefined) resolve(); else reject(error); await settle() }
+      end: async error => { if (error === undefined) resolve(); else reject(error); await idle() }
     }))
   }
   return { sent, activeReply }
@@ -408,7 +409,7 @@ t.test('a stop behind the bubble is not told as the whole answer', async t => {
   await clock.advance(1000)
   await shown(id)
   await say('/stop')
-  await settle()
+  await idle()
   t.strictSame(sent.map(({ content }) => content), [texts.stopped])
 })
 
@@ -432,7 +433,7 @@ t.test('a close waits for what is on its way', async t => {
   t.equal(sent.length, 1)
   let gone = false
   void close().then(() => { gone = true })
-  await settle()
+  await idle()
   t.equal(gone, false)
   await sent[0]?.end()
   t.equal(gone, true)
@@ -460,7 +461,7 @@ t.test('what is due when the server goes is sent before its stores close, whatev
   t.strictSame(sent, [])
   let gone = false
   void close().then(() => { gone = true })
-  await settle()
+  await idle()
   t.equal(gone, false)
   const contents = Object.fromEntries(sent.map(({ url, content }) => [url, content]))
   t.equal(contents[URL_OF_WECOM.response_url], 'all of it')
@@ -468,7 +469,7 @@ t.test('what is due when the server goes is sent before its stores close, whatev
   t.match(contents['https://wecom.test/3'], new RegExp(`^${texts.failures.BROKEN}`))
   t.equal(sent.length, 3)
   await Promise.all(sent.map(async call => await call.end()))
-  await settle()
+  await idle()
   t.equal(gone, true)
   t.strictSame(finished.map(({ question, delivery }) => [question.prompt, delivery]).sort(), [
     ['cut off', 'delivered'], ['ended', 'delivered'], ['hook', 'delivered'], ['no way', 'unfetched']
@@ -524,7 +525,7 @@ t.test('a stop does not wait for a hook, nor does the next question', async t =>
   await say('b')
   t.strictSame(prompts(), [])
   await streams.stop(id)
-  await settle()
+  await idle()
   t.equal(await shown(id), texts.stopped)
   t.strictSame(prompts(), ['b'])
   t.strictSame(log.lines.filter(({ level }) => level !== 'info'), [])
@@ -599,7 +600,7 @@ t.test('only so many questions of a user are open, the waiting ones included, un
   await hand.call().fail(new Error('x'))
   t.equal(await shown(await say('f')), texts.queued, 'after a failure')
   await streams.stop(d)
-  await settle()
+  await idle()
   t.equal(await shown(await say('g')), texts.queued, 'after a stop')
   t.equal(await shown(await say('h')), texts.limited)
   await clock.advance(30_000)
@@ -617,15 +618,15 @@ t.test('questions keep their order, however long the host decides about each', a
   const refused = await say('b')
   await say('c')
   verdicts.get('c')?.(true)
-  await settle()
+  await idle()
   t.strictSame(prompts(), [])
   verdicts.get('a')?.(true)
-  await settle()
+  await idle()
   t.strictSame(prompts(), ['a'])
   await answer('A')
   t.strictSame(prompts(), ['a'])
   verdicts.get('b')?.(false)
-  await settle()
+  await idle()
   t.strictSame(prompts(), ['a', 'c'])
   t.equal(await shown(refused), texts.denied)
 })
@@ -644,7 +645,7 @@ t.test('a question about which the host still decides can be stopped', async t =
   })
   const id = await say('a')
   await streams.stop(id)
-  await settle()
+  await idle()
   t.equal(signal?.aborted, true)
   t.equal(await shown(id), texts.stopped)
   t.strictSame(prompts(), [])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { watchQueue } from '../../../lib/bot/queue-watch.ts'
 import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 async function setUp (...ids: string[]) {
   const clock = createManualClock()
@@ -16,7 +16,7 @@ async function setUp (...ids: string[]) {
   }
   const pass = async (ms: number): Promise<void> => {
     await clock.advance(ms)
-    await settle()
+    await idle()
   }
   return { clock, lines, over, asked, isOver, pass, line: () => lines.read('k') }
 }

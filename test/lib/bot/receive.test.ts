@@ -9,7 +9,8 @@ import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import type { RawMessage } from '../../../lib/wecom/message.ts'
 import { createBot } from '../../fixtures/bot.ts'
 import type { BotOptions, ReceiveSettings } from '../../fixtures/bot.ts'
-import { createHandSource, settle, throwing, yielding } from '../../fixtures/sources.ts'
+import { createHandSource, throwing, yielding } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const texts = loadTexts()
 const BUBBLE_BYTES = createFrames(texts, { newCommand: '/new' }).bubbleBytes
@@ -35,7 +36,7 @@ function setUp ({ asked, store, lines, history, facts, limits, ...settings }: Se
   const replyTo = async (message: object): Promise<Shown> => {
     const reply = read(await receive(message as RawMessage))
     // What goes on in the background has gone on.
-    await settle()
+    await idle()
     return reply
   }
   return { clock, log, hand, streams, bot, receive, replyTo }
@@ -104,7 +105,7 @@ t.test('with a grace, the first frame shows what has come by its end', async t =
   const reply = replyTo(message('hi'))
   let answered = false
   reply.then(() => { answered = true }, () => {})
-  await settle()
+  await idle()
   await clock.advance(100)
   await hand.call().push('Hel')
   await clock.advance(99)
@@ -132,7 +133,7 @@ t.test('a message that comes again gets the same stream and asks no source', asy
 t.test('a message that comes again during the grace waits for the same answer', async t => {
   const { hand, replyTo } = setUp({ firstReplyGraceMs: 200 })
   const all = [replyTo(message('hi')), replyTo(message('hi'))]
-  await settle()
+  await idle()
   await hand.call().push('Hello')
   await hand.call().end()
   t.hasStrict(await Promise.all(all), [{ finish: true, content: 'Hello' }, { finish: true, content: 'Hello' }])
@@ -147,7 +148,7 @@ t.test('two messages are two, whatever they have in common', async t => {
   await replyTo(message('hi', { aibotid: 'other' }))
   t.equal(hand.calls.length, 3, 'another bot')
   await bot({ scope: 'other' })(message('hi') as RawMessage)
-  await settle()
+  await idle()
   t.equal(hand.calls.length, 4, 'another callback')
   await replyTo(message('hi', { msgid: 'm'.repeat(200_000) }))
   await replyTo(message('hi', { msgid: 'm'.repeat(200_001) }))
@@ -209,7 +210,7 @@ t.test('a field that a refresh lacks is not compared', async t => {
 t.test('a stream of the host is never shown', async t => {
   const { streams, replyTo } = setUp({ asked: yielding('internal') })
   const id = await streams.start('report')
-  await settle()
+  await idle()
   t.hasStrict(await streams.read(id), { content: 'internal' })
   t.same(await replyTo(refresh(id)), { id, finish: true, content: texts.expired })
   t.same(
@@ -307,12 +308,12 @@ t.test('a command of the host runs only once the host has let it in', async t =>
   )
   for (const [verdict, content, count] of [[false, texts.denied, 0], [true, 'ran', 1]] as const) {
     const first = replyTo(message('/run', { msgid: String(verdict) }))
-    await settle()
+    await idle()
     await clock.advance(200)
     const { id, finish } = await first
     t.equal(finish, false)
     decide(verdict)
-    await settle()
+    await idle()
     t.hasStrict(await replyTo(refresh(id)), { finish: true, content })
     t.equal(runs, count)
   }
@@ -374,7 +375,7 @@ t.test('what is not the answer of a source cannot be rated', async t => {
   const running = await replyTo(message('hi'))
   t.strictSame(links, [`feedback:${running.id}`])
   const slow = replyTo(message('/slow', { msgid: 'slow' }))
-  await settle()
+  await idle()
   await clock.advance(200)
   for (const shown of [
     await replyTo(
@@ -419,7 +420,7 @@ t.test('a message without words is one where there is something to look at', asy
   ] as const) {
     const { replyTo, hand } = setUp({ attachments })
     t.hasStrict(await replyTo(message('', more)), { finish: false })
-    await settle()
+    await idle()
     t.equal(hand.call().turn.prompt, '')
     t.strictSame(asked.splice(0), references)
   }
@@ -475,17 +476,17 @@ t.test('a command of the host answers, fails and takes its time like a source', 
   ]
   const { replyTo, clock, log } = setUp({ commands: { more } })
   const first = replyTo(message('/slow'))
-  await settle()
+  await idle()
   await clock.advance(200)
   const { id } = await first
   t.hasStrict(await first, { finish: false, content: texts.waiting })
   answer('at last')
-  await settle()
+  await idle()
   t.hasStrict(await replyTo(refresh(id)), { finish: true, content: 'at last' })
   t.match(await replyTo(message('/broken', { msgid: 'm2' })), { finish: true, content: /^服务异常，请稍后再试/ })
   t.notMatch(JSON.stringify(log.lines), /sk-secret/)
   const hanging = replyTo(message('/hangs', { msgid: 'm3' }))
-  await settle()
+  await idle()
   await clock.advance(330_000)
   t.match(await replyTo(refresh((await hanging).id)), { finish: true, content: /^响应超时/ })
   t.equal(clock.pending, 1, 'but for the sweep of the store')
@@ -621,7 +622,7 @@ t.test('a card that is there with the first reply rides in it, and again if the 
   const { hand, bot, clock } = setUp()
   const receive = bot({ firstReplyGraceMs: 200, activeReply: { accepts: () => true, send: async () => { t.fail('nothing is sent') } } })
   const asked = receive(message('hi') as RawMessage)
-  await settle()
+  await idle()
   await hand.call().push({ type: 'card', card: CARD })
   await clock.advance(199)
   await hand.call().push('one')
@@ -630,7 +631,7 @@ t.test('a card that is there with the first reply rides in it, and again if the 
   const { id } = first.stream
   t.same(first, { msgtype: 'stream_with_template_card', stream: { id, finish: false, content: 'one' }, template_card: CARD })
   const again = receive(message('hi') as RawMessage)
-  await settle()
+  await idle()
   await clock.advance(200)
   t.same(JSON.parse(await again as string), first)
   await hand.call().push(' two')
@@ -649,14 +650,14 @@ t.test('a late card goes alone in a single chat, when the end was fetched', asyn
     const activeReply = { accepts: () => true, send: async (_url: string, message: object) => { sent.push(message) } }
     const receive = bot({ cardDelivery, activeReply })
     const { id } = read(await receive(message('hi', more) as RawMessage))
-    await settle()
+    await idle()
     await hand.call().push('look')
     await hand.call().push({ type: 'card', card: CARD })
     await hand.call().end()
     await clock.advance(1000)
     t.same(sent, [], 'not before that')
     const last = JSON.parse(await receive(refresh(id, more) as RawMessage) as string)
-    await settle()
+    await idle()
     t.same(last.template_card, alone ? undefined : CARD)
     t.same(sent, alone ? [{ card: CARD }] : [])
   }
@@ -676,7 +677,7 @@ t.test('a card that comes before the bubble is over is shown with its end, thoug
   const sent: string[] = []
   const receive = bot({ activeReply: { accepts: () => true, send: async (_url, { content }) => { sent.push(String(content)) } } })
   const { id } = read(await receive(message('hi') as RawMessage))
-  await settle()
+  await idle()
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().push('a')
   await clock.advance(1000)
@@ -694,7 +695,7 @@ t.test('a card that comes when the bubble is over is not shown', async t => {
   const { hand, bot, clock } = setUp({ limits: { deadlineMs: 1000, lateDeadlineMs: 5000 } })
   const receive = bot({ activeReply: { accepts: () => true, send: async () => {} } })
   const { id } = read(await receive(message('hi') as RawMessage))
-  await settle()
+  await idle()
   await clock.advance(1000)
   await hand.call().push({ type: 'card', card: CARD })
   await hand.call().end()

@@ -7,7 +7,8 @@ import type { SourceOptions } from '../../../lib/config/sources.ts'
 import type { ReplyPart, Source, Turn } from '../../../lib/sources/source.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { settle, yielding } from '../../fixtures/sources.ts'
+import { yielding } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const mine = yielding('mine')
 
@@ -67,7 +68,7 @@ t.test('the mock takes its options, its delay from the environment, and the cloc
   const clock = createManualClock()
   const { source } = await sourcesFor({ mock: { chunks: ['a'], echo: false } }, { MOCK_CHUNK_DELAY_MS: '70' }, clock)
   const answer = answerOf(source)
-  await settle()
+  await idle()
   t.equal(clock.pending, 1)
   await clock.advance(69)
   t.equal(clock.pending, 1)

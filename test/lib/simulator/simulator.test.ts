@@ -7,6 +7,7 @@ import { ConnectionError } from '../../../lib/simulator/transport.ts'
 import { createSimulator, checkFrames } from '../../../plugins/testing.ts'
 import type { Deliver, Exchange, SimulatorOptions, TranscriptFrame } from '../../../plugins/testing.ts'
 import { createManualClock, type ManualClock } from '../../fixtures/clock.ts'
+import { idle, until } from '../../fixtures/waiting.ts'
 import { decrypt, encryptLayout, open, seal, sign } from '../../fixtures/wecom-crypto.ts'
 
 const keys = { token: 'the-token', encodingAESKey: 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR', receiveId: '' }
@@ -93,17 +94,9 @@ async function listen (t: Test, server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
 }
 
-/** Lets everything that waits for no timer of the clock happen. */
 /** With numbers in place of what is counted. */
 const counted = <T extends { problems: unknown[], frames?: unknown[] }>({ problems, frames, ...told }: T) =>
   ({ ...told, problems: problems.length, frames: frames?.length })
-
-const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-
-/** Waits for a state of affairs that comes by itself, turn by turn of the event loop. */
-async function until (holds: () => boolean): Promise<void> {
-  while (!holds()) await settle()
-}
 
 t.test('verification', async t => {
   t.test('a bot that gives the plaintext back is verified, over a socket and without', async t => {
@@ -112,7 +105,7 @@ t.test('verification', async t => {
     for (const target of [{ app: bot.app, path }, address + path, new URL(address + path)]) {
       const result = await simulate(bot, { target }).verify()
       t.match(result, { ok: true, statusCode: 200, body: /^[1-9]\d{18}$/, problems: { length: 0 } })
-      t.ok(result.tookMs > 0 && result.tookMs < 1000)
+      t.ok(result.tookMs > 0 && result.tookMs < 10_000)
     }
   })
 
@@ -123,7 +116,7 @@ t.test('verification', async t => {
       const { msg_signature: signature, timestamp = '', nonce = '', echostr = '', ...rest } = request.query as Query
       t.equal(signature, sign(keys.token, timestamp, nonce, echostr))
       t.same(rest, {})
-      t.ok(Math.abs(Date.now() / 1000 - Number(timestamp)) < 2, 'seconds, now')
+      t.ok(Math.abs(Date.now() / 1000 - Number(timestamp)) < 30, 'seconds, now')
       const plain = decrypt(keys.encodingAESKey, echostr)
       t.equal(plain?.receiveId, 'corp')
       echoes.add(plain?.text ?? '')
@@ -401,7 +394,7 @@ t.test('one post', async t => {
     await new Promise(resolve => server.close(resolve))
     const result = createSimulator({ target, ...keys, clock, refreshMs: 300 }).post({})
     let waits = 0
-    for (const done = result.then(() => true); await Promise.race([done, settle().then(() => false)]) === false;) {
+    for (const done = result.then(() => true); await Promise.race([done, idle().then(() => false)]) === false;) {
       // The time-out of a try is 5 s away: this only ever ends the wait between two.
       waits += await clock.advance(1).then(() => 1)
     }
@@ -453,7 +446,7 @@ t.test('one post', async t => {
     const abort = new AbortController()
     const result = simulate(bot, { clock }).post({}, { signal: abort.signal, lose: () => true })
     await until(() => bot.messages.length === 1 && clock.pending === 1)
-    for (let n = 0; n < 10; n++) await settle()
+    await idle()
     abort.abort(reason)
     await t.rejects(result, reason)
     t.equal(clock.pending, 0)
@@ -600,7 +593,7 @@ t.test('a conversation', async t => {
     const transcript = createSimulator({ target: { app: bot.app, path }, ...keys, clock }).send('hi', { onFrame: () => { seen++ } })
     for (let n = 1; n < 3; n++) {
       await until(() => seen === n)
-      await settle()
+      await idle()
       await clock.advance(999)
       t.equal(bot.messages.length, n)
       await clock.advance(1)
@@ -692,11 +685,11 @@ t.test('a conversation', async t => {
     const transcript = simulator.send('hi', options)
     for (let n = 1; n <= 5; n++) {
       await until(() => seen === n)
-      await settle()
+      await idle()
       await clock.advance(60_000)
     }
     await until(() => seen === 6)
-    await settle()
+    await idle()
     await clock.advance(59_999)
     t.equal(clock.pending, 2)
     await clock.advance(1)
@@ -717,7 +710,7 @@ t.test('a conversation', async t => {
     const bot = createBot(t, { silent: n => n > 1 })
     const transcript = simulate(bot, { clock, giveUpMs: 100 }).send('hi', { repeat: 2 })
     await until(() => bot.messages.length === 2)
-    for (let n = 0; n < 10; n++) await settle()
+    await idle()
     await clock.advance(100)
     t.hasStrict(counted(await transcript), { id: 's1', finished: false, gaveUp: true, frames: 1 })
     t.equal(clock.pending, 0)
@@ -726,7 +719,7 @@ t.test('a conversation', async t => {
     let seen = false
     const ended = simulate(finished, { clock, giveUpMs: 100 }).send('hi', { repeat: 2, onFrame: () => { seen = true } })
     await until(() => finished.messages.length === 2 && seen)
-    await settle()
+    await idle()
     await clock.advance(100)
     t.hasStrict(counted(await ended), { finished: true, gaveUp: false, problems: 0 })
   })

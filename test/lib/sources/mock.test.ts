@@ -6,7 +6,7 @@ import type { SourceContext } from '../../../lib/sources/source.ts'
 import { SourceError } from '../../../lib/util/errors.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const HELLO = ['Q: hi\n', 'Hello', ' ', 'world', '!', ' ', 'This ', 'is ', 'a ', 'stream.']
 
@@ -25,7 +25,7 @@ function read (options: MockOptions) {
 
 t.test('it echoes the prompt at once, then says hello, token by token, each after 500 ms', async t => {
   const { clock, pieces, over, abort } = read({})
-  await settle()
+  await idle()
   for (let count = 1; count < HELLO.length; count++) {
     await clock.advance(499)
     t.strictSame(pieces, HELLO.slice(0, count))
@@ -46,7 +46,7 @@ t.test('without a delay it needs no time', async t => {
 
 t.test('each chunk can have a delay of its own', async t => {
   const { clock, pieces, over } = read({ echo: false, chunks: ['a', 'b', 'c'], chunkDelayMs: index => index * 10 })
-  await settle()
+  await idle()
   t.strictSame(pieces, ['a'])
   await clock.advance(10)
   t.strictSame(pieces, ['a', 'b'])
@@ -80,7 +80,7 @@ t.test('it fails as it is told to, when everything has been said', async t => {
 
 t.test('an abort ends its wait at once', async t => {
   const { clock, abort, pieces, over } = read({})
-  await settle()
+  await idle()
   t.equal(clock.pending, 1)
   abort.abort(new Error('stop'))
   await t.rejects(over, { message: 'stop' })

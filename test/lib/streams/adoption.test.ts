@@ -8,8 +8,9 @@ import { createManualClock } from '../../fixtures/clock.ts'
 import type { ManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { createSharedStore } from '../../fixtures/shared-store.ts'
-import { createHandSource, settle } from '../../fixtures/sources.ts'
+import { createHandSource } from '../../fixtures/sources.ts'
 import { byId } from '../../fixtures/streams-by-id.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 interface Given {
   limits?: Partial<StreamsLimits>
@@ -61,7 +62,7 @@ function process (
   })
   const shown = async (id: string): Promise<string> => {
     await streams.read(id)
-    await settle()
+    await idle()
     const { status, content, notice, failure } = { ...await streams.read(id) }
     return [status, content, notice, failure?.code].filter(Boolean).join(' ')
   }
@@ -108,7 +109,7 @@ t.test('many refreshes at once adopt a stream once, on one process', async t => 
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? two : three).streams.read(id)))
-  await settle()
+  await idle()
   t.equal(two.taken.length + three.taken.length, 1)
   t.equal(two.hand.calls.length + three.hand.calls.length, 1)
   t.equal(two.streams.size + three.streams.size, 1)
@@ -118,12 +119,12 @@ t.test('a process asks for a stream once at a time', async t => {
   const { memory, join } = share()
   let adoptions = 0
   const one = join()
-  const two = join({ wrap: store => ({ adopt: async id => { adoptions++; await settle(); return await store.adopt(id) } }) })
+  const two = join({ wrap: store => ({ adopt: async id => { adoptions++; await idle(); return await store.adopt(id) } }) })
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await Promise.all(Array.from({ length: 5 }, () => two.streams.read(id)))
-  await settle()
-  await settle()
+  await idle()
+  await idle()
   t.equal(adoptions, 1)
 })
 
@@ -146,7 +147,7 @@ t.test('a stream whose owner is silent is looked at again until it may be adopte
   one.replica.isAway = true
   t.strictSame(two.taken, [])
   await clock.advance(1000)
-  await settle()
+  await idle()
   t.strictSame(two.taken, [[id, message]])
 })
 
@@ -161,7 +162,7 @@ t.test('a store that comes back is looked at again for who asked in vain', async
   await clock.advance(2000)
   two.replica.isAway = false
   await clock.advance(250)
-  await settle()
+  await idle()
   t.strictSame(two.taken, [[id, message]])
 })
 
@@ -249,7 +250,7 @@ t.test('owners that have gone before they called the source count as three tries
     const one = join()
     const { id } = await one.streams.open(opening)
     if (hasStarted) one.streams.run(id, { prompt: 'hi' })
-    await settle()
+    await idle()
     let epoch = 1
     for (let tries = hasStarted ? 0 : 1; tries < 3; tries++) {
       await memory.release(id, epoch++)
@@ -406,10 +407,10 @@ t.test('what is taken over just as draining begins is given back', async t => {
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await two.streams.read(id)
-  await settle()
+  await idle()
   void two.streams.drain(0)
   go()
-  await settle()
+  await idle()
   t.strictSame(two.taken, [])
   t.equal(two.streams.size, 0)
   t.hasStrict(await memory.adopt(id), { epoch: 3 })
@@ -437,7 +438,7 @@ t.test('who has taken a stream over writes it anew as it is, and has its last fr
   await two.hand.call().end()
   let fetched = false
   const all = two.streams.allFetched().then(() => { fetched = true })
-  await settle()
+  await idle()
   t.equal(fetched, false)
   two.streams.lastFrameFetched(id)
   await all
@@ -464,15 +465,15 @@ t.test('a stream that cannot be taken over, or is gone by then, is left, and tri
   const { id } = await one.streams.open(opening)
   await memory.release(id, 1)
   await two.streams.read(id)
-  await settle()
+  await idle()
   t.hasStrict(
     two.log.lines, [{ level: 'error', message: 'a stream could not be taken over', fields: { streamId: id, cause: { message: 'away' } } }]
   )
   await two.streams.read(id)
-  await settle()
+  await idle()
   t.strictSame(two.taken, [])
   await two.streams.read(id)
-  await settle()
+  await idle()
   t.equal(two.taken.length, 1)
 })
 

@@ -5,7 +5,7 @@ import type { StreamRecord, StreamStore } from '../../../lib/stores/store.ts'
 import { followRecord } from '../../../lib/streams/follow.ts'
 import type { Followable } from '../../../lib/streams/follow.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 /** A store with one running stream `s`, that counts its watchers. */
 async function create (id = 's') {
@@ -40,16 +40,16 @@ const recordsOf = ({ read, watch }: StreamStore): Followable => ({ read: async i
 t.test('it yields the record now, after each change, and the terminal one last', async t => {
   const { store, watchers } = await create()
   const { seen, over } = collect(store, 's')
-  await settle()
+  await idle()
   t.strictSame(seen, ['running '])
   for (const [offset, text] of [[0, 'a'], [1, 'b']] as const) {
     await store.append('s', 1, 'content', offset, text)
-    await settle()
+    await idle()
   }
   await store.append('s', 1, 'reasoning', 0, 'hm')
-  await settle()
+  await idle()
   await store.requestStop('s')
-  await settle()
+  await idle()
   await store.end('s', 1, { status: 'done' })
   await over
   t.strictSame(seen, ['running ', 'running a', 'running ab', 'running ab', 'stopping ab', 'done ab'])
@@ -80,7 +80,7 @@ t.test('a slow reader gets the newest only', async t => {
   for (const [offset, text] of ['a', 'b', 'c'].entries()) await store.append('s', 1, 'content', offset, text)
   t.equal(brief((await records.next()).value), 'running abc')
   const next = records.next()
-  await settle()
+  await idle()
   await store.append('s', 1, 'content', 3, 'd')
   await store.end('s', 1, { status: 'done' })
   t.match(brief((await next).value), /d$/)
@@ -92,10 +92,10 @@ t.test('what was not changed is not yielded again', async t => {
   const rings: Array<() => void> = []
   const noisy: StreamStore = { ...store, watch (_id, listener) { rings.push(listener); return () => {} } }
   const { seen, over } = collect(noisy, 's')
-  await settle()
+  await idle()
   for (let i = 0; i < 3; i++) {
     rings[0]?.()
-    await settle()
+    await idle()
   }
   t.strictSame(seen, ['running '])
   await store.end('s', 1, { status: 'done' })
@@ -116,10 +116,10 @@ t.test('a change while the record is read is not lost', async t => {
     }
   }
   const { seen, over } = collect(slow, 's')
-  await settle()
+  await idle()
   await store.end('s', 1, { status: 'done' })
   answers.shift()?.()
-  await settle()
+  await idle()
   t.strictSame(seen, ['running '])
   answers.shift()?.()
   await over
@@ -131,7 +131,7 @@ t.test('return() while it waits ends it at once', async t => {
   const records = followRecord(recordsOf(store), 's')
   await records.next()
   const next = records.next()
-  await settle()
+  await idle()
   t.equal(watchers(), 1)
   t.strictSame(await records.return(), { done: true, value: undefined })
   t.strictSame(await next, { done: true, value: undefined })
@@ -165,10 +165,10 @@ t.test('a signal that is aborted already gives nothing, and no error', async t =
 
 t.test('a signal ends it while it waits, while it reads, and while its reader is busy', async t => {
   const { store, watchers } = await create()
-  const reading = { ...store, read: async (id: string) => { await settle(); return await store.read(id) } }
+  const reading = { ...store, read: async (id: string) => { await idle(); return await store.read(id) } }
 
   for (const [name, followed, when, expected] of [
-    ['waits', store, settle, ['running ']],
+    ['waits', store, idle, ['running ']],
     ['reads', reading, async () => {}, []]
   ] as const) {
     const abort = new AbortController()
@@ -197,7 +197,7 @@ t.test('a signal leaves no listener behind when the stream ends', async t => {
   const { store } = await create()
   const { signal } = new AbortController()
   const { over } = collect(store, 's', signal)
-  await settle()
+  await idle()
   t.equal(getEventListeners(signal, 'abort').length, 1)
   await store.end('s', 1, { status: 'done' })
   await over
@@ -219,7 +219,7 @@ t.test('a stream that is evicted under a slow reader just ends', async t => {
 t.test('a store that is closed ends it', async t => {
   const { store, watchers } = await create()
   const { seen, over } = collect(store, 's')
-  await settle()
+  await idle()
   await store.close()
   await over
   t.strictSame(seen, ['running '])

@@ -1,11 +1,12 @@
 import t from 'tap'
 import { LastFrames } from '../../../lib/streams/last-frames.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 async function watch (promise: Promise<void>): Promise<{ over: boolean }> {
   const state = { over: false }
   void promise.then(() => { state.over = true })
-  await new Promise(setImmediate)
+  await idle()
   return state
 }
 
@@ -24,10 +25,10 @@ t.test('the wait is over when all are fetched', async t => {
   frames.await('b')
   const all = await watch(frames.allFetched())
   frames.fetched('a')
-  await new Promise(setImmediate)
+  await idle()
   t.notOk(all.over)
   frames.fetched('b')
-  await new Promise(setImmediate)
+  await idle()
   t.ok(all.over)
   t.equal(clock.pending, 0)
 })
@@ -40,7 +41,7 @@ t.test('nobody is waited for beyond three seconds', async t => {
   await clock.advance(2999)
   t.notOk(all.over)
   await clock.advance(1)
-  await new Promise(setImmediate)
+  await idle()
   t.ok(all.over)
 })
 
@@ -50,10 +51,10 @@ t.test('an end that comes during the wait is waited for, too', async t => {
   const all = await watch(frames.allFetched())
   frames.fetched('a')
   frames.await('b')
-  await new Promise(setImmediate)
+  await idle()
   t.notOk(all.over)
   frames.close()
-  await new Promise(setImmediate)
+  await idle()
   t.ok(all.over)
 })
 
@@ -62,6 +63,6 @@ t.test('all who wait are told', async t => {
   frames.await('a')
   const all = [await watch(frames.allFetched()), await watch(frames.allFetched())]
   frames.fetched('a')
-  await new Promise(setImmediate)
+  await idle()
   t.strictSame(all, [{ over: true }, { over: true }])
 })

@@ -3,7 +3,8 @@ import type { Source, SourceContext } from '../../../lib/sources/source.ts'
 import { pump } from '../../../lib/streams/pump.ts'
 import type { PumpEnd } from '../../../lib/streams/pump.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { closing, createHandSource, endless, returning, settle, throwing, yielding } from '../../fixtures/sources.ts'
+import { closing, createHandSource, endless, returning, throwing, yielding } from '../../fixtures/sources.ts'
+import { idle, until } from '../../fixtures/waiting.ts'
 
 const turn = { prompt: 'hi', deadline: 0 }
 const context: SourceContext = { signal: new AbortController().signal, log: createLog(), untimed: work => work }
@@ -23,7 +24,7 @@ function runHand (accept?: (pieces: unknown[]) => boolean) {
 
 t.test('pieces are handed on as they come, one at a time, then the end', async t => {
   const { call, pieces, ends } = runHand()
-  await settle()
+  await idle()
   t.equal(call.asked, 1)
   await call.push('a')
   t.strictSame(pieces, ['a'])
@@ -40,13 +41,13 @@ t.test('a source is called at once', async t => {
   let calls = 0
   pump(() => { calls++; return yielding()(turn, context) }, () => true, () => {})
   t.equal(calls, 1)
-  await settle()
+  await idle()
   t.equal(calls, 1)
 })
 
 t.test('an empty source just ends', async t => {
   const { pieces, ends } = run(yielding())
-  await settle()
+  await idle()
   t.strictSame([pieces, ends], [[], [{}]])
 })
 
@@ -54,7 +55,7 @@ t.test('a failure is handed on, before and after the first piece, also one that 
   for (const error of [new Error('x'), 'x', null, undefined]) {
     for (const before of [[], ['a']]) {
       const { pieces, ends } = run(throwing(error, ...before))
-      await settle()
+      await idle()
       t.strictSame(pieces, before)
       t.equal(ends.length, 1)
       t.ok('error' in (ends[0] as object))
@@ -66,14 +67,14 @@ t.test('a failure is handed on, before and after the first piece, also one that 
 t.test('a source that throws when it is called has failed', async t => {
   const error = new Error('x')
   const { ends } = run(() => { throw error })
-  await settle()
+  await idle()
   t.equal(ends[0]?.error, error)
 })
 
 t.test('what is no async iterable has failed', async t => {
   for (const value of [undefined, null, 7, 'text', {}, ['a'], { [Symbol.asyncIterator]: 7 }]) {
     const { pieces, ends } = run(returning(value))
-    await settle()
+    await idle()
     t.match(ends, [{ error: { name: 'TypeError', message: /async iterable/ } }])
     t.strictSame(pieces, [])
   }
@@ -82,12 +83,12 @@ t.test('what is no async iterable has failed', async t => {
 t.test('an async function in place of a generator has failed with its own error, and leaves no unhandled rejection', async t => {
   const error = new Error('x')
   const { ends } = run(returning(Promise.reject(error)))
-  await settle()
+  await idle()
   t.equal(ends[0]?.error, error)
 
   const left = run(returning(Promise.reject(error)))
   left.leave()
-  await settle()
+  await idle()
   t.strictSame(left.ends, [])
 })
 
@@ -95,12 +96,12 @@ t.test('an iterator that keeps no rules has failed', async t => {
   const broken = (next: unknown): Source => returning({ [Symbol.asyncIterator]: () => ({ next }) })
   for (const next of [() => undefined, async () => null, undefined]) {
     const { ends } = run(broken(next))
-    await settle()
+    await idle()
     t.match(ends, [{ error: TypeError }])
   }
   let count = 0
   const { pieces, ends } = run(broken(() => count++ < 2 ? { value: 'a' } : { done: true }))
-  await settle()
+  await idle()
   t.strictSame([pieces, ends], [['a', 'a'], [{}]], 'one without promises and without a return() will do')
 })
 
@@ -112,7 +113,7 @@ t.test('accept ends the reading: the source is closed once, and nothing more is 
   t.equal(call.asked, 2)
   t.equal(call.closes, 1)
   leave()
-  await settle()
+  await idle()
   t.equal(call.closes, 1)
 })
 
@@ -122,7 +123,7 @@ t.test('a source that has ended or thrown is not closed, also when it is left af
     await call[finish](new Error('x'))
     t.equal(ends.length, 1)
     leave()
-    await settle()
+    await idle()
     t.equal(call.closes, 0, finish)
   }
 })
@@ -138,7 +139,7 @@ t.test('a source that is left is closed once, and says nothing any more', async 
     await call.push('a')
     leave()
     leave()
-    await settle()
+    await idle()
     t.equal(call.closes, 1)
     await step(call)
     t.strictSame([pieces, ends], [['a'], []], `late ${name}`)
@@ -151,7 +152,7 @@ t.test('a source that is left in the moment in which it is called is closed, and
   const hand = createHandSource()
   const { leave, pieces } = run(hand.source)
   leave()
-  await settle()
+  await idle()
   t.equal(hand.call().asked, 0)
   t.equal(hand.call().closes, 1)
   t.strictSame(pieces, [])
@@ -172,10 +173,10 @@ t.test('a return() that throws, rejects, hangs or is missing is nobody\'s concer
   for (const close of [() => { throw new Error('x') }, async () => { throw new Error('x') }, () => new Promise(() => {}), undefined]) {
     for (const enough of [true, false]) {
       const { ends, leave } = run(closing(close as () => unknown), () => !enough)
-      await settle()
+      await idle()
       t.strictSame(ends, enough ? [{}] : [])
       leave()
-      await settle()
+      await idle()
       t.strictSame(ends, enough ? [{}] : [])
     }
   }
@@ -184,29 +185,28 @@ t.test('a return() that throws, rejects, hangs or is missing is nobody\'s concer
 t.test('a generator runs its finally when it is closed', async t => {
   let closed = false
   const { leave } = run(async function * () {
-    try { while (true) { yield 'a'; await settle() } } finally { closed = true }
+    try { while (true) { yield 'a'; await idle() } } finally { closed = true }
   })
-  await settle()
+  await idle()
   leave()
-  await settle()
-  await settle()
+  await idle()
+  await idle()
   t.ok(closed)
 })
 
 t.test('a source that never waits leaves timers and sockets their turn', async t => {
   for (const piece of ['x', '']) {
     const { pieces, leave } = run(endless(piece))
-    await new Promise(resolve => setTimeout(resolve, 2))
+    await until(() => pieces.length >= 64)
     leave()
     const count = pieces.length
-    t.ok(count >= 64)
-    await settle()
+    await idle()
     t.equal(pieces.length, count, 'left while it waited for its turn')
   }
   let between = 0
   const { ends } = run(yielding(...Array.from({ length: 64 * 3 }, () => 'x')))
   while (ends.length === 0) {
-    await settle()
+    await new Promise(setImmediate)
     between++
   }
   t.ok(between >= 3, `${between} turns of the loop`)

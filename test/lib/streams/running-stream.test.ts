@@ -13,7 +13,8 @@ import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { TIMING } from '../../fixtures/shared-store.ts'
-import { closing, createHandSource, endless, returning, settle, silent, throwing, yielding } from '../../fixtures/sources.ts'
+import { closing, createHandSource, endless, returning, silent, throwing, yielding } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const HIGH = '\ud83d'
 const LOW = '\ude00'
@@ -49,7 +50,7 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
   /** What is stored, when everything that can go on has gone on. */
   const stored = async (): Promise<object> => {
-    await settle()
+    await idle()
     const { status, content, reasoning, failure, notice, metadata } = { ...(await store.read('s'))?.record }
     return {
       status,
@@ -282,7 +283,7 @@ t.test('a stream that is not started has its deadline, and no other clock', asyn
 t.test('the deadline ends a source that never waits for anything', async t => {
   const { start, stored, clock, run } = open({ limits: { maxContentBytes: 1_000_000_000 } })
   start(endless())
-  await settle()
+  await idle()
   await clock.advance(1000)
   t.hasStrict(await stored(), { status: 'error', failure: failure('TIMEOUT') })
   await run.ended
@@ -342,7 +343,7 @@ t.test('of all reasons to end, the first counts, whatever follows', async t => {
     run.finish(first, first === 'FAILED' ? error : undefined)
     for (const other of REASONS) run.finish(other, error)
     t.equal(call.context.signal.aborted, true)
-    await settle()
+    await idle()
     for (const other of REASONS) run.finish(other, error)
     await call.push('late')
     await call.fail(error)
@@ -375,10 +376,10 @@ t.test('whatever races, in whatever order, a stream ends once', async t => {
       })
       for (const name of order) {
         racers[name as keyof typeof racers](hand)
-        if (waits) await settle()
+        if (waits) await idle()
       }
       await hand.run.ended
-      await settle()
+      await idle()
       if (ends !== 1 || hand.log.lines.length !== 1 || hand.clock.pending !== 0) t.fail(`${order} ended ${ends} times`)
       if (waits) {
         const { reason } = hand.log.lines[0]?.fields as { reason: string }
@@ -391,7 +392,7 @@ t.test('whatever races, in whatever order, a stream ends once', async t => {
 t.test('a stop reaches a silent source at once, and leaves one that does not listen', async t => {
   const { start, run, stored, clock } = open()
   start(silent())
-  await settle()
+  await idle()
   run.finish('STOP')
   t.strictSame(await stored(), { status: 'done', content: '', notice: 'STOPPED' })
   t.equal(clock.pending, 0)
@@ -404,7 +405,7 @@ t.test('a stop reaches a silent source at once, and leaves one that does not lis
     told = true
     yield 'b'
   })
-  await settle()
+  await idle()
   listening.run.finish('STOP')
   t.strictSame(await listening.stored(), { status: 'done', content: 'a', notice: 'STOPPED' })
   t.ok(told)
@@ -431,7 +432,7 @@ t.test('a return() that throws or hangs holds up no end', async t => {
   for (const close of [() => { throw new Error('x') }, () => new Promise(() => {})]) {
     const { start, run, stored } = open()
     start(closing(close))
-    await settle()
+    await idle()
     run.finish('STOP')
     await run.ended
     t.strictSame(await stored(), { status: 'done', content: 'x', notice: 'STOPPED' })
@@ -445,7 +446,7 @@ t.test('a source that ends its own stream while it is called is left like any ot
     run.finish('SHUTDOWN')
     return hand.source(turn, context)
   })
-  await settle()
+  await idle()
   t.equal(hand.call().asked, 0)
   t.equal(hand.call().closes, 1)
   t.equal(hand.call().context.signal.aborted, true)
@@ -459,7 +460,7 @@ t.test('an abandoned stream stores and logs nothing, and ends', async t => {
   await run.ended
   t.equal(run.hasEnded, true)
   run.finish('STOP')
-  await settle()
+  await idle()
   t.strictSame(await stored(), { status: 'running', content: '' })
   t.strictSame(log.lines, [])
   t.equal(clock.pending, 0)
@@ -820,7 +821,7 @@ t.test('what is on its way to the store when a bubble is sealed is counted', asy
   await clock.advance(150)
   for (let n = 0; n < 2; n++) {
     waits.shift()?.()
-    await settle()
+    await idle()
   }
   t.hasStrict((await store.read('s'))?.record, { content: 'abcdef', metadata: { sealedAt: 6 } })
 })
@@ -971,7 +972,7 @@ t.test('an owner learns of it by a write, too', async t => {
   await store.adopt('s')
   await call.push('!')
   await clock.advance(75)
-  await settle()
+  await idle()
   t.strictSame(await run.ended, { how: 'fenced' })
   t.equal(call.context.signal.aborted, true)
   t.strictSame(await stored(), { status: 'running', content: 'mine' })
@@ -1009,7 +1010,7 @@ t.test('a stream that has ended meanwhile is not written anew', async t => {
   let answer!: (ownership: 'lost') => void
   const { call, run, calls } = openShared({ renew: () => new Promise(resolve => { answer = resolve }) })
   const renewing = run.renew()
-  await settle()
+  await idle()
   await call.end()
   await run.ended
   answer('lost')
@@ -1030,7 +1031,7 @@ t.test('there is no sign of life for a stream that is not there, nor in a store 
   t.strictSame(other.calls, [])
   const pending = openShared({}, never)
   void pending.run.renew()
-  await settle()
+  await idle()
   t.strictSame(pending.calls, [])
   const { run } = open({ wrap: () => ({ renew: async () => { throw new Error('nobody asks') } }) })
   await t.resolves(run.renew())
@@ -1044,7 +1045,7 @@ t.test('a stream that is handed over stays as it is; its source is left, and its
   await call.push('a')
   await call.push('b')
   const over = run.handOver()
-  await settle()
+  await idle()
   t.equal(call.context.signal.aborted, true)
   t.equal(call.closes, 1)
   t.equal(run.hasEnded, true)

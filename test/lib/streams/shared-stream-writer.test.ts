@@ -3,7 +3,7 @@ import type { NewStream, StreamStore } from '../../../lib/stores/store.ts'
 import { SharedStreamWriter } from '../../../lib/streams/shared-stream-writer.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { TIMING } from '../../fixtures/shared-store.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 interface Call {
   call: string
@@ -35,9 +35,9 @@ function create (stream: Partial<NewStream> = {}) {
     last,
     log: () => calls.map(({ call }) => call),
     losses: () => losses,
-    answer: async (stored = true) => { last().answer(stored); await settle() },
-    fail: async () => { last().fail(); await settle() },
-    write: async (text: string, track: 'content' | 'reasoning' = 'content') => { writer.write(track, text); await settle() }
+    answer: async (stored = true) => { last().answer(stored); await idle() },
+    fail: async () => { last().fail(); await idle() },
+    write: async (text: string, track: 'content' | 'reasoning' = 'content') => { writer.write(track, text); await idle() }
   }
 }
 
@@ -126,14 +126,14 @@ t.test('one write is under way at a time', async t => {
 t.test('what is written just as the last write is answered goes out, too', async t => {
   const { clock, writer, calls, log } = create()
   writer.write('content', 'a')
-  await settle()
+  await idle()
   calls[0]?.answer(true)
   // Each of these is a moment at which the write is known to some and not to others.
   for (let moment = 0; moment < 12; moment++) {
     await Promise.resolve()
     writer.write('content', String(moment % 10))
   }
-  await settle()
+  await idle()
   await clock.advance(75)
   t.strictSame(log().slice(1), ['append 3 content 1 012345678901'])
 })
@@ -142,12 +142,12 @@ t.test('an end that comes just as the last write is answered comes behind the te
   for (let moments = 0; moments < 12; moments++) {
     const { clock, writer, calls, log, answer } = create()
     writer.write('content', 'a')
-    await settle()
+    await idle()
     calls[0]?.answer(true)
     for (let moment = 0; moment < moments; moment++) await Promise.resolve()
     writer.write('content', 'b')
     const ended = writer.end({ status: 'done' })
-    await settle()
+    await idle()
     t.strictSame(log(), ['append 3 content 0 a', 'append 3 content 1 b'], String(moments))
     await answer()
     t.strictSame(log().slice(2), ['end 3 {"status":"done"} {"content":2,"reasoning":0}'])
@@ -179,7 +179,7 @@ t.test('the end is attempted for a minute, and then rejects', async t => {
   const ended = writer.end({ status: 'done' })
   let settled = false
   ended.then(() => { settled = true }, () => { settled = true })
-  await settle()
+  await idle()
   for (let attempt = 0; attempt < 300; attempt++) {
     await fail()
     await clock.advance(200)
@@ -190,7 +190,7 @@ t.test('the end is attempted for a minute, and then rejects', async t => {
   await t.rejects(ended, { message: 'away' })
   t.equal(clock.pending, 0)
   const again = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   await answer()
   t.equal(await again, true)
 })
@@ -237,7 +237,7 @@ t.test('a stream that the store has lost is written anew, once, and goes on', as
 t.test('what is written anew has the latest metadata', async t => {
   const { writer, answer, calls } = create({ metadata: { deliverable: true } })
   void writer.setMetadata({ waiting: true })
-  await settle()
+  await idle()
   await answer(false)
   t.hasStrict(calls.at(-1)?.args[0], { metadata: { deliverable: true, waiting: true } })
 })
@@ -263,7 +263,7 @@ t.test('a write that is refused again after that gives up for now', async t => {
   t.equal(log().length, 3)
   t.equal(losses(), 0)
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   t.equal(log().at(-1), 'append 3 content 0 a')
   await answer()
   await answer()
@@ -300,7 +300,7 @@ t.test('two who find out at once tell once', async t => {
 t.test('an end that is refused is no end', async t => {
   const { writer, answer, losses } = create()
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   await answer(false)
   await answer(false)
   t.equal(await ended, false)
@@ -311,7 +311,7 @@ t.test('who leaves writes nothing more, and leaves no timer', async t => {
   const waiting = await begun()
   await waiting.write('b')
   waiting.writer.handOver()
-  await settle()
+  await idle()
   t.strictSame(waiting.log(), [])
   t.equal(waiting.clock.pending, 0)
 
@@ -352,7 +352,7 @@ t.test('who insists no more tries once, and rejects', async t => {
   await t.rejects(ended, { message: 'away' })
   t.equal(clock.pending, 0)
   const again = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   await answer()
   await answer()
   t.equal(await again, true, 'what is answered is stored')
@@ -364,7 +364,7 @@ t.test('metadata goes out behind the text before it, all that were set', async t
   const noted = writer.setMetadata({ waiting: true })
   let settled = false
   noted.then(() => { settled = true }, () => {})
-  await settle()
+  await idle()
   t.equal(log().length, 1)
   await answer()
   t.strictSame(log().slice(1), ['setMetadata 3 {"deliverable":true,"waiting":true}'])
@@ -384,7 +384,7 @@ t.test('metadata goes out behind the text before it, all that were set', async t
 t.test('metadata before the first text goes out at once, and does not slow it', async t => {
   const { writer, write, answer, log } = create()
   void writer.setMetadata({ waiting: true })
-  await settle()
+  await idle()
   t.strictSame(log(), ['setMetadata 3 {"waiting":true}'])
   await answer()
   await write('a')
@@ -395,7 +395,7 @@ t.test('metadata that could not be stored is not forgotten', async t => {
   const { clock, writer, fail, answer, log } = create()
   const noted = writer.setMetadata({ thinking: true })
   noted.catch(() => {})
-  await settle()
+  await idle()
   for (let attempt = 0; attempt < 300; attempt++) {
     await fail()
     await clock.advance(200)
@@ -403,7 +403,7 @@ t.test('metadata that could not be stored is not forgotten', async t => {
   await fail()
   await t.rejects(noted, { message: 'away' })
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   t.equal(log().at(-1), 'setMetadata 3 {"thinking":true}')
   await answer()
   await answer()
@@ -413,7 +413,7 @@ t.test('metadata that could not be stored is not forgotten', async t => {
 t.test('metadata that is refused resolves false', async t => {
   const { writer, answer } = create()
   const noted = writer.setMetadata({ thinking: true })
-  await settle()
+  await idle()
   await answer(false)
   await answer(false)
   t.equal(await noted, false)
@@ -423,7 +423,7 @@ t.test('the end waits for nothing but what comes before it', async t => {
   const { clock, writer, write, answer, log } = await begun()
   await write('b')
   const ended = writer.end({ status: 'error', failure: { code: 'BROKEN', reference: 'x' } })
-  await settle()
+  await idle()
   t.strictSame(log(), ['append 3 content 1 b'])
   t.equal(clock.pending, 0)
   await answer()
@@ -437,7 +437,7 @@ t.test('text behind a write that is under way does not wait, either, where the e
   await write('a')
   await write('b')
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   await answer()
   t.equal(log().at(-1), 'append 3 content 1 b')
   await answer()

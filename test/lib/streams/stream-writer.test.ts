@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { StreamStore } from '../../../lib/stores/store.ts'
 import { StreamWriter } from '../../../lib/streams/stream-writer.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 interface Call {
   call: string
@@ -15,8 +15,8 @@ function createHandStore () {
   const asked = (call: string): Promise<boolean> => new Promise((resolve, reject) => {
     calls.push({
       call,
-      answer: stored => { resolve(stored); return settle() },
-      fail: error => { reject(error); return settle() }
+      answer: stored => { resolve(stored); return idle() },
+      fail: error => { reject(error); return idle() }
     })
   })
   const store = {
@@ -37,7 +37,7 @@ t.test('the first text goes out at once, and what comes meanwhile goes out toget
   writer.write('content', 'a')
   t.strictSame(log(), ['s 3 content 0 a'])
   for (const text of ['b', '😀', 'c']) writer.write('content', text)
-  await settle()
+  await idle()
   t.equal(log().length, 1, 'one write is under way at a time')
   await last().answer(true)
   t.strictSame(log().slice(1), ['s 3 content 1 b😀c'])
@@ -61,7 +61,7 @@ t.test('the two tracks have their own offsets, and thinking goes out first', asy
 t.test('an empty text is no write, and does not hold up what follows', async t => {
   const { writer, log, last } = create()
   writer.write('content', '')
-  await settle()
+  await idle()
   t.strictSame(log(), [])
   writer.write('content', 'a')
   t.strictSame(log(), ['s 3 content 0 a'])
@@ -76,7 +76,7 @@ t.test('the end goes out behind all text', async t => {
   writer.write('content', 'a')
   writer.write('content', 'b')
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   t.equal(log().length, 1)
   await last().answer(true)
   await last().answer(true)
@@ -91,7 +91,7 @@ t.test('a stream without text, or with all of it stored, ends at once', async t 
     writer.write('content', text)
     if (text !== '') await last().answer(true)
     const ended = writer.end({ status: 'error' })
-    await settle()
+    await idle()
     t.equal(log().at(-1), 's 3 error')
     await last().answer(true)
     t.equal(await ended, true)
@@ -122,7 +122,7 @@ t.test('after a refused write no note goes out', async t => {
 t.test('an end that the store refuses is told as false', async t => {
   const { writer, last } = create()
   const ended = writer.end({ status: 'done' })
-  await settle()
+  await idle()
   await last().answer(false)
   t.equal(await ended, false)
 })
@@ -145,7 +145,7 @@ t.test('a write that fails shows at the end, and nowhere else', async t => {
   writer.write('content', 'b')
   await last().fail(error)
   writer.write('content', 'c')
-  await settle()
+  await idle()
   await t.rejects(writer.end({ status: 'done' }), error)
   t.strictSame(log(), ['s 3 content 0 a'])
 })
@@ -153,7 +153,7 @@ t.test('a write that fails shows at the end, and nowhere else', async t => {
 t.test('an end that fails rejects', async t => {
   const { writer, last } = create()
   const ended = t.rejects(writer.end({ status: 'done' }), { message: 'away' })
-  await settle()
+  await idle()
   await last().fail(new Error('away'))
   await ended
 })
@@ -162,6 +162,6 @@ t.test('a store that throws at once is one that fails', async t => {
   const store = { append: () => { throw new Error('away') } } as unknown as StreamStore
   const writer = new StreamWriter(store, 's', 1)
   writer.write('content', 'a')
-  await settle()
+  await idle()
   await t.rejects(writer.end({ status: 'done' }), { message: 'away' })
 })

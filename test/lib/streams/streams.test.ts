@@ -14,8 +14,9 @@ import type { Streams, StreamsLimits } from '../../../lib/streams/streams.ts'
 import { createId } from '../../../lib/util/ids.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
-import { createHandSource, endless, returning, settle, silent, throwing, yielding } from '../../fixtures/sources.ts'
+import { createHandSource, endless, returning, silent, throwing, yielding } from '../../fixtures/sources.ts'
 import { byId } from '../../fixtures/streams-by-id.ts'
+import { idle, until } from '../../fixtures/waiting.ts'
 
 const ID = /^[0-9a-f]{32}$/
 
@@ -53,7 +54,7 @@ function build ({ limits, bounds, wrap = () => ({}), source }: Given = {}) {
     }
   }))
   const read = async (id: string): Promise<string | undefined> => {
-    await settle()
+    await idle()
     return brief(await streams.read(id))
   }
   const quiet = async (t: Test): Promise<void> => {
@@ -70,7 +71,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 /** Bytes of the heap that are still in use when everything that can be let go of is gone. */
 async function heapUsed (): Promise<number> {
   for (let i = 0; i < 3; i++) {
-    await settle()
+    await idle()
     collectGarbage()
   }
   return process.memoryUsage().heapUsed
@@ -445,7 +446,7 @@ t.test('what comes before the source has the signal and the deadline of its stre
     return await new Promise<string>(resolve => { found = resolve })
   })
   streams.setMetadata(id, { waiting: true })
-  await settle()
+  await idle()
   t.hasStrict(await streams.read(id), { metadata: { waiting: true } })
   await clock.advance(500)
   found('x')
@@ -467,7 +468,7 @@ t.test('who asks for the end of a stream is told when it is there, and at once o
   streams.run(id, { prompt: 'a' })
   let ended = false
   const end = streams.ended(id).then(() => { ended = true })
-  await settle()
+  await idle()
   t.equal(ended, false)
   await hand.call().end()
   await end
@@ -481,7 +482,7 @@ t.test('thinking is kept where the caller wants it', async t => {
   for (const keep of [true, false]) {
     const { id } = await streams.open({})
     streams.run(id, { prompt: 'a' }, keep ? 'show' : 'hide')
-    await settle()
+    await idle()
     t.hasStrict((await store.read(id))?.record, { content: 'a', reasoning: keep ? 'hm' : '' })
   }
   await quiet(t)
@@ -516,7 +517,7 @@ t.test('a store that writes nothing, or refuses, is told in the log, and leaves 
   ] as const) {
     const { streams, log, clock, quiet } = build({ wrap: () => wrap, source: yielding('a', 'b'), limits: { maxRunning: 5 } })
     for (let i = 0; i < 5; i++) await streams.start('a')
-    await settle()
+    await idle()
     t.equal(streams.size, 0)
     t.equal(clock.pending, 0)
     t.strictSame(log.lines.map(line => line.level), [1, 2, 3, 4, 5].map(() => level))
@@ -555,7 +556,7 @@ t.test('every kind of source comes to its end, and leaves nothing', async t => {
   for (const [source, expected] of sources) {
     const { streams, read, clock, quiet } = build({ source, limits: { maxContentBytes: 10 } })
     const id = await streams.start('a')
-    await settle()
+    await idle()
     await clock.advance(1000)
     t.equal(await read(id), expected)
     t.equal(streams.size, 0)
@@ -568,7 +569,7 @@ t.test('a follower sees each status: running, stopping, the end', async t => {
   const id = await streams.start('a')
   const seen: Array<string | undefined> = []
   const over = (async () => { for await (const record of streams.follow(id)) seen.push(brief(record)) })()
-  await settle()
+  await idle()
   await hand.call().push('x')
   const end = streams.stop(id)
   await over
@@ -626,7 +627,7 @@ t.test('the last frame of a bubble that was closed before is not waited for', as
   const { id } = await streams.open({ deliverable: true, chat: { scope: 's' } })
   await clock.advance(1000)
   await streams.stop(id)
-  await settle()
+  await idle()
   await streams.allFetched()
   await quiet(t)
 })
@@ -642,7 +643,7 @@ t.test('a close waits for its listeners when everything has ended, and before th
     over = resolve
   }))
   const closing = streams.close()
-  await settle()
+  await idle()
   t.strictSame(order, ['listener, 0 open, true'])
   over()
   await closing
@@ -657,7 +658,7 @@ t.test('who waits for an end waits until it is there, or for his time', async t 
   const wait = (name: string, id: string, ms: number): void => { void streams.untilEnded(id, ms).then(() => log.push(name)) }
   wait('unknown', 'unknown', 100)
   wait('no time', id, 0)
-  await settle()
+  await idle()
   t.strictSame(log.splice(0), ['unknown', 'no time'])
   t.equal(clock.pending, 1)
 
@@ -673,7 +674,7 @@ t.test('who waits for an end waits until it is there, or for his time', async t 
   t.strictSame(log.splice(0), ['long'])
   t.equal(clock.pending, 1, 'only the sweep of the store is left')
   wait('ended', id, 100)
-  await settle()
+  await idle()
   t.strictSame(log, ['ended'])
   await quiet(t)
 })
@@ -717,7 +718,7 @@ t.test('a drain ends by force what is left after the grace', async t => {
   await clock.advance(101)
   t.equal(drained, false, '499 ms')
   await clock.advance(1)
-  await settle()
+  await idle()
   t.equal(drained, true)
   t.equal(hand.call(0).context.signal.aborted, true)
   t.equal(await read(running), 'error xyz BROKEN')
@@ -753,7 +754,7 @@ t.test('a close ends everything at once, shows followers the end, and takes noth
     return records.at(-1)
   })
   const waits = ids.map(id => streams.untilEnded(id, 10_000))
-  await settle()
+  await idle()
   await streams.close()
   await Promise.all(waits)
   t.strictSame(await Promise.all(seen), ['error x BROKEN', 'error BROKEN'])
@@ -823,7 +824,7 @@ t.test('a duplicate whose deadline passes while the store looks for it is neithe
   await clock.advance(1000)
   create()
   t.strictSame(await opening, { id, runnable: false })
-  await settle()
+  await idle()
   t.strictSame(log.lines.map(({ fields }) => fields['streamId']), [id])
   t.equal(streams.size, 0)
   await quiet(t)
@@ -847,7 +848,7 @@ t.test('a log holds neither prompts nor replies nor keys', async t => {
   ]) {
     const { id } = await streams.open({ claim: 'SECRET claim', chat: { scope: 'SECRET scope' } })
     streams.run(id, { prompt, source, message: { text: 'SECRET' } })
-    await settle()
+    await idle()
     await clock.advance(1000)
     await clock.advance(60_000)
   }
@@ -896,7 +897,7 @@ t.test('whatever comes in whatever order, the text is a prefix of the source\'s,
           if (!over) text += each.text
           void call.push(each.text)
           break
-        case 'wait': await settle(); break
+        case 'wait': await idle(); break
         case 'stop': await streams.stop(id); break
         case 'deadline': void clock.advance(1000); break
         case 'drain': void streams.drain(); void clock.advance(0); break
@@ -907,7 +908,7 @@ t.test('whatever comes in whatever order, the text is a prefix of the source\'s,
       await check()
     }
     void call.end()
-    for (let i = 0; i < 3; i++) await settle()
+    for (let i = 0; i < 3; i++) await idle()
     await check()
     if (last?.status !== 'done' && last?.status !== 'error') throw new Error('the stream did not end')
     await streams.close()
@@ -943,9 +944,9 @@ t.test('20,000 streams that were started and have expired leave nothing, and the
         streams.run(id, { prompt: 'a', source: sources[index % 5] as Source })
         return id
       }))
-      await settle()
+      await idle()
       for (const id of batch.filter((_, index) => index % 5 === 3)) await streams.stop(id)
-      while (streams.size > 0) await settle()
+      await until(() => streams.size === 0)
       ids.push(...batch)
       log.lines.length = 0
       await clock.advance(60_000)

@@ -74,7 +74,7 @@ t.test('no text makes the search slow', async t => {
   })) {
     const startedAt = performance.now()
     fenceCloser('```\n' + text)
-    t.ok(performance.now() - startedAt < 100, name)
+    t.ok(performance.now() - startedAt < 2000, name)
   }
 })
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { inTime } from '../../../lib/util/in-time.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 t.test('what is done in time is given, and leaves no timer', async t => {
   const clock = createManualClock()
@@ -22,5 +22,5 @@ t.test('what takes longer is not waited for, however it ends', async t => {
   await clock.advance(1)
   t.equal(given, undefined)
   fail(new Error('a rejection that nobody handles would end the process'))
-  await settle()
+  await idle()
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { UnavailableError } from '../../../lib/util/errors.ts'
 import { insist } from '../../../lib/util/insist.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
-import { settle } from '../../fixtures/sources.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const away = (): Error => new UnavailableError(Object.assign(new Error('read ECONNRESET'), { kind: 'away' }))
 
@@ -16,7 +16,7 @@ t.test('what fails while a store is away is called again, more and more rarely, 
   const clock = createManualClock()
   const { calls, call } = failing(6)
   const asked = insist(clock, call, Infinity)
-  await settle()
+  await idle()
   for (const [index, ms] of [100, 200, 400, 800, 1000, 1000].entries()) {
     await clock.advance(ms - 1)
     t.equal(calls.count, index + 1)
@@ -38,12 +38,12 @@ t.test('what is refused, and any other failure, is given on at once', async t =>
 t.test('it is given up when the time is over, or the signal is aborted', async t => {
   const clock = createManualClock()
   const late = t.rejects(insist(clock, failing(9).call, clock.now() + 300), { code: 'WECOM_ERR_UNAVAILABLE' })
-  await settle()
+  await idle()
   await clock.advance(300)
   await late
   const leaving = new AbortController()
   const left = t.rejects(insist(clock, failing(9).call, Infinity, leaving.signal), { message: 'ended' })
-  await settle()
+  await idle()
   await clock.advance(100)
   leaving.abort(new Error('ended'))
   await left

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createLimiter } from '../../../lib/util/limiter.ts'
 import type { Limiter, Place } from '../../../lib/util/limiter.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 const { signal } = new AbortController()
 
@@ -12,14 +13,11 @@ function enter (limiter: Limiter, log: string[], name: string, from = signal): P
   place.entered.then(() => log.push(name), error => log.push(`${name}: ${error.message}`))
   return place
 }
-
-const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-
 t.test('without a limit everybody enters', async t => {
   const log: string[] = []
   const limiter = createLimiter({ clock: createManualClock() })
   for (const name of 'abc') enter(limiter, log, name)
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b', 'c'])
   t.equal(getEventListeners(signal, 'abort').length, 0)
 })
@@ -28,14 +26,14 @@ t.test('with a limit the others wait in their order, and a place given back twic
   const log: string[] = []
   const limiter = createLimiter({ clock: createManualClock(), max: 2 })
   const places = [...'abcde'].map(name => enter(limiter, log, name))
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b'])
   places[0]?.leave()
   places[0]?.leave()
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b', 'c'])
   places[1]?.leave()
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b', 'c', 'd'])
 })
 
@@ -48,11 +46,11 @@ t.test('who waits can be aborted, or leave, and the next one moves up', async t 
   enter(limiter, log, 'c').leave()
   enter(limiter, log, 'd')
   abort.abort(new Error('stop'))
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b: stop'])
   enter(limiter, log, 'e', abort.signal).leave()
   first.leave()
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b: stop', 'e: stop', 'd'])
   t.equal(getEventListeners(abort.signal, 'abort').length, 0)
 })
@@ -67,10 +65,10 @@ t.test('nobody enters during a pause, and a shorter one does not end it', async 
   for (const name of 'abc') enter(limiter, log, name)
   t.equal(clock.pending, 1)
   await clock.advance(999)
-  await settle()
+  await idle()
   t.strictSame(log, [])
   await clock.advance(1)
-  await settle()
+  await idle()
   t.strictSame(log, ['a', 'b'])
   t.equal(clock.pending, 0)
 })
@@ -83,10 +81,10 @@ t.test('a pause that grows while somebody waits holds', async t => {
   enter(limiter, log, 'a')
   limiter.pause(300)
   await clock.advance(299)
-  await settle()
+  await idle()
   t.strictSame(log, [])
   await clock.advance(1)
-  await settle()
+  await idle()
   t.strictSame(log, ['a'])
 })
 
@@ -98,7 +96,7 @@ t.test('an aborted wait leaves no timer', async t => {
   const log: string[] = []
   enter(limiter, log, 'a', abort.signal)
   abort.abort(new Error('stop'))
-  await settle()
+  await idle()
   t.strictSame(log, ['a: stop'])
   t.equal(clock.pending, 0)
 })

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { sleep } from '../../../lib/util/sleep.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
+import { idle } from '../../fixtures/waiting.ts'
 
 t.test('a sleep ends on time and leaves nothing behind', async t => {
   const clock = createManualClock()
@@ -9,7 +10,7 @@ t.test('a sleep ends on time and leaves nothing behind', async t => {
   let isOver = false
   const sleeping = sleep(clock, 500, signal).then(() => { isOver = true })
   await clock.advance(499)
-  await new Promise(setImmediate)
+  await idle()
   t.equal(isOver, false)
   await clock.advance(1)
   await sleeping

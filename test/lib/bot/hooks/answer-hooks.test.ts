@@ -5,7 +5,7 @@ import { createHostCodeRunner } from '../../../../lib/bot/hooks/host-code.ts'
 import type { Turn } from '../../../../lib/sources/source.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import { createLog } from '../../../fixtures/log.ts'
-import { settle } from '../../../fixtures/sources.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const TURN: Turn = { prompt: 'my prompt', deadline: 1 }
 const FINISH: FinishEvent = { streamId: 's', state: { status: 'done', content: 'my answer', cursor: 9 }, question: { prompt: 'my prompt' } }
@@ -94,7 +94,7 @@ t.test('a hook that takes ten seconds is not waited for, and may fail later', as
   t.equal(given, undefined)
   t.hasStrict(log.lines, [{ level: 'warn', fields: { streamId: 's', hook: 'onMessage', waitedMs: 10_000 } }])
   fail()
-  await settle()
+  await idle()
   t.equal(log.lines.length, 1)
 })
 

@@ -4,7 +4,7 @@ import { createHostCodeRunner } from '../../../../lib/bot/hooks/host-code.ts'
 import type { HostCall } from '../../../../lib/bot/hooks/host-code.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import { createLog } from '../../../fixtures/log.ts'
-import { settle } from '../../../fixtures/sources.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const EVENT = { chat: { type: 'single' as const }, message: {} }
 
@@ -59,7 +59,7 @@ async function callSlow (t: Test, settleIt: (resolve: (value: string) => void, r
   await clock.advance(1)
   t.equal(given, undefined)
   end()
-  await settle()
+  await idle()
   t.strictSame(log.lines, [{ level: 'warn', message: 'a hook takes too long', fields: { hook: 'onEnterChat', waitedMs: 3000 } }])
 }
 
@@ -87,7 +87,7 @@ t.test('what is of no use without its stream is left when that ends, without a l
     const given = run(
       'onMessage', async context => { signal = context.signal; await end(context.signal) }, EVENT, { signal: stream.signal, streamId: 's' }
     )
-    await settle()
+    await idle()
     stream.abort(new Error('over'))
     t.equal(await given, undefined)
     t.equal(signal?.aborted, true)
@@ -100,6 +100,6 @@ t.test('without a time, host code may take as long as it does', async t => {
   const log = createLog()
   const clock = createManualClock()
   const run = createHostCodeRunner({ clock, log })
-  t.same(await run({ hook: 'onFinish', about: {}, streamId: 's', call: async () => { await settle(); return 1 } }), { value: 1 })
+  t.same(await run({ hook: 'onFinish', about: {}, streamId: 's', call: async () => { await idle(); return 1 } }), { value: 1 })
   t.equal(clock.pending, 0)
 })

@@ -2,6 +2,7 @@ import t from 'tap'
 import { readAnswer } from '../../../../lib/sources/openai/answer.ts'
 import type { AttemptFacts } from '../../../../lib/sources/openai/failure.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const text = (content: string): unknown => ({ choices: [{ index: 0, delta: { content } }] })
 const thought = (reasoning: string): unknown => ({ choices: [{ index: 0, delta: { reasoning } }] })
@@ -123,7 +124,7 @@ t.test('after the finish reason a silent stream is given one second', async t =>
     const { clock, attempt, answer } = build([text('a'), finish(reason), finish(reason), { hang: true }])
     await answer.next()
     const last = answer.next().then(({ value }) => value, error => error.class)
-    await new Promise(setImmediate)
+    await idle()
     t.equal(clock.pending, 1)
     await clock.advance(999)
     t.equal(attempt.signal.aborted, false)
@@ -145,7 +146,7 @@ t.test('an answer without text ends a second after its finish reason, unless tha
     const { clock, attempt, answer } = build(script)
     const parts: unknown[] = []
     const last = (async () => { for await (const part of answer) parts.push(part) })().then(() => parts.at(-1), error => error.class)
-    await new Promise(setImmediate)
+    await idle()
     await clock.advance(ms - 1)
     t.equal(attempt.signal.aborted, false)
     await clock.advance(1)

@@ -172,6 +172,6 @@ if (hasRedisServer()) {
     t.hasStrict(told, [{ code: 'ECONNREFUSED' }])
     const before = Date.now()
     await t.rejects(connection.command(['PING']))
-    t.ok(Date.now() - before < 1000)
+    t.ok(Date.now() - before < 4000, 'it does not wait for its time limit')
   })
 }

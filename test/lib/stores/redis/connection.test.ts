@@ -16,6 +16,7 @@ import { linesContract } from '../../../fixtures/queues-contract.ts'
 import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
 import { forTest, openRedis } from '../../../fixtures/redis.ts'
 import { storeContract } from '../../../fixtures/store-contract.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const timing = { clock: systemClock, timeoutMs: 5000 }
 
@@ -81,7 +82,7 @@ if (redis !== undefined) {
     await client.call('PING')
     const asked = connection.command(['PING'])
     // What is to be sent is.
-    await new Promise(resolve => setImmediate(resolve))
+    await idle()
     const until = Date.now() + 300
     while (Date.now() < until);
     t.equal(await asked, 'PONG')
@@ -157,11 +158,11 @@ t.test('a command that is not answered in time rejects, and its late reply is no
   await clock.advance(299)
   answer('reply')
   t.equal(await early, 'reply')
-  await new Promise(resolve => setImmediate(resolve))
+  await idle()
   t.equal(clock.pending, 0)
   const failing = adaptRedis({ async sendCommand () { throw new Error('WRONGTYPE') } }, { clock, timeoutMs: 300 })
   await t.rejects(failing.command(['GET', 'k']), { message: 'WRONGTYPE' })
-  await new Promise(resolve => setImmediate(resolve))
+  await idle()
   t.equal(clock.pending, 0)
 })
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { PolledWatchers } from '../../../../lib/stores/redis/polled-watchers.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 function create () {
   const clock = createManualClock()
@@ -27,14 +28,15 @@ function create () {
     calls,
     watch,
     fail: (value: boolean) => { failing = value },
-    settle: () => clock.advance(0).then(
-      () => new Promise(setImmediate)
-    )
+    look: async () => {
+      await clock.advance(0)
+      await idle()
+    }
   }
 }
 
 t.test('what is watched is read at once and at intervals, once for all who watch, until nobody does', async t => {
-  const { clock, states, reads, watch, settle } = create()
+  const { clock, states, reads, watch, look } = create()
   states.set('k', 1)
   const options: unknown[] = []
   const { setTimeout } = clock
@@ -44,7 +46,7 @@ t.test('what is watched is read at once and at intervals, once for all who watch
   }
   const unwatch = [watch('k', 'a'), watch('k', 'b')]
   t.equal(reads.length, 1)
-  await settle()
+  await look()
   await clock.advance(99)
   t.equal(reads.length, 1)
   await clock.advance(1)
@@ -61,10 +63,10 @@ t.test('what is watched is read at once and at intervals, once for all who watch
 })
 
 t.test('a change of others is told once, and no state that is not one', async t => {
-  const { clock, states, calls, watch, settle } = create()
+  const { clock, states, calls, watch, look } = create()
   states.set('k', 1)
   watch('k')
-  await settle()
+  await look()
   await clock.advance(300)
   t.strictSame(calls, [])
   states.set('k', 2)
@@ -73,11 +75,11 @@ t.test('a change of others is told once, and no state that is not one', async t 
 })
 
 t.test('what anybody else reads counts, for it may be behind or ahead', async t => {
-  const { clock, states, watchers, calls, watch, settle } = create()
+  const { clock, states, watchers, calls, watch, look } = create()
   states.set('k', 2)
   watch('k')
   watchers.see('k', 1)
-  await settle()
+  await look()
   t.strictSame(calls, ['k'], 'the reader has an older state than the one that is found now')
   watchers.see('k', 3)
   t.strictSame(calls, ['k', 'k'])
@@ -88,10 +90,10 @@ t.test('what anybody else reads counts, for it may be behind or ahead', async t 
 })
 
 t.test('a change made here is told at once, and not again when it is found', async t => {
-  const { clock, states, watchers, calls, watch, settle } = create()
+  const { clock, states, watchers, calls, watch, look } = create()
   states.set('k', 1)
   watch('k')
-  await settle()
+  await look()
   watchers.ring('k')
   watchers.ring('unknown')
   states.set('k', 2)
@@ -103,11 +105,11 @@ t.test('a change made here is told at once, and not again when it is found', asy
 })
 
 t.test('what is gone is told and watched no more, what was never there is not told', async t => {
-  const { clock, states, calls, watchers, watch, settle } = create()
+  const { clock, states, calls, watchers, watch, look } = create()
   states.set('k', 1)
   const unwatch = watch('k', 'old')
   watch('never')
-  await settle()
+  await look()
   states.delete('k')
   await clock.advance(100)
   t.strictSame(calls, ['old'])
@@ -117,17 +119,17 @@ t.test('what is gone is told and watched no more, what was never there is not to
   states.set('k', 1)
   watch('k', 'new')
   unwatch()
-  await settle()
+  await look()
   states.set('k', 2)
   await clock.advance(100)
   t.strictSame(calls, ['old', 'new'], 'a watcher of one that is gone is not in the way of the next')
 })
 
 t.test('a failed read is made good by the next one', async t => {
-  const { clock, states, reads, calls, watch, fail, settle } = create()
+  const { clock, states, reads, calls, watch, fail, look } = create()
   states.set('k', 1)
   watch('k')
-  await settle()
+  await look()
   fail(true)
   states.set('k', 2)
   await clock.advance(300)
@@ -154,15 +156,15 @@ t.test('a watcher may come or go while the others are called', async t => {
 })
 
 t.test('when it is closed everybody is told once more, and nothing is read any more', async t => {
-  const { clock, states, reads, watchers, calls, watch, settle } = create()
+  const { clock, states, reads, watchers, calls, watch, look } = create()
   states.set('k', 1)
   watch('k')
-  await settle()
+  await look()
   states.set('reading', 1)
   watch('reading')
   watchers.close()
   watchers.close()
-  await settle()
+  await look()
   t.strictSame(calls, ['k', 'reading'])
   t.equal(clock.pending, 0)
   await clock.advance(1000)

@@ -7,6 +7,7 @@ import { superviseRedis } from '../../../../lib/stores/redis/supervised.ts'
 import type { SupervisedOptions } from '../../../../lib/stores/redis/supervised.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import { createLog } from '../../../fixtures/log.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const READONLY = new Error("READONLY You can't write against a read only replica.")
 const RESET = new Error('read ECONNRESET')
@@ -42,15 +43,14 @@ async function supervise (t: Test, options: Partial<SupervisedOptions> = {}) {
   t.teardown(() => connection.close())
   const lines = () => log.lines.map(({ level, message }) => `${level}: ${message}`)
   /** Lets what is under way go on. */
-  const settle = () => new Promise<void>(resolve => setImmediate(resolve))
   const fail = async (error: unknown, operation = 'streams.read'): Promise<unknown> => {
     failures.ours = error
     const thrown = await connection.command(['EVALSHA', 'sha', '1', 'mine:s:{1}'], 'mine:s:{1}', operation).catch((error: unknown) => error)
     delete failures.ours
-    await settle()
+    await idle()
     return thrown
   }
-  return { clock, log, lines, sent, failures, fail, settle, connection, events, reconnections: () => reconnections }
+  return { clock, log, lines, sent, failures, fail, connection, events, reconnections: () => reconnections }
 }
 
 t.test('a reply is given on, and a script that is unknown there is sent whole', async t => {
@@ -72,7 +72,7 @@ t.test('a failure is an UnavailableError, without what the client has put into i
 })
 
 t.test('a command whose reply is lost is sent again within half a second, unless Redis is known to be away', async t => {
-  const { clock, connection, failures, settle, sent } = await supervise(t)
+  const { clock, connection, failures, sent } = await supervise(t)
   const ask = async (): Promise<unknown> => await connection.command(['GET', 'mine:f:{1}'], 'mine:f:{1}').catch((error: unknown) => error)
   const asked = (): number => sent.filter(command => command.startsWith('GET')).length
   await ask()
@@ -81,7 +81,7 @@ t.test('a command whose reply is lost is sent again within half a second, unless
     const before = asked()
     const asking = ask()
     for (const ms of pauses) {
-      await settle()
+      await idle()
       if (ms === pauses.at(-1)) delete failures.ours
       await clock.advance(ms)
     }
@@ -90,7 +90,7 @@ t.test('a command whose reply is lost is sent again within half a second, unless
   }
   failures.ours = failures.look = RESET
   const lost = ask()
-  await settle()
+  await idle()
   await clock.advance(500)
   t.match(await lost, { code: 'WECOM_ERR_UNAVAILABLE', cause: { kind: 'away' } })
   const before = asked()
@@ -242,12 +242,12 @@ t.test('a server that refuses again is there again', async t => {
 })
 
 t.test('a connection that is lost before the first command is an outage, and no secret is told', async t => {
-  const { clock, log, events, settle } = await supervise(t, { secrets: ['pass"wörd'] })
+  const { clock, log, events } = await supervise(t, { secrets: ['pass"wörd'] })
   events.lost(new Error(`${JSON.stringify({ password: 'pass"wörd' })} redis://user:pass"wörd@host`))
   t.equal(log.lines.length, 1)
   t.notMatch(JSON.stringify(log.lines), /wörd/)
   events.stands()
-  await settle()
+  await idle()
   await clock.advance(3000)
   t.hasStrict(log.lines[1], { message: 'Redis is back' })
   events.lost(new Error('WRONGPASS invalid username-password pair or user is disabled.'))
@@ -255,16 +255,16 @@ t.test('a connection that is lost before the first command is an outage, and no 
 })
 
 t.test('what fails as the connection is closed is not told, and nobody looks for it', async t => {
-  const { clock, log, failures, connection, events, fail, settle } = await supervise(t)
+  const { clock, log, failures, connection, events, fail } = await supervise(t)
   failures.look = RESET
   failures.ours = RESET
   const asked = connection.command(['GET', 'k'])
   await t.rejects(asked)
   await connection.close()
-  await settle()
+  await idle()
   events.lost(RESET)
   await fail(RESET)
-  await settle()
+  await idle()
   t.equal(clock.pending, 0)
   t.strictSame(log.lines.map(({ message }) => message), ['Redis is away'])
 })
