@@ -493,6 +493,31 @@ t.test('every sentence fits behind a full bubble of its own', async t => {
   }
 })
 
+t.test('an image that is too large is told in a sentence', async t => {
+  const metadata = { imageTooLarge: true } as const
+  t.equal(contentOf({ status: 'done', content: 'a', metadata }), `a\n\n${texts.imageTooLarge}`)
+  t.equal(contentOf({ status: 'done', metadata }), texts.imageTooLarge, 'it is not empty, and nothing is below it')
+  t.equal(contentOf({ content: 'a', metadata }), 'a', 'with the end')
+})
+
+t.test('a frame that is too large when it is sealed has fewer images, and the same ones with its card and without', async t => {
+  const item = (length: number) => ({ msgtype: 'image', image: { base64: 'A'.repeat(length), md5: '0'.repeat(32) } } as const)
+  const imagesOf = (lengths: number[], once = {}): number => {
+    const ended = record({ status: 'done', content: 'a', metadata: { images: lengths.map(item), card: CARD } })
+    return JSON.parse(frames.reply('id', ended, once)).stream.msg_item?.length ?? 0
+  }
+  t.equal(imagesOf([300_000, 300_000]), 2)
+  t.equal(imagesOf([300_000, 300_000, 300_000]), 2)
+  t.equal(imagesOf([900_000]), 0)
+  const none = record({ status: 'done', content: 'a', metadata: { images: [item(0)], card: CARD } })
+  const bytesAround = bytes(frames.reply('id', none, { card: true }))
+  const most = (1024 * 1024 - 1024) / 4 * 3 - 52 - bytesAround
+  for (const once of [{}, { card: true }]) {
+    t.equal(imagesOf([most - 100], once), 1)
+    t.equal(imagesOf([most + 100], once), 0)
+  }
+})
+
 t.test('an answer whose end nobody has seen is told from its beginning, with what became of it', async t => {
   const whole = (more: Partial<StreamRecord>): string => frames.whole(record({ status: 'done', content: 'hello', ...more }))
   const images = [{ msgtype: 'image', image: { base64: 'AAAA', md5: '0'.repeat(32) } }] as const

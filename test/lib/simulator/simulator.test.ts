@@ -275,6 +275,10 @@ t.test('one post', async t => {
     'a number as signature': [
       { spoil: sealed => ({ ...sealed, msgsignature: 1 }) }, false, 'encrypt and msgsignature are not both strings'
     ],
+    'more than a megabyte': [
+      { spoil: sealed => ({ ...sealed, encrypt: 'x'.repeat(1024 * 1024) }) }, false, /^the sealed reply has \d+ bytes, more than 1048576$/,
+      /^the reply does not open/
+    ],
     'a wrong signature': [
       { spoil: sealed => ({ ...sealed, msgsignature: '0'.repeat(40) }) }, false, /^the reply does not open: the signature/
     ],
