@@ -1,5 +1,5 @@
 // `npm run build`: makes what is shipped of the declarations that tsc has put into dist, and of the sources.
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
@@ -35,16 +35,39 @@ const loadModules = {
   }
 }
 
+/** Colours of code and names of emoji, which cost 1.4 MB. */
+const leaveOut = {
+  name: 'leave-out',
+  setup ({ onResolve, onLoad }) {
+    onResolve({ filter: /^(cli-highlight|node-emoji)$/ }, ({ path }) => ({ path, namespace: 'left-out' }))
+    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export const highlight = code => code; export const get = name => name' }))
+  }
+}
+
+/** The licences of the packages that went into a bundle, as they want to be passed on. */
+function licencesOf ({ inputs }) {
+  const folders = new Set(Object.keys(inputs).flatMap(input => /^node_modules\/(?:@[^/]+\/)?[^/]+(?:\/node_modules\/(?:@[^/]+\/)?[^/]+)*/.exec(input)?.[0] ?? []))
+  return [...folders].sort().map(folder => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry))
+    return `${name} ${version}, ${license}\n\n${file === undefined ? '' : readFileSync(join(folder, file), 'utf8').trim()}\n`
+  }).join(`\n${'-'.repeat(72)}\n\n`)
+}
+
 // The commands in one file, with all that a host of the plugin does not need and so does not install.
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints: ['lib/cli/main.ts'],
   outfile: 'dist/lib/cli/main.cjs',
   external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
   format: 'cjs',
   banner: { js: '#!/usr/bin/env node' },
-  plugins: [loadModules]
+  minify: true,
+  keepNames: true,
+  metafile: true,
+  plugins: [loadModules, leaveOut]
 })
+writeFileSync('dist/lib/cli/LICENSES.txt', licencesOf(metafile))
 
 /** The declarations that the public ones are made of; nobody can import the others. */
 function reachable (file, seen = new Set()) {

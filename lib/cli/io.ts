@@ -5,7 +5,7 @@ import type { Clock } from '../util/clock.ts'
 /** What a command has of its process, so that tests run it without one. */
 export interface Io {
   stdin: Readable & { isTTY?: boolean, setRawMode?: (raw: boolean) => unknown }
-  stdout: Writable & { isTTY?: boolean, columns?: number }
+  stdout: Writable & { isTTY?: boolean, columns?: number, rows?: number }
   stderr: Writable
   env: Env
   /** The folder of `.env` and of the files that a command is told of. */

@@ -42,7 +42,7 @@ export async function createBotServer (env: Env): Promise<BotServer> {
     // While replies end during shutdown, WeCom still has to be able to fetch them.
     return503OnClosing: false
   })
-  await app.register(wecomStream, { env: all, logLevel: 'warn' })
+  await app.register(wecomStream, { env: all, logLevel: server.config.LOG_LEVEL === 'silent' ? 'silent' : 'warn' })
   const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = callback.config
   return {
     app,

@@ -27,7 +27,7 @@ const PASSED = CHECKS.length - SEEN_BY_NO_ONE.length
 function passes (t: Test, { code, stdout, stderr }: { code: number, stdout: string, stderr: string }): void {
   t.equal(stderr, '')
   t.equal(code, 0, stdout)
-  t.match(stdout, `\n${PASSED} passed, 0 failed, 2 skipped in `)
+  t.ok(stdout.includes(`\n${PASSED} passed, 0 failed, 2 skipped in `), stdout)
   t.strictSame([...stdout.matchAll(/^SKIP {2}(\S+) +no \w+ came$/gm)].map(([, name]) => name), SEEN_BY_NO_ONE)
 }
 
@@ -74,22 +74,22 @@ t.test('a failure has what was wanted, the document and the wire, without the ke
   const target = await serveSmallBot(t, { echo: text => `"${text}"` })
   const { code, stdout } = await check(t, target, ['--only', 'verify'])
   t.equal(code, 1)
-  t.match(stdout, 'It sends no message.\n\nPASS  verify.echo\nFAIL  verify.bare               it stands in quotes: ')
+  t.ok(stdout.includes('It sends no message.\n\nPASS  verify.echo\nFAIL  verify.bare               it stands in quotes: '), stdout)
   t.match(stdout, [
     '      wanted: nothing stands around the echo: no quotes, no byte order mark, no line break, no JSON',
     '      https://developer.work.weixin.qq.com/document/path/101033',
     `      > GET ${target}?msg_signature=`
   ].join('\n'))
   const [, echo] = /^ {6}= (\d+)\n {6}< 200\n/m.exec(stdout) ?? []
-  t.match(stdout, `\n      < "${echo}"\n`)
-  t.match(stdout, '\n4 passed, 1 failed, 0 skipped in ')
+  t.ok(stdout.includes(`\n      < "${echo}"\n`), stdout)
+  t.ok(stdout.includes('\n4 passed, 1 failed, 0 skipped in '), stdout)
   t.notOk(stdout.includes(keys.encodingAESKey))
 
   const about = async (message: Quirks['message']) =>
     await check(t, await serveSmallBot(t, { ...(message && { message }) }), ['--only', 'event.card'])
   const posted = await about(() => ({ status: 500, type: 'text/html', body: '<p>\nOh' }))
   t.match(posted.stdout, /^ {6}> \{"encrypt":"[^]*\n {6}= \{"msgid":[^]*\n {6}< 500\n {6}< content-type: text\/html\n/m)
-  t.match(posted.stdout, '\n      < <p>\n      < Oh\n')
+  t.ok(posted.stdout.includes('\n      < <p>\n      < Oh\n'), posted.stdout)
   const silent = await about(() => ({ broken: true, body: '' }))
   t.match(silent.stdout, /^ {6}< the connection failed \(ECONNRESET\)$/m)
   const sealed = await about(() => ({ sealed: { msgtype: 'text' }, body: '' }))
@@ -123,7 +123,7 @@ t.test('failures that are expected are none, and those that no longer fail are t
   list('# we know\n\nverify.bare # since May\r\n')
   const known = await run()
   t.match(known, { code: 0, stdout: /^XFAIL verify\.bare {15}there is white space or a line break around it$/m })
-  t.match(known.stdout, '\n4 passed, 0 failed, 0 skipped, 1 failed as expected in ')
+  t.ok(known.stdout.includes('\n4 passed, 0 failed, 0 skipped, 1 failed as expected in '), known.stdout)
   list('verify.bare\nverify.echo')
   t.match(await run(), { code: 1, stdout: /^STALE verify\.echo {15}it passes: take it off the list[^]*, 1 stale in /m })
   list('verify.bar')
@@ -151,11 +151,11 @@ t.test('--json prints the report alone, and --junit writes it for build servers'
     document: 'https://developer.work.weixin.qq.com/document/path/101033', reason: 'it is wrapped in JSON or HTML', ms: Number, wire: [/^> GET /]
   })
   const xml = readFileSync(join(cwd, 'report.xml'), 'utf8')
-  t.match(xml, '<testsuite name="fastify-wecom-stream check" tests="6" failures="3" skipped="1">')
+  t.ok(xml.includes('<testsuite name="fastify-wecom-stream check" tests="6" failures="3" skipped="1">'), xml)
   t.match(xml, /<testcase classname="verify" name="verify\.echo" time="\d\.\d{3}"\/>/)
   t.match(xml, /<failure message="it is wrapped in JSON or HTML">https:[^]*&lt; &lt;\d+&gt;&amp;&quot;\uFFFD/)
-  t.match(xml, '<skipped message="no card came"/>')
-  t.match(xml, '<failure message="it passes: take it off')
+  t.ok(xml.includes('<skipped message="no card came"/>'), xml)
+  t.ok(xml.includes('<failure message="it passes: take it off'), xml)
 })
 
 t.test('what cannot be asked is explained, with its cure', async t => {
@@ -195,7 +195,7 @@ t.test('a bot that lets in only whom it knows says so', async t => {
   const { code, stdout } = await check(t, target, ['--echo'])
   t.equal(code, 0)
   t.match(stdout, /^SKIP {2}echo\.prompt +the bot refuses the sender$/m)
-  t.match(stdout, '\nThe bot refuses simulated-user by its access lists')
+  t.ok(stdout.includes('\nThe bot refuses simulated-user by its access lists'), stdout)
 })
 
 t.test('a prompt of the user is asked, and a wrong call says what is missing', async t => {
