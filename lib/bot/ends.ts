@@ -2,11 +2,10 @@ import type { KeyValueStore } from '../stores/key-values.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
 import { levelOf } from '../util/errors.ts'
-import { startHeartbeat } from '../util/heartbeat.ts'
 import { createId } from '../util/ids.ts'
-import { inTime } from '../util/in-time.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
+import { inTime, startHeartbeat } from '../util/waiting.ts'
 
 export interface EndsOptions {
   facts: KeyValueStore

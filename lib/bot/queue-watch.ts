@@ -1,6 +1,6 @@
 import type { QueueStore } from '../stores/queues.ts'
 import type { Clock } from '../util/clock.ts'
-import { startHeartbeat } from '../util/heartbeat.ts'
+import { startHeartbeat } from '../util/waiting.ts'
 
 export interface QueueWatchOptions {
   clock: Clock

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events'
-import { abortable } from '../util/abortable.ts'
 import type { Clock } from '../util/clock.ts'
-import { sleep } from '../util/sleep.ts'
+import { abortable, sleep } from '../util/waiting.ts'
 import { checkFrames, placeholdersOf } from './frame-check.ts'
 import type { Placeholders } from './frame-check.ts'
 import { commonFields, freshMsgid, freshResponseUrl } from './message.ts'

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { type Clock, wallClock } from '../util/clock.ts'
 import { InputError } from '../util/errors.ts'
-import { sleep } from '../util/sleep.ts'
+import { sleep } from '../util/waiting.ts'
 import { createEnvelope } from '../wecom/envelope.ts'
 import { converse, type SendOptions, type SimulatedMessage, type Transcript } from './conversation.ts'
 import { tell } from './event.ts'

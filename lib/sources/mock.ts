@@ -2,7 +2,7 @@ import { systemClock } from '../util/clock.ts'
 import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
-import { sleep } from '../util/sleep.ts'
+import { sleep } from '../util/waiting.ts'
 import type { AnyLogSource, ReplyPart } from './source.ts'
 
 export interface MockOptions {

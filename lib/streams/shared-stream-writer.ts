@@ -1,6 +1,6 @@
 import type { NewStream, StreamMetadata, StreamRecord, Outcome, SharedTiming, StreamStore, Channel } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
-import { sleep } from '../util/sleep.ts'
+import { sleep } from '../util/waiting.ts'
 import type { Writer } from './stream-writer.ts'
 
 export interface SharedWriting {

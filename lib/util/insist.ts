@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import { isPassing } from './errors.ts'
-import { sleep } from './sleep.ts'
+import { sleep } from './waiting.ts'
 
 const FIRST_MS = 100
 const MAX_MS = 1000

@@ -1,9 +1,9 @@
-import { abortable } from '../../util/abortable.ts'
 import type { Clock } from '../../util/clock.ts'
 import { withTrace } from '../../util/logger.ts'
 import type { ContextLogger, Logger } from '../../util/logger.ts'
 import { privateTextsIn } from '../../util/private-texts.ts'
 import { describeError } from '../../util/redact.ts'
+import { abortable } from '../../util/waiting.ts'
 
 /** What host code is handed besides what it is about. */
 export interface HostContext {

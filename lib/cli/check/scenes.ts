@@ -1,7 +1,7 @@
 import { freshMsgid, freshResponseUrl } from '../../simulator/message.ts'
 import type { SimulatedSender } from '../../simulator/message.ts'
 import type { Clock } from '../../util/clock.ts'
-import { sleep } from '../../util/sleep.ts'
+import { sleep } from '../../util/waiting.ts'
 import { isFinal, streamOf } from './bot.ts'
 import type { Bot, Wire } from './bot.ts'
 

@@ -1,5 +1,5 @@
 import type { Answer } from '../../simulator/transport.ts'
-import { sleep } from '../../util/sleep.ts'
+import { sleep } from '../../util/waiting.ts'
 import { contentOf, createBot, isEmptyReply, isFinal, isTaken, LATE, streamOf } from '../check/bot.ts'
 import type { Bot, Wire } from '../check/bot.ts'
 import { PROBE, PROBER } from '../check/scenes.ts'

@@ -1,5 +1,5 @@
-import { abortable } from '../../util/abortable.ts'
 import type { Clock } from '../../util/clock.ts'
+import { abortable } from '../../util/waiting.ts'
 import type { ReplyPart, Usage } from '../source.ts'
 import { readChunk } from './chunk.ts'
 import { createAdditions } from './cumulative.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../util/clock.ts'
 import { UnavailableError } from '../../util/errors.ts'
 import type { Logger } from '../../util/logger.ts'
-import { sleep } from '../../util/sleep.ts'
+import { sleep } from '../../util/waiting.ts'
 import type { ConnectionEvents } from './client.ts'
 import { RedisTimeoutError } from './connection.ts'
 import type { RedisConnection } from './connection.ts'

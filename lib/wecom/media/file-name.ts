@@ -1,4 +1,4 @@
-import { headOf } from '../../util/utf8.ts'
+import { headOf } from '../../util/text-cuts.ts'
 
 /** File systems stop at 255; the rest is for what a host puts before the name. */
 const MAX_NAME_BYTES = 200

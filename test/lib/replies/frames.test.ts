@@ -8,7 +8,7 @@ import type { Notice, StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { MAX_CLOSER_BYTES } from '../../../lib/util/code-fence.ts'
 import { FAILURE_CLASSES } from '../../../lib/util/errors.ts'
-import { headOf } from '../../../lib/util/utf8.ts'
+import { headOf } from '../../../lib/util/text-cuts.ts'
 import { isVisible } from '../../../lib/util/visible.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 
