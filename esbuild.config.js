@@ -1,5 +1,5 @@
 // `npm run build`: makes what is shipped of the declarations that tsc has put into dist, and of the sources.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
@@ -55,7 +55,7 @@ function licencesOf ({ inputs }) {
 }
 
 // The commands in one file, with all that a host of the plugin does not need and so does not install.
-const { metafile } = await build({
+const commands = await build({
   ...common,
   entryPoints: ['lib/cli/main.ts'],
   outfile: 'dist/lib/cli/main.cjs',
@@ -67,7 +67,21 @@ const { metafile } = await build({
   metafile: true,
   plugins: [loadModules, leaveOut]
 })
-writeFileSync('dist/lib/cli/LICENSES.txt', licencesOf(metafile))
+writeFileSync('dist/lib/cli/LICENSES.txt', licencesOf(commands.metafile))
+
+// The page, with all that it shows with: nothing of it comes from elsewhere.
+const page = await build({
+  bundle: true,
+  minify: true,
+  metafile: true,
+  legalComments: 'none',
+  format: 'esm',
+  target: ['chrome109', 'firefox115', 'safari16.4'],
+  entryPoints: ['plugins/playground/page/app.tsx', 'plugins/playground/page/app.css'],
+  outdir: 'dist/plugins/playground'
+})
+copyFileSync('plugins/playground/page/index.html', 'dist/plugins/playground/index.html')
+writeFileSync('dist/plugins/playground/LICENSES.txt', licencesOf(page.metafile))
 
 /** The declarations that the public ones are made of; nobody can import the others. */
 function reachable (file, seen = new Set()) {

@@ -2,7 +2,7 @@ import importX from 'eslint-plugin-import-x'
 import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, noJsx: true, ignores: [...resolveIgnoresFromGitignore(), 'tap-snapshots'] }),
+  ...neostandard({ ts: true, noJsx: true, filesTs: ['**/*.tsx'], ignores: [...resolveIgnoresFromGitignore(), 'tap-snapshots'] }),
   {
     rules: {
       // A constant and the type of its values may share a name; the compiler refuses a real redeclaration.
@@ -26,8 +26,13 @@ export default [
     }
   },
   {
-    files: ['**/*.ts'],
-    languageOptions: { parserOptions: { project: './test/tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    files: ['**/*.ts', '**/*.tsx'],
+    languageOptions: {
+      parserOptions: {
+        project: ['./test/tsconfig.json', './test/browser/tsconfig.json', './plugins/playground/page/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname
+      }
+    },
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', {
         // A test waits for those in it, and tap for all.

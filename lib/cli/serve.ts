@@ -1,3 +1,4 @@
+import { isProduction } from '../config/environment.ts'
 import type { Env } from '../config/environment.ts'
 import { createEnvelope } from '../wecom/envelope.ts'
 import { createBotServer } from './server.ts'
@@ -13,17 +14,24 @@ export interface ServeOptions {
 
 /** Serves the bot until a signal ends it, and prints how to reach it. */
 export async function serve ({ env, print, signals }: ServeOptions): Promise<BotServer> {
-  const bot = await createBotServer(env)
+  const leftOut = playgroundIsLeftOut(env)
+  const bot = await createBotServer(env, leftOut === undefined ? { playground: {} } : {})
   onShutdown(signals, async () => {
     await bot.app.drainStreams()
     await bot.app.close()
   })
   const address = await bot.app.listen({ host: bot.server.HOST, port: bot.server.PORT })
-  print(greeting(bot, address + bot.path))
+  print(greeting(bot, address + bot.path, bot.app.playgroundAddress?.() ?? leftOut))
   return bot
 }
 
-function greeting ({ credentials, throwAway, source }: BotServer, url: string): string {
+/** Why there is none; undefined if there is one. Who reaches it speaks as WeCom, so that it is for a try on this machine. */
+function playgroundIsLeftOut (env: Env): string | undefined {
+  if (isProduction(env)) return 'left out: NODE_ENV is production'
+  return /^(?:127\.|::1$|localhost$)/.test(env['HOST'] ?? '127.0.0.1') ? undefined : 'left out: HOST is more than this machine'
+}
+
+function greeting ({ credentials, throwAway, source }: BotServer, url: string, playground: string | undefined): string {
   return [
     'The bot is listening.',
     '',
@@ -32,6 +40,7 @@ function greeting ({ credentials, throwAway, source }: BotServer, url: string): 
       ? [`  Token           ${credentials.token}`, `  EncodingAESKey  ${credentials.encodingAESKey}`]
       : ['  Token           from WECOM_TOKEN', '  EncodingAESKey  from WECOM_ENCODING_AES_KEY']),
     `  Source          ${source}${source === 'mock' ? ' (set OPENAI_API_KEY to let a model answer)' : ''}`,
+    `  Playground      ${playground}`,
     '',
     ...(throwAway
       ? ['Token and key were made up for this run: set WECOM_TOKEN and WECOM_ENCODING_AES_KEY to those of your bot.', '']

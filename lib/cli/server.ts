@@ -3,12 +3,14 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { readCallbackConfig } from '../../plugins/callback.ts'
 import wecomStream from '../../plugins/index.ts'
-import { readStreamsConfig } from '../../plugins/streams.ts'
+import type { PlaygroundOptions } from '../../plugins/playground.ts'
+import { kLoopback, readStreamsConfig } from '../../plugins/streams.ts'
 import { readConfig } from '../config/config.ts'
 import type { Env } from '../config/environment.ts'
 import { serverSettings } from '../config/settings.ts'
 import type { ServerConfig } from '../config/settings.ts'
 import { chosenName } from '../config/sources.ts'
+import { createLoopback } from '../outbound/loopback.ts'
 import { ConfigError } from '../util/errors.ts'
 
 export interface BotServer {
@@ -25,7 +27,7 @@ export interface BotServer {
 const SLOW_CLIENT_MS = 10_000
 
 /** A server with the bot and nothing else, in the settings that a WeCom callback wants. Not listening yet. */
-export async function createBotServer (env: Env): Promise<BotServer> {
+export async function createBotServer (env: Env, { playground: wanted }: { playground?: PlaygroundOptions } = {}): Promise<BotServer> {
   const throwAway = env['WECOM_TOKEN'] === undefined && env['WECOM_ENCODING_AES_KEY'] === undefined
   const all = throwAway ? { ...env, ...throwAwayCredentials() } : env
   const server = readConfig(serverSettings, { options: {}, env: all, extraOptions: [] })
@@ -42,12 +44,19 @@ export async function createBotServer (env: Env): Promise<BotServer> {
     // While replies end during shutdown, WeCom still has to be able to fetch them.
     return503OnClosing: false
   })
+  const isPlayground = wanted !== undefined
+  if (isPlayground) app.decorate(kLoopback, createLoopback())
   await app.register(wecomStream, { env: all, logLevel: server.config.LOG_LEVEL === 'silent' ? 'silent' : 'warn' })
   const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = callback.config
+  const credentials = { token, encodingAESKey, receiveId }
+  if (isPlayground) {
+    const { default: playground } = await import('../../plugins/playground.ts')
+    await app.register(playground, { ...credentials, env: all, print () {}, ...wanted })
+  }
   return {
     app,
     server: server.config,
-    credentials: { token, encodingAESKey, receiveId },
+    credentials,
     throwAway,
     path: callback.config.WECOM_CALLBACK_PATH,
     source: chosenName({ ...streams.config })

@@ -43,6 +43,24 @@ t.test('what is configured is used, and its secrets are not printed', async t =>
   for (const secret of [CREDENTIALS.WECOM_TOKEN, CREDENTIALS.WECOM_ENCODING_AES_KEY, 'sk-do-not-print']) t.notOk(printed.includes(secret))
 })
 
+t.test('it serves the playground on this machine, and leaves it out elsewhere in one line', async t => {
+  const { bot, printed, target } = await start(t, { MOCK_CHUNK_DELAY_MS: '5' })
+  const [, address = ''] = /Playground {6}(\S+)/.exec(printed) ?? []
+  t.equal(address, bot.app.playgroundAddress?.())
+  const { origin, hash } = new URL(address)
+  t.equal(origin, new URL(target).origin)
+  const headers = { origin, 'x-playground-token': hash.slice(1), 'content-type': 'application/json' }
+  const ask = async (action: string, body: string, more = {}): Promise<any> =>
+    await (await fetch(`${origin}/playground/api/${action}`, { method: 'POST', headers: { ...headers, ...more }, body })).json()
+  t.match(await ask('create', JSON.stringify({ kind: 'single', name: 'x', members: ['x'] })), { id: /./ })
+  const { url } = await ask('upload?name=x', 'x', { 'content-type': 'text/plain' })
+  t.ok(url.startsWith(`${origin}/playground/bot/media/`), 'files reach the bot')
+  const production = await start(t, { NODE_ENV: 'production' })
+  t.match(production.printed, /Playground {6}left out: NODE_ENV is production\n/)
+  t.equal((await fetch(new URL('/playground/', production.target))).status, 404)
+  t.match((await start(t, { HOST: '0.0.0.0' })).printed, /Playground {6}left out: HOST is more than this machine\n/)
+})
+
 t.test('two servers run side by side', async t => {
   const [one, two] = [await start(t), await start(t)]
   t.not(one.target, two.target)
