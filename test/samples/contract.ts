@@ -64,7 +64,7 @@ export async function testLibrary (t: Test, { folder, models, attempts }: Librar
       await testStop(t, bot, provider, model)
 
       const told = bot.lines.join('') + JSON.stringify(printed.map(({ args }) => args()))
-      t.match(told, '"class":"AUTH"', 'failures are logged')
+      t.ok(told.includes('"class":"AUTH"'), 'failures are logged')
       for (const secret of [KEY, QUESTION, 'answer', 'a thought']) t.notMatch(told, secret, `nothing quotes ${secret}`)
     })
   }
@@ -153,7 +153,7 @@ async function testFailures (t: Test, bot: Host, provider: Provider, { wire }: M
       t.equal(state.content, ANSWER, 'what was said is kept')
       if (end === 'length') {
         t.equal(state.status, 'done')
-        t.match(bot.lines.slice(lines).join(''), '"reason":"LENGTH"')
+        t.ok(bot.lines.slice(lines).join('').includes('"reason":"LENGTH"'))
       } else t.match(state, { status: 'error', error: { code: end } })
     })
   }
