@@ -316,6 +316,9 @@ t.test('failures: class, reason, and the text that came', async t => {
     ['event: error with the key', sse(chunk('a'), `event: error\n${event(json)}`), 'a', {
       class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR', code: 'some_code' }
     }],
+    ['event: error that says nothing', sse(chunk('a'), 'event: error\ndata: <html>\n\n'), 'a', {
+      class: 'BROKEN', details: { reason: 'UPSTREAM_ERROR' }
+    }],
     ['error after the finish', sse(chunk('a'), finish('stop'), event(json)), 'a', { class: 'BROKEN', details: { finishReason: 'stop' } }],
     ['content_filter', sse(chunk('a'), finish('content_filter')), 'a', {
       class: 'FILTERED', details: { reason: 'CONTENT_FILTER', finishReason: 'content_filter' }
