@@ -16,7 +16,11 @@ export interface View {
   theme: 'light' | 'dark'
 }
 
-const look = { language: navigator.language.startsWith('zh') ? 'zh' : 'en', theme: 'light', ...readLook() }
+const look = {
+  language: navigator.language.startsWith('zh') ? 'zh' : 'en',
+  theme: matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light',
+  ...readLook()
+}
 
 export const view: View = {
   status: 'connecting',
