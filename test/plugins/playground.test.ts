@@ -4,6 +4,7 @@ import t from 'tap'
 import type { BotEntry } from '../../lib/playground/model.ts'
 import wecomStream from '../../plugins/index.ts'
 import { openFeed } from '../../plugins/playground/feed.ts'
+import { readPage } from '../../plugins/playground/page-files.ts'
 import playground from '../../plugins/playground.ts'
 import { CREDENTIALS, isOver, play, servePlayground, splitEvents } from '../fixtures/playground.ts'
 
@@ -303,4 +304,8 @@ t.test('what nobody foresaw goes to the error handler of the host', async t => {
     }
   })
   t.match(await call('remove', { conversation: 'x' }), { status: 500, error: 'the host says' })
+})
+
+t.test('a page that has not been built says how to build it', async t => {
+  await t.rejects(readPage('nowhere.js'), { code: 'WECOM_ERR_INPUT', message: 'the page has not been built: run npm run build' })
 })
