@@ -373,7 +373,7 @@ t.test('a conversation as a test passes against the bot that it was held with, a
   writeFileSync(file, source.replace('fastify-wecom-stream/testing', new URL('../../../plugins/testing.ts', import.meta.url).href))
   const run = async (env: Record<string, string>) => {
     const { NODE_OPTIONS: _, ...inherited } = process.env
-    return await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--test', file], {
+    return await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--test', '--test-reporter=tap', file], {
       env: {
         ...inherited,
         _TAPJS_PROCESSINFO_COVERAGE_: '0',
