@@ -23,9 +23,8 @@ import type {
   Attachment, HistoryTurn, LostAttachment, Quote, ReplyPart, Source, SourceContext, Turn, Usage
 } from '../lib/sources/source.ts'
 import { StreamStatus } from '../lib/stores/status.ts'
-import type { StreamInput } from '../lib/streams/contract.ts'
+import type { ReasoningMode, StreamInput } from '../lib/streams/contract.ts'
 import type { ImageToFit } from '../lib/streams/image-fit.ts'
-import type { ReasoningMode } from '../lib/streams/open-stream.ts'
 import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError, UnavailableError } from '../lib/util/errors.ts'

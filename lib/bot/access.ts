@@ -1,5 +1,5 @@
 import type { Turn } from '../sources/source.ts'
-import type { OpenStream } from '../streams/open-stream.ts'
+import type { OpenStream } from '../streams/contract.ts'
 import type { Logger } from '../util/logger.ts'
 import type { UserMessage } from '../wecom/content.ts'
 import { turnOf } from '../wecom/message.ts'

@@ -1,7 +1,6 @@
 import type { Frames } from '../replies/frames.ts'
 import type { Notice } from '../stores/store.ts'
-import type { OpenStream } from '../streams/open-stream.ts'
-import type { Opening } from '../streams/opening.ts'
+import type { OpenStream, Opening } from '../streams/contract.ts'
 import type { Streams } from '../streams/streams.ts'
 import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'

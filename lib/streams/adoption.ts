@@ -3,14 +3,8 @@ import { FIRST_EPOCH } from '../stores/store.ts'
 import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/store.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
-import type { StreamInput } from './contract.ts'
-import type { OpenStream } from './open-stream.ts'
+import type { OpenStream, StoredWork, StreamInput } from './contract.ts'
 import type { RunningStream } from './running-stream.ts'
-
-/** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
-export type StoredWork =
-  | { scope: string, message: Record<string, unknown> }
-  | { input: Omit<StreamInput, 'source'> & { source?: string } }
 
 /** Takes up a message in a stream that is open already. */
 export type AdoptMessage = (stream: OpenStream, message: Record<string, unknown>) => void

@@ -1,8 +1,12 @@
+import type { Turn } from '../sources/source.ts'
 import type { EndStatus } from '../stores/status.ts'
-import type { Notice, RefusalNotice } from '../stores/store.ts'
+import type { Failure, Notice, RefusalNotice } from '../stores/store.ts'
 import { attempt } from '../util/attempt.ts'
 import { FAILURE_CLASSES, SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
+import type { Logger } from '../util/logger.ts'
+import { privateTextsIn } from '../util/private-texts.ts'
+import { describeError } from '../util/redact.ts'
 import type { TimeoutReason } from './watchdog.ts'
 
 /** Why a stream ended. The first reason counts, whatever its source does afterwards. */
@@ -50,4 +54,28 @@ export const FAILURE_LEVELS: Record<FailureClass, 'info' | 'warn' | 'error'> = {
   TIMEOUT: 'warn',
   BROKEN: 'warn',
   INTERNAL: 'error'
+}
+
+interface EndOfStream {
+  /** Of the stream and its end, whether that is a failure or not. */
+  fields: object
+  failure?: Failure | undefined
+  error: unknown
+  turn: Turn | undefined
+}
+
+/** One line for the end of a stream, as loud as its failure asks for. */
+export function logEnd (log: Logger, { fields, failure, error, turn }: EndOfStream): void {
+  if (failure === undefined) return log.info(fields, 'stream ended')
+  const { code, reference } = failure
+  log[FAILURE_LEVELS[code]]({ ...fields, class: code, reference, ...causeOf(error, turn) }, 'stream failed')
+}
+
+function causeOf (error: unknown, turn: Turn | undefined): object {
+  const source = attempt(() => error instanceof SourceError ? { details: { ...error.details }, cause: error.cause } : undefined)
+  const { details, cause } = source ?? { details: undefined, cause: error }
+  return {
+    ...(details && { details }),
+    ...(cause !== undefined && { cause: describeError(cause, privateTextsIn(turn)) })
+  }
 }

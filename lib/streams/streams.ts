@@ -1,21 +1,16 @@
 import type { Source } from '../sources/source.ts'
-import { isTerminal } from '../stores/status.ts'
 import { FIRST_EPOCH } from '../stores/store.ts'
 import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores/store.ts'
-import { BusyError, ClosedError, InputError, UnavailableError } from '../util/errors.ts'
+import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { describeError } from '../util/redact.ts'
 import { startHeartbeat } from '../util/waiting.ts'
 import { createAdoptions, workOf } from './adoption.ts'
 import type { OnOwnerLost, AdoptMessage } from './adoption.ts'
-import type { StreamInput } from './contract.ts'
+import type { OpenStream, Opened, Opening, ReasoningMode, StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
-import type { OpenStream, ReasoningMode } from './open-stream.ts'
-import type { Opened, Opening } from './opening.ts'
-import { OrphanWatch } from './orphan-watch.ts'
-import type { Look } from './orphan-watch.ts'
-import { OverdueStreams } from './overdue.ts'
 import { Places } from './places.ts'
+import { StreamReader } from './reader.ts'
 import { RunningStream } from './running-stream.ts'
 import type { RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
@@ -39,12 +34,6 @@ export interface StreamsOptions extends Omit<RunningStreamDependencies, 'limits'
   onOwnerLost?: OnOwnerLost
 }
 
-/** What another process owns may have grown since it was read here. */
-const FRESH_MS = 1000
-
-/** An owner whose store takes writes has stored the end of its stream so long after the deadline. */
-const STORING_MS = 1000
-
 export type Streams = ReturnType<typeof createStreams>
 
 /** Streams and the sources that fill them. Knows nothing of messages. */
@@ -55,7 +44,6 @@ export function createStreams (options: StreamsOptions) {
   const places = new Places<RunningStream>(limits.maxRunning)
   const lastFrames = new LastFrames(clock)
   const closeListeners: Array<() => Promise<void>> = []
-  const overdue = new OverdueStreams(log, limits.deadlineMs)
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
 
@@ -161,38 +149,11 @@ export function createStreams (options: StreamsOptions) {
     /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
     resolveSource,
 
-    /**
-     * Reads a stream for a user: what a timer has ended is over, stored or not. If nobody owns it any more, it is adopted meanwhile.
-     * Undefined if it is unknown or expired. Rejects also while its text has to be written anew.
-     */
-    async read (id: string): Promise<StreamRecord | undefined> {
-      const reading = await store.read(id).catch((error: unknown) => {
-        seen(id, 'away')
-        throw error
-      })
-      seen(id, reading)
-      if (reading === undefined || store.shared === undefined) return reading?.record
-      const { record, ageMs = 0, isIncomplete } = reading
-      const shown = overdue.see(record, ageMs - STORING_MS, runs.get(id)?.timedOut)
-      if (isIncomplete === true && shown === record) throw new UnavailableError(new Error('the store has lost some text of a stream'))
-      return shown
-    },
+    read: (id: string) => reader.read(id),
 
-    /** Reads a stream for ourselves: whoever owns it, it is left as it is. */
-    readOnly: async (id: string): Promise<StreamRecord | undefined> => (await store.read(id))?.record,
+    readOnly: (id: string) => reader.readOnly(id),
 
-    /** What is known here for sure of a stream whose store is away: what is open here, was read just now, or is over. */
-    lastRead (id: string): StreamRecord | undefined {
-      const known = store.lastRead?.(id)
-      const run = runs.get(id)
-      const own = run?.recordWith(known?.record)
-      if (run !== undefined && own !== undefined) {
-        return overdue.see(own, clock.now() - run.bubbleDeadline + limits.deadlineMs, run.timedOut)
-      }
-      if (known === undefined) return undefined
-      const record = overdue.see(known.record, known.ageMs)
-      return known.sinceMs <= FRESH_MS || isTerminal(record.status) || record.metadata.sealedAt !== undefined ? record : undefined
-    },
+    lastRead: (id: string) => reader.lastRead(id),
 
     /** Whether the store was away just now, and may have come back without what it knew. */
     isRecovering: (): boolean => store.isRecovering?.() ?? false,
@@ -235,7 +196,7 @@ export function createStreams (options: StreamsOptions) {
       await endAll()
       await Promise.all(closeListeners.map(async listener => { await listener() }))
       stopHeartbeat()
-      orphans.close()
+      reader.close()
       lastFrames.close()
       await store.close()
     },
@@ -255,6 +216,10 @@ export function createStreams (options: StreamsOptions) {
     }
   }
 
+  const reader = new StreamReader({
+    store, clock, log, deadlineMs: limits.deadlineMs, runOf: id => runs.get(id), onOrphan: id => { void adoptions.adopt(id) }
+  })
+
   const adoptions = createAdoptions({
     store,
     log,
@@ -266,13 +231,6 @@ export function createStreams (options: StreamsOptions) {
     open: (stream, tenure) => openRunningStream(stream, Promise.resolve(stream.id), tenure),
     run: (stream, input) => streams.run(stream, input)
   })
-
-  const orphans = new OrphanWatch({ clock, read: id => store.read(id), onOrphan: id => { void adoptions.adopt(id) } })
-
-  /** What is open here has an owner, and what one process has alone, too. */
-  function seen (id: string, look: Look): void {
-    if (store.shared !== undefined && !runs.has(id)) orphans.see(id, look)
-  }
 
   if (store.shared !== undefined) {
     stopHeartbeat = startHeartbeat(clock, store.shared.heartbeatMs, () => {

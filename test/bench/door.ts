@@ -1,7 +1,8 @@
 import { withServers } from './child.ts'
 import type { Child } from './child.ts'
-import { path, settings } from './settings.ts'
+import { settings } from './settings.ts'
 import { median } from './statistics.ts'
+import { callbackRequest } from './wecom.ts'
 
 /** The default of `WECOM_BODY_LIMIT_BYTES`. */
 const BODY_BYTES = 256 * 1024
@@ -32,16 +33,8 @@ export interface DoorShape {
 
 export const MAX_DOOR_RATIO = 2
 
-function requestOf (body: string): Buffer {
-  return Buffer.from([
-    `POST ${path}?msg_signature=${'0'.repeat(40)}&timestamp=${Math.floor(Date.now() / 1000)}&nonce=bench HTTP/1.1`,
-    'Host: 127.0.0.1',
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    '',
-    body
-  ].join('\r\n'))
-}
+const requestOf = (body: string): Buffer =>
+  callbackRequest({ signature: '0'.repeat(40), timestamp: String(Math.floor(Date.now() / 1000)), nonce: 'bench' }, body)
 
 async function costOf ({ connections: [connection], cpu }: Child, body: string): Promise<number> {
   const request = requestOf(body)

@@ -6,12 +6,11 @@ import type { Order } from './source.ts'
 
 const chat = { aibotid: 'bench-bot', chattype: 'single', from: { userid: 'bench-user' } }
 
-/** An HTTP request, ready to be written to a socket, as WeCom sends a message now. */
-function sealedRequest (message: object): Buffer {
-  const { signature, timestamp, nonce, encrypt } =
-    seal(credentials, JSON.stringify(message), String(Math.floor(Date.now() / 1000)), randomBytes(8).toString('hex'))
-  const body = JSON.stringify({ encrypt })
-  return Buffer.from([
+type Query = Record<'signature' | 'timestamp' | 'nonce', string>
+
+/** An HTTP request to the callback, ready to be written to a socket. */
+export const callbackRequest = ({ signature, timestamp, nonce }: Query, body: string): Buffer =>
+  Buffer.from([
     `POST ${path}?msg_signature=${signature}&timestamp=${timestamp}&nonce=${nonce} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Content-Type: application/json',
@@ -19,6 +18,12 @@ function sealedRequest (message: object): Buffer {
     '',
     body
   ].join('\r\n'))
+
+/** As WeCom sends a message now. */
+function sealedRequest (message: object): Buffer {
+  const { signature, timestamp, nonce, encrypt } =
+    seal(credentials, JSON.stringify(message), String(Math.floor(Date.now() / 1000)), randomBytes(8).toString('hex'))
+  return callbackRequest({ signature, timestamp, nonce }, JSON.stringify({ encrypt }))
 }
 
 const createMsgid = (): string => randomBytes(16).toString('hex')

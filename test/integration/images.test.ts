@@ -2,12 +2,19 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { createSimulator } from '../../plugins/testing.ts'
+import type { TranscriptFrame } from '../../plugins/testing.ts'
 import { buildApp, keys, PATH } from '../fixtures/app.ts'
 
 const texts = loadTexts()
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')
 /** A picture of that size, as viewers do not mind what follows its end. */
 const png = (bytes: number): Buffer => Buffer.concat([PNG, randomBytes(bytes - PNG.length)])
+
+/** What the last frame has. */
+function imagesOf (frames: readonly TranscriptFrame[]): ReadonlyArray<{ image: { base64: string } }> {
+  const { msg_item: items = [] } = frames.at(-1)?.reply['stream'] as { msg_item?: Array<{ image: { base64: string } }> }
+  return items
+}
 
 function source (...images: Buffer[]) {
   return async function * () {
@@ -22,7 +29,7 @@ t.test('an image that WeCom would refuse is left out, with a sentence, and the a
   t.strictSame(problems, [])
   t.equal(finished, true)
   t.equal(content, `look\n\n${texts.imageTooLarge}`)
-  t.equal((frames.at(-1)?.reply as any).stream.msg_item.length, 1)
+  t.equal(imagesOf(frames).length, 1)
 })
 
 t.test('the host makes images smaller, and one that fails is told', async t => {
@@ -42,7 +49,7 @@ t.test('the host makes images smaller, and one that fails is told', async t => {
   t.strictSame(problems, [])
   t.strictSame(asked, [['image/png', 1_470_000, 262_144], ['image/png', 700_000, 262_144]])
   t.equal(content, `look\n\n${texts.imageTooLarge}`)
-  t.equal((frames.at(-1)?.reply as any).stream.msg_item[0].image.base64.length, Math.ceil(262_144 / 3) * 4)
+  t.equal(imagesOf(frames)[0]?.image.base64.length, Math.ceil(262_144 / 3) * 4)
   t.match(lines.filter(({ msg }) => msg === 'a hook failed'), [{ hook: 'images.fit', streamId: String }])
 })
 
@@ -52,5 +59,5 @@ t.test('a frame that is too large when it is sealed loses its last images', asyn
   })
   const { frames, problems } = await createSimulator({ target: { app, path: PATH }, ...keys, refreshMs: 10 }).send('hi', { late: 1 })
   t.strictSame(problems, [])
-  t.equal((frames.at(-1)?.reply as any).stream.msg_item.length, 1)
+  t.equal(imagesOf(frames).length, 1)
 })

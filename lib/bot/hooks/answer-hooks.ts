@@ -1,7 +1,6 @@
 import type { StreamState } from '../../replies/state-view.ts'
 import type { Turn } from '../../sources/source.ts'
-import type { StreamInput } from '../../streams/contract.ts'
-import type { Measures } from '../../streams/open-stream.ts'
+import type { Measures, StreamInput } from '../../streams/contract.ts'
 import { isObject } from '../../util/objects.ts'
 import type { HostContext, RunHostCode } from './host-code.ts'
 

@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
 import { isObject } from '../../util/objects.ts'
+import { withoutControls } from '../controls.ts'
 import { renderMarkdown } from './markdown.ts'
 
 export interface View {
@@ -7,16 +8,12 @@ export interface View {
   columns: number | undefined
 }
 
-/** What steers a terminal is not for a model to write. */
-// eslint-disable-next-line no-control-regex
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
 const dim = (text: string): string => `\u001b[2m${text}\u001b[22m`
 
 /** The text of a reply as a terminal shows it, with what stands beside it named. */
 export function renderReply (reply: Record<string, unknown>, { columns }: View): string {
   const stream = isObject(reply['stream']) ? reply['stream'] : {}
-  const content = typeof stream['content'] === 'string' ? stream['content'].replace(CONTROLS, '') : ''
+  const content = typeof stream['content'] === 'string' ? withoutControls(stream['content']) : ''
   const [, thinking = '', text = ''] = /^(?:<think>([^]*?)(?:<\/think>|$))?([^]*)$/.exec(content) as RegExpExecArray
   const mark = columns === undefined ? (line: string) => line : dim
   return [
@@ -34,7 +31,7 @@ function imagesOf (items: unknown): string[] {
 
 function nameCard (card: Record<string, unknown>): string {
   const title = isObject(card['main_title']) ? card['main_title']['title'] : undefined
-  return `[card ${String(card['card_type'])}${title === undefined ? '' : `: ${String(title)}`}]`.replace(CONTROLS, '')
+  return withoutControls(`[card ${String(card['card_type'])}${title === undefined ? '' : `: ${String(title)}`}]`)
 }
 
 /** How many rows of a terminal the text takes; wide characters count two. */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readArguments, UsageError } from '../arguments.ts'
 import type { CommandSpec } from '../arguments.ts'
+import { withoutControls } from '../controls.ts'
 import { credentialOptions, environmentOf, readCredentials } from '../credentials.ts'
 import { EXIT } from '../io.ts'
 import type { Io } from '../io.ts'
@@ -41,7 +42,7 @@ const SPEC: CommandSpec = {
 
 export async function run (argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(SPEC, argv)
-  const print = (lines: readonly string[]): void => { io.stdout.write(lines.map(line => `${line}\n`).join('')) }
+  const print = (lines: readonly string[]): void => { io.stdout.write(withoutControls(lines.map(line => `${line}\n`).join(''))) }
   if (args.flag('list')) {
     print(CHECKS.map(({ name, document, about }) => `${name.padEnd(26)}${document}  ${about}`))
     return EXIT.OK

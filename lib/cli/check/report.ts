@@ -76,6 +76,6 @@ const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 /** XML has no way to write most control characters. */
 const escapeXml = (text: string): string =>
   text.toWellFormed()
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- these are what is looked for
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\uFFFD')
     .replace(/[&<>"]/g, found => ENTITIES[found] as string)

@@ -7,7 +7,7 @@ import type { CardDeliveryMode } from '../../../lib/replies/card-delivery.ts'
 import { createFrames } from '../../../lib/replies/frames.ts'
 import type { KeyValueStore } from '../../../lib/stores/key-values.ts'
 import { createMemoryKeyValues } from '../../../lib/stores/memory/key-values.ts'
-import type { StreamRecord } from '../../../lib/stores/store.ts'
+import type { StreamMetadata, StreamRecord } from '../../../lib/stores/store.ts'
 import { loadTexts } from '../../../lib/texts/texts.ts'
 import { textNotice } from '../../../lib/wecom/cards/build-card.ts'
 import { readMessage } from '../../../lib/wecom/message.ts'
@@ -173,6 +173,10 @@ t.test('a card that was shown, or cannot go alone, is not sent', async t => {
   const frame = setUp({ mode: 'frame' })
   t.equal(await frame.late.deliver(message(), WITH_CARD), 'fetched')
   t.strictSame(frame.sent, [])
+  for (const metadata of [{ card: CARD }, { deliverable: true }, {}] as StreamMetadata[]) {
+    t.equal(frame.cards.goesAlone({ ...WITH_CARD, metadata }), false)
+    t.equal(setUp().cards.goesAlone({ ...WITH_CARD, metadata }), false)
+  }
 })
 
 t.test('the call goes to the text before it goes to a card, unless the card is all there is', async t => {

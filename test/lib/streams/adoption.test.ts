@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { StreamStore } from '../../../lib/stores/store.ts'
-import type { Opening } from '../../../lib/streams/opening.ts'
+import type { Opening } from '../../../lib/streams/contract.ts'
 import { createStreams } from '../../../lib/streams/streams.ts'
 import type { StreamsLimits, StreamsOptions } from '../../../lib/streams/streams.ts'
 import { createId } from '../../../lib/util/ids.ts'

@@ -68,3 +68,15 @@ t.test('a JPG is said to be one', async t => {
   await fitImages([{ base64: '/9j/', md5: '', bytes: 5 }], 's', { maxBytes: 3, fit }, createManualClock())
   t.match(calls, [{ image: { type: 'image/jpeg' } }])
 })
+
+t.test('an image that takes all of its share is left alone, and nothing is asked when the time is over', async t => {
+  const exact = setUp(async ({ maxBytes }) => png(maxBytes))
+  t.strictSame(await exact.run(1000, 500, 600), [500, 500])
+  t.equal(exact.calls.length, 1)
+  const slow = setUp(async ({ maxBytes, maxMs }, advance) => {
+    await advance(maxMs)
+    return png(maxBytes)
+  })
+  t.strictSame(await slow.run(1000, 900, 900), [500, 900])
+  t.equal(slow.calls.length, 1)
+})

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Test } from 'tap'
 import { renderReply, rowsOf } from '../../../../lib/cli/chat/render.ts'
 import { createScreen, sizeOf } from '../../../../lib/cli/chat/screen.ts'
 import type { Io } from '../../../../lib/cli/io.ts'
@@ -11,7 +12,7 @@ const CREDENTIALS = ['--token', keys.token, '--key', keys.encodingAESKey, '--int
 const ESC = '\u001b'
 const MOCK = { MOCK_CHUNK_DELAY_MS: '1' }
 const HELLO = 'Q: hello\nHello world! This is a stream.\n'
-const serve = async (t: any, quirks: Quirks = {}) => `${await listenWith(t, createSmallBot(keys, quirks))}${PATH}`
+const serve = async (t: Test, quirks: Quirks = {}) => `${await listenWith(t, createSmallBot(keys, quirks))}${PATH}`
 
 t.test('--message asks once, of a bot that is started for it', async t => {
   const { code, stdout, stderr } = await command(t, ['chat', '--message', 'hello', '--interval', '5'], { env: MOCK })

@@ -87,9 +87,9 @@ t.test('a failure has what was wanted, the document and the wire, without the ke
 
   const about = async (message: Quirks['message']) =>
     await check(t, await serveSmallBot(t, { ...(message && { message }) }), ['--only', 'event.card'])
-  const posted = await about(() => ({ status: 500, type: 'text/html', body: '<p>\nOh' }))
+  const posted = await about(() => ({ status: 500, type: 'text/html', body: '<p>\u001b[2J\nOh' }))
   t.match(posted.stdout, /^ {6}> \{"encrypt":"[^]*\n {6}= \{"msgid":[^]*\n {6}< 500\n {6}< content-type: text\/html\n/m)
-  t.ok(posted.stdout.includes('\n      < <p>\n      < Oh\n'), posted.stdout)
+  t.ok(posted.stdout.includes('\n      < <p>[2J\n      < Oh\n'), posted.stdout)
   const silent = await about(() => ({ broken: true, body: '' }))
   t.match(silent.stdout, /^ {6}< the connection failed \(ECONNRESET\)$/m)
   const sealed = await about(() => ({ sealed: { msgtype: 'text' }, body: '' }))
