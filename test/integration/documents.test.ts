@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { posix } from 'node:path'
+import { join, posix, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { callbackSettings, streamsSettings } from '../../lib/config/settings.ts'
 import { FAILURE_LEVELS } from '../../lib/streams/ending.ts'
@@ -139,6 +140,17 @@ t.test('each room has a page that says what it may import and which files are pu
       : [...said.matchAll(/`([\w-]+)`/g)].map(([, name]) => name)
     t.strictSame(named.sort(), allowed.sort(), `lib/${room} may import what its page says`)
     for (const part of ['**Public files:**', '**The decision that explains the rest:**']) t.ok(page.includes(part), `lib/${room}: ${part}`)
+  }
+})
+
+t.test('there are fifteen rooms at most, and none has more than twenty files', async t => {
+  const ROOMS = readdirSync(new URL('lib/', ROOT), { recursive: true, withFileTypes: true }).filter(entry => entry.isDirectory())
+  const lib = fileURLToPath(new URL('lib', ROOT))
+  t.ok(ROOMS.filter(({ parentPath }) => parentPath === lib).length <= 15)
+  for (const { parentPath, name } of ROOMS) {
+    const room = join(parentPath, name)
+    // A room within a room counts as one file.
+    t.ok(readdirSync(room).filter(file => file !== 'README.md').length <= 20, relative(lib, room))
   }
 })
 

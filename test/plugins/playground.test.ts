@@ -19,7 +19,7 @@ t.test('a message goes through the sealed callback of the app, and its answer gr
   await call('switches', { refreshMs: 50 })
   await call('send', { conversation: id, user: 'zhangsan', message: text('hi'), files: [] })
   const [conversation] = await until(([one]) => one !== undefined && isOver(one.entries))
-  t.match(conversation?.entries, [
+  t.hasStrict(conversation?.entries, [
     { kind: 'user', state: 'delivered' },
     { kind: 'bot', via: 'stream', content: 'Q: hi\nHello world! This is a stream.', running: false, problems: [], warnings: [] }
   ])
@@ -83,7 +83,7 @@ t.test('what it answers is neither kept nor framed, and runs no code but its own
     }
     t.notMatch(policy, /unsafe|\*|https?:/)
   }
-  t.match(await ask('/playground'), { status: 302, headers: { location: '/playground/' } })
+  t.hasStrict(await ask('/playground'), { status: 302, headers: { location: '/playground/' } })
   t.match(await ask('/playground/', { headers: { host: 'evil.example' } }), { headers: { 'cache-control': /^no-store/ } }, 'refusals, too')
 })
 
@@ -107,13 +107,13 @@ t.test('the feed tells what happens, and does not hold up close()', async t => {
   t.match(response.headers.get('content-type'), /^text\/event-stream/)
   const events = splitEvents(response.body as unknown as AsyncIterable<Uint8Array>)
   const empty = { conversations: [], switches: { refreshMs: 1000 }, facts: { noAddress: true } }
-  t.match((await events.next()).value, { type: 'snapshot', snapshot: empty })
+  t.hasStrict((await events.next()).value, { type: 'snapshot', snapshot: empty })
   const { id } = await call('create', single)
-  t.match((await events.next()).value, { type: 'conversation', head: { id, kind: 'single', members: ['zhangsan'] } })
+  t.hasStrict((await events.next()).value, { type: 'conversation', head: { id, kind: 'single', members: ['zhangsan'] } })
   await call('switches', { stopped: true })
-  t.match((await events.next()).value, { type: 'switches', switches: { stopped: true } })
+  t.hasStrict((await events.next()).value, { type: 'switches', switches: { stopped: true } })
   await call('remove', { conversation: id })
-  t.match((await events.next()).value, { type: 'removed', id })
+  t.hasStrict((await events.next()).value, { type: 'removed', id })
   await app.close()
   await t.rejects(events.next(), 'it breaks off')
 })
@@ -131,7 +131,7 @@ t.test('a page that does not keep up is cut off, and comes back for everything a
 t.test('the URL of the callback is verified', async t => {
   const { call } = await servePlayground(t)
   const { id } = await call('create', single)
-  t.match(await call('verify', { conversation: id }), { ok: true, problems: [] })
+  t.hasStrict(await call('verify', { conversation: id }), { ok: true, problems: [] })
 })
 
 t.test('what cannot be done is said, with 400', async t => {
@@ -176,8 +176,8 @@ t.test('a file is sent sealed, as WeCom keeps it, and reaches the source through
     conversation: id, user: 'zhangsan', message: { msgtype: 'image', image: { url: uploaded.url } }, files: [uploaded.id]
   })
   const [conversation] = await until(([one]) => one !== undefined && isOver(one.entries))
-  t.match(conversation?.entries[0], { files: [uploaded] })
-  t.match(seen, [{ type: 'image/png', name: 'cat 猫.png', data: png.toString('base64') }])
+  t.hasStrict(conversation?.entries[0], { files: [uploaded] })
+  t.hasStrict(seen, [{ type: 'image/png', name: 'cat 猫.png', data: png.toString('base64') }])
   const own = { origin, 'x-playground-token': token, 'content-type': 'application/json' }
   const { body } = await ask('/playground/api/file', { method: 'POST', headers: own, body: JSON.stringify({ id: uploaded.id }) })
   t.equal(body, png.toString())
@@ -202,7 +202,7 @@ t.test('an active reply comes as a message of its own', async t => {
   await call('send', { conversation: id, user: 'zhangsan', message: text('hi'), files: [] })
   const [conversation] = await until(([one]) => one !== undefined && one.entries.length === 3 && isOver(one.entries))
   t.match(conversation?.entries.find(entry => entry.kind === 'bot' && entry.via === 'active'), { content: /长+/, warnings: [] })
-  t.match(conversation?.exchanges.find(({ kind }) => kind === 'active'), { from: 'bot', status: 200, problems: [] })
+  t.hasStrict(conversation?.exchanges.find(({ kind }) => kind === 'active'), { from: 'bot', status: 200, problems: [] })
   const answers = conversation?.entries.filter((entry): entry is BotEntry => entry.kind === 'bot') ?? []
   t.equal(answers.map(({ content }) => content.match(/长/g)?.length ?? 0).reduce((a, b) => a + b), 9000, 'nothing is lost between the two')
 })
@@ -233,7 +233,7 @@ t.test('a bot elsewhere fetches files and replies by itself, if it is told where
   t.match(uploaded.url, /^https:\/\/play\.example\/playground\/bot\/media\/\w{32}$/)
   const proxied = { host: 'play.example', 'x-forwarded-for': '10.0.0.1' }
   const fetched = await ask(new URL(uploaded.url).pathname, { headers: proxied })
-  t.match(fetched, { status: 200, headers: { 'content-disposition': "attachment; filename*=UTF-8''a.txt" } })
+  t.hasStrict(fetched, { status: 200, headers: { 'content-disposition': "attachment; filename*=UTF-8''a.txt" } })
   t.equal(fetched.headers['content-length'], '32', 'padded to 32')
   await call('send', { conversation: id, user: 'zhangsan', message: text('hi'), files: [] })
   const [conversation] = await until(([one]) => one !== undefined && isOver(one.entries))
@@ -243,8 +243,8 @@ t.test('a bot elsewhere fetches files and replies by itself, if it is told where
   const reply = async (body: string) => JSON.parse((await ask(url.pathname + url.search, {
     method: 'POST', headers: { ...proxied, 'content-type': 'application/json' }, body
   })).body)
-  t.match(await reply(JSON.stringify({ msgtype: 'markdown', markdown: { content: 'by itself' } })), { errcode: 0 })
-  t.match(await reply(JSON.stringify({ msgtype: 'markdown', markdown: { content: 'again' } })), { errcode: 60140 })
+  t.hasStrict(await reply(JSON.stringify({ msgtype: 'markdown', markdown: { content: 'by itself' } })), { errcode: 0 })
+  t.hasStrict(await reply(JSON.stringify({ msgtype: 'markdown', markdown: { content: 'again' } })), { errcode: 60140 })
   for (const path of ['/playground/bot/media/x', '/playground/bot/other', '/playground/bot/response']) {
     t.equal((await ask(path, { headers: proxied })).status, 404, path)
   }
@@ -303,7 +303,7 @@ t.test('what nobody foresaw goes to the error handler of the host', async t => {
       app.addHook('preHandler', async request => { if (request.url.endsWith('/api/remove')) throw new Error('boom') })
     }
   })
-  t.match(await call('remove', { conversation: 'x' }), { status: 500, error: 'the host says' })
+  t.hasStrict(await call('remove', { conversation: 'x' }), { status: 500, error: 'the host says' })
 })
 
 t.test('a page that has not been built says how to build it', async t => {

@@ -1,14 +1,14 @@
 import type { Clock } from '../../util/clock.ts'
 import { abortable } from '../../util/waiting.ts'
 import type { ReplyPart, Usage } from '../source.ts'
-import { readChunk } from './chunk.ts'
 import { createAdditions } from './cumulative.ts'
 import type { CumulativeDeltas } from './cumulative.ts'
-import { endingOf } from './endings.ts'
 import type { AttemptFacts } from './failure.ts'
 import { readFailure } from './failure.ts'
 import { createFinishWait } from './finish-wait.ts'
-import { UpstreamError } from './upstream-error.ts'
+import { readChunk } from './wire/chunk.ts'
+import { endingOf } from './wire/endings.ts'
+import { UpstreamError } from './wire/upstream-error.ts'
 
 /** How long text is held back that may be a cumulative delta. */
 const SILENCE_MS = 1_000

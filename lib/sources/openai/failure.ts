@@ -4,8 +4,8 @@ import { classOfFault, refusalOf } from './faults.ts'
 import type { Refusal } from './faults.ts'
 import type { IdentifierFilter } from './identifier.ts'
 import { retryAfterMs } from './retry.ts'
-import type { ProviderFault } from './upstream-error.ts'
-import { UpstreamError } from './upstream-error.ts'
+import type { ProviderFault } from './wire/upstream-error.ts'
+import { UpstreamError } from './wire/upstream-error.ts'
 
 export type Details = NonNullable<SourceErrorOptions['details']>
 

@@ -1,5 +1,5 @@
 import type { FailureClass } from '../../util/errors.ts'
-import type { ProviderFault } from './upstream-error.ts'
+import type { ProviderFault } from './wire/upstream-error.ts'
 
 /** What a request may be refused for besides what its class says: both can be helped by asking for less. */
 export type Refusal = 'history' | 'pictures'

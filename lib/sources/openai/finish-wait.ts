@@ -1,7 +1,7 @@
 import type { Clock } from '../../util/clock.ts'
-import type { ChunkFacts } from './chunk.ts'
-import { endingOf } from './endings.ts'
-import { UpstreamError } from './upstream-error.ts'
+import type { ChunkFacts } from './wire/chunk.ts'
+import { endingOf } from './wire/endings.ts'
+import { UpstreamError } from './wire/upstream-error.ts'
 
 /** After the finish reason only the usage and `[DONE]` are left to wait for; some servers never close. */
 export const TAIL_MS = 1_000

@@ -1,5 +1,5 @@
 import type { ReplyPart } from '../source.ts'
-import { UpstreamError } from './upstream-error.ts'
+import { UpstreamError } from './wire/upstream-error.ts'
 
 /** An answer that has nothing but thinking in it is no success: it fails, or the thinking is the answer. */
 export async function * withoutEmptySuccess (

@@ -250,7 +250,7 @@ t.test('a history that cannot be had is left out of the question, with a line in
   await hand.call().end()
   t.equal(await shown(id), 'answer')
   const warned = log.lines.filter(({ level }) => level === 'warn')
-  t.match(warned, [{ message: 'a history could not be had, and is left out', fields: { streamId: id } }])
+  t.hasStrict(warned, [{ message: 'a history could not be had, and is left out', fields: { streamId: id } }])
 })
 
 t.test('a place in the line is taken, waited for and left as soon as a store that is away is back', async t => {

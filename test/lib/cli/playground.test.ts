@@ -24,7 +24,7 @@ const single = { kind: 'single', name: 'x', members: ['x'] }
 t.test('without a target it begins a bot on the spot, and leaves when it is told to', async t => {
   const { ended, leave, call } = await open(t, [])
   const { id } = await call('create', single)
-  t.match(await call('verify', { conversation: id }), { ok: true, problems: [] })
+  t.hasStrict(await call('verify', { conversation: id }), { ok: true, problems: [] })
   leave()
   t.equal(await ended, 0)
 })
@@ -38,7 +38,7 @@ t.test('with a target it talks with any bot, also from the port that it is given
   const { ended, leave, call, origin } = await open(t, argv)
   t.match(origin, /^http:\/\/127\.0\.0\.1:\d+$/)
   const { id } = await call('create', single)
-  t.match(await call('verify', { conversation: id }), { ok: true })
+  t.hasStrict(await call('verify', { conversation: id }), { ok: true })
   leave()
   t.equal(await ended, 0)
   const early = startCommand(t, ['playground', '--target', target, ...flags])

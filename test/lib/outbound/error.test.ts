@@ -5,6 +5,6 @@ t.test('an error of a request has a reason and a sentence, and says whether it w
   for (const reason of OUTBOUND_FAILURES) {
     t.type(new OutboundError(reason, 'because'), Error)
     t.match(new OutboundError(reason, 'because'), { name: 'OutboundError', reason, message: 'because', sent: false })
-    t.match(new OutboundError(reason, 'because', { sent: true }), { reason, sent: true, transient: false })
+    t.hasStrict(new OutboundError(reason, 'because', { sent: true }), { reason, sent: true, transient: false })
   }
 })

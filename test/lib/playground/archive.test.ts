@@ -28,9 +28,9 @@ t.test('what is put is kept, in the order of its coming, and told', async t => {
   archive.record('a', exchange, detail('x'))
   Object.assign(entry, { state: 'delivered' })
   archive.put('a', entry)
-  t.match(archive.get('a'), { id: 'a', entries: [{ id: '1', state: 'delivered' }], exchanges: [{ n: 1, status: 200 }], updatedAt: 2 })
+  t.hasStrict(archive.get('a'), { id: 'a', entries: [{ id: '1', state: 'delivered' }], exchanges: [{ n: 1, status: 200 }], updatedAt: 2 })
   t.equal(archive.get('a')?.entries.length, 1)
-  t.match(archive.detail(1), { requestBody: 'x' })
+  t.hasStrict(archive.detail(1), { requestBody: 'x' })
   t.strictSame(events.map(({ type }) => type), ['conversation', 'entry', 'exchange', 'entry'])
 })
 
@@ -41,7 +41,7 @@ t.test('the conversation that rests longest makes way for a new one too many', a
   archive.add(head('d'))
   t.strictSame(archive.list().map(({ id }) => id), ['a', 'c', 'd'])
   t.strictSame(gone, ['b'])
-  t.match(events.at(-1), { type: 'removed', id: 'b' })
+  t.hasStrict(events.at(-1), { type: 'removed', id: 'b' })
 })
 
 t.test('beyond the bytes, what went over the wire goes first, the oldest first', async t => {
@@ -61,7 +61,7 @@ t.test('then whole conversations, and never the one that is going on', async t =
   archive.put('b', said('1', 'y'.repeat(6000)))
   t.strictSame(gone, ['a'])
   archive.put('b', said('2', 'y'.repeat(60_000)))
-  t.match(archive.get('b'), { entries: [{ id: '1' }, { id: '2' }] })
+  t.hasStrict(archive.get('b'), { entries: [{ id: '1' }, { id: '2' }] })
 })
 
 t.test('an entry that grows is counted once, and what is removed counts no more', async t => {
@@ -74,7 +74,7 @@ t.test('an entry that grows is counted once, and what is removed counts no more'
   archive.remove('a')
   archive.put('b', said('1', 'y'.repeat(9000)))
   t.strictSame(gone, ['a'])
-  t.match(archive.detail(2), { requestBody: 'kept' })
+  t.hasStrict(archive.detail(2), { requestBody: 'kept' })
   t.equal(archive.detail(1), undefined)
 })
 

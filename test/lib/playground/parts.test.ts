@@ -20,10 +20,11 @@ t.test('a file is sealed as WeCom keeps it, for five minutes', async t => {
     const { headers, body } = box.sealed(box.put('报告 (1).pdf', data).id) ?? {}
     t.equal(Number(body?.length) % 32, 0)
     t.strictSame(await decryptMedia(Buffer.from(body as Buffer), key), data, `${length} bytes`)
-    t.match(headers, { 'content-disposition': "attachment; filename*=UTF-8''%E6%8A%A5%E5%91%8A%20(1).pdf", 'content-length': body?.length })
+    const disposition = "attachment; filename*=UTF-8''%E6%8A%A5%E5%91%8A%20(1).pdf"
+    t.hasStrict(headers, { 'content-disposition': disposition, 'content-length': body?.length })
   }
   const { id } = box.put('x', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
-  t.match(box.get(id), { type: 'image/png' })
+  t.hasStrict(box.get(id), { type: 'image/png' })
   now += 5 * MINUTE
   t.ok(box.sealed(id))
   now += 1
@@ -58,22 +59,22 @@ t.test('an active reply is taken once, within an hour, and judged', async t => {
   ]) {
     t.match(active.receive(code, wrong), { errcode: 40008, errmsg: /./ }, wrong.slice(0, 40))
   }
-  t.match(active.receive(open(true), card), { errcode: 40008 }, 'no card in a group')
-  t.match(active.receive(code, markdown('hi')), { errcode: 0 })
-  t.match(active.receive(code, markdown('hi')), { errcode: 60140 })
-  t.match(active.receive('unknown', markdown('hi')), { errcode: 60140 })
-  t.match(active.receive(open(), card), { errcode: 0 })
+  t.hasStrict(active.receive(open(true), card), { errcode: 40008 }, 'no card in a group')
+  t.hasStrict(active.receive(code, markdown('hi')), { errcode: 0 })
+  t.hasStrict(active.receive(code, markdown('hi')), { errcode: 60140 })
+  t.hasStrict(active.receive('unknown', markdown('hi')), { errcode: 60140 })
+  t.hasStrict(active.receive(open(), card), { errcode: 0 })
   t.strictSame(shown.slice(-3), [['template_card', 40008], ['markdown', 0], ['template_card', 0]])
   const [soon, late] = [open(), open()]
   now += 60 * MINUTE
-  t.match(active.receive(soon, markdown('hi')), { errcode: 0 })
+  t.hasStrict(active.receive(soon, markdown('hi')), { errcode: 0 })
   now += 1
-  t.match(active.receive(late, markdown('hi')), { errcode: 60140 })
+  t.hasStrict(active.receive(late, markdown('hi')), { errcode: 60140 })
   const first = open()
   for (let n = 0; n < 999; n++) open()
-  t.match(active.receive(first, ''), { errcode: 40008 })
+  t.hasStrict(active.receive(first, ''), { errcode: 40008 })
   open()
-  t.match(active.receive(first, ''), { errcode: 60140 }, 'the oldest of a thousand make way')
+  t.hasStrict(active.receive(first, ''), { errcode: 60140 }, 'the oldest of a thousand make way')
 })
 
 t.test('switches are used up, the network comes back by itself, and stopped refreshes go on', async t => {

@@ -26,17 +26,20 @@ t.test('a message is answered by a bubble that grows, with a line for each excha
   const p = play(t, counting())
   p.send(p.single, 'zhangsan', text('hi'), [])
   await p.until(() => p.bots()[0]?.running === false)
-  t.match(p.get().entries, [
+  t.hasStrict(p.get().entries, [
     { kind: 'user', user: 'zhangsan', state: 'delivered', message: text('hi') },
     { kind: 'bot', via: 'stream', content: 'abc', frames: 3, gaveUp: false, problems: [], warnings: [] }
   ])
   t.equal((p.bots()[0] as BotEntry).to, p.get().entries[0]?.id)
-  t.match(p.get().exchanges.map(({ kind, contentBytes, grewBytes, finish, status }) => [kind, contentBytes, grewBytes, finish, status]), [
+  const shown = p.get().exchanges.map(
+    ({ kind, contentBytes, grewBytes, finish, status }) => [kind, contentBytes, grewBytes, finish, status]
+  )
+  t.hasStrict(shown, [
     ['message', 1, 1, false, 200], ['refresh', 2, 1, false, 200], ['refresh', 3, 1, true, 200]
   ])
   const contents = p.events.flatMap(event => event.type === 'entry' && event.entry.kind === 'bot' ? [event.entry.content] : [])
   t.strictSame([...new Set(contents)], ['a', 'ab', 'abc'])
-  t.match(p.messages[0], { aibotid: 'simulated-bot', chattype: 'single', from: { userid: 'zhangsan' } })
+  t.hasStrict(p.messages[0], { aibotid: 'simulated-bot', chattype: 'single', from: { userid: 'zhangsan' } })
 })
 
 t.test('a group has a chatid, and several members', async t => {
@@ -81,7 +84,7 @@ t.test('what nobody foresaw is told, and ends nothing else', async t => {
   p.send(p.single, 'zhangsan', text('hi'), [])
   p.tell(p.single, 'zhangsan', { eventtype: 'enter_chat' })
   await p.until(() => p.get().entries.every(entry => entry.problems.length > 0))
-  t.match(p.get().entries, [{ state: 'failed', problems: ['Error: boom'] }, { outcome: 'failed', problems: ['Error: boom'] }])
+  t.hasStrict(p.get().entries, [{ state: 'failed', problems: ['Error: boom'] }, { outcome: 'failed', problems: ['Error: boom'] }])
 })
 
 t.test('WeCom and its network misbehave as they are told to', async t => {
@@ -90,7 +93,7 @@ t.test('WeCom and its network misbehave as they are told to', async t => {
     p.set({ dropReply: true })
     p.send(p.single, 'zhangsan', text('hi'), [])
     await p.until(() => p.bots()[0]?.running === false)
-    t.match(p.bots()[0], { content: 'abc', frames: 2, warnings: [{ code: 'frame-lost' }] })
+    t.hasStrict(p.bots()[0], { content: 'abc', frames: 2, warnings: [{ code: 'frame-lost' }] })
     t.strictSame(p.messages.map(({ msgid }) => msgid).filter((id, at, all) => all.indexOf(id) === at).length, 2, 'the same message again')
     t.equal(p.snapshot().switches.dropReply, false)
   })
@@ -105,7 +108,7 @@ t.test('WeCom and its network misbehave as they are told to', async t => {
     p.set({ late: true })
     p.send(p.single, 'zhangsan', text('hi'), [])
     const [before, since] = [p.messages.length, p.clock.now()]
-    t.match(p.get().entries.at(-1), { state: 'late' })
+    t.hasStrict(p.get().entries.at(-1), { state: 'late' })
     await p.until(() => p.messages.length > before)
     t.equal(p.clock.now() - since, 10_000)
     await p.until(() => p.bots()[1]?.running === false)
@@ -132,7 +135,7 @@ t.test('WeCom and its network misbehave as they are told to', async t => {
     p.set({ stopped: false, twice: true, refreshMs: 50 })
     await p.until(() => p.bots()[0]?.running === false, 10)
     t.equal(p.messages.length, 7)
-    t.match(p.bots()[0], { content: 'abcdef', problems: [] })
+    t.hasStrict(p.bots()[0], { content: 'abcdef', problems: [] })
   })
 
   t.test('without a network nothing arrives, until it is back', async t => {
@@ -176,14 +179,14 @@ t.test('the URL is verified, as when the callback settings are saved', async t =
     target: async ({ method, query }) => ({ statusCode: method === 'GET' ? 200 : 404, headers: {}, body: query[3]?.[0] ?? '' })
   })
   t.match(await p.verify(p.single), { ok: false, problems: [/^the body is not the plaintext/] })
-  t.match(p.get().exchanges, [{ kind: 'verify', status: 200, requestBytes: 0 }])
+  t.hasStrict(p.get().exchanges, [{ kind: 'verify', status: 200, requestBytes: 0 }])
 })
 
 t.test('a stream without content is a line of the inspector all the same', async t => {
   const p = play(t, () => ({ msgtype: 'stream', stream: { id: 's', finish: true } }))
   p.send(p.single, 'zhangsan', text('hi'), [])
   await p.until(() => p.bots()[0]?.running === false)
-  t.match(p.get().exchanges, [{ contentBytes: 0, finish: true }])
+  t.hasStrict(p.get().exchanges, [{ contentBytes: 0, finish: true }])
 })
 
 t.test('who enters is welcomed, by words or a card', async t => {
@@ -193,12 +196,12 @@ t.test('who enters is welcomed, by words or a card', async t => {
     await p.until(() => (p.get().entries[0] as EventEntry).outcome !== 'waiting')
     return p.get().entries
   }
-  t.match(await welcome(text('hello')), [{ outcome: 'shown' }, { kind: 'bot', via: 'welcome', content: 'hello' }])
-  t.match(await welcome({ msgtype: 'template_card', template_card: vote }), [
+  t.hasStrict(await welcome(text('hello')), [{ outcome: 'shown' }, { kind: 'bot', via: 'welcome', content: 'hello' }])
+  t.hasStrict(await welcome({ msgtype: 'template_card', template_card: vote }), [
     { outcome: 'shown' }, { via: 'welcome', card: vote, warnings: [] }
   ])
   t.match(await welcome({ msgtype: 'markdown' }), [{ outcome: 'failed', problems: [/neither a text nor/] }])
-  t.match(await welcome(undefined), [{ outcome: 'empty', problems: [] }])
+  t.hasStrict(await welcome(undefined), [{ outcome: 'empty', problems: [] }])
   t.match(await welcome(500), [{ outcome: 'failed', problems: [/status 500/] }])
 })
 
@@ -217,13 +220,13 @@ t.test('a card that is used is replaced, for all or for some', async t => {
     await p.until(() => p.get(p.group).entries.some(entry => entry.kind === 'event' && entry.outcome !== 'waiting'))
     return { answer: p.bots(p.group)[0], event: p.get(p.group).entries.at(-1) }
   }
-  t.match(await use(update()), { answer: { card: { main_title: { title: 'Done' } } }, event: { outcome: 'updated', problems: [] } })
-  t.match(await use(update({ userids: ['lisi'] })), {
+  t.hasStrict(await use(update()), { answer: { card: { main_title: { title: 'Done' } } }, event: { outcome: 'updated', problems: [] } })
+  t.hasStrict(await use(update({ userids: ['lisi'] })), {
     answer: { card: vote, cardOf: { lisi: { main_title: { title: 'Done' } } } }, event: { outcome: 'updated' }
   })
   t.match(await use(update({}, { task_id: 'other' })), { answer: { card: vote }, event: { outcome: 'failed', problems: [/task_id/] } })
-  t.match(await use(text('hi')), { event: { outcome: 'failed' } })
-  t.match(await use(undefined), { answer: { card: vote }, event: { outcome: 'empty' } })
+  t.hasStrict(await use(text('hi')), { event: { outcome: 'failed' } })
+  t.hasStrict(await use(undefined), { answer: { card: vote }, event: { outcome: 'empty' } })
 })
 
 t.test('an answer is rated, and other events are only told', async t => {
@@ -253,26 +256,26 @@ t.test('an active reply is shown as a message of its own', async t => {
   const url = new URL(String(p.messages[0]?.['response_url']))
   t.match(url.href, /^http:\/\/127\.0\.0\.1:1\/x\/response\?code=[\da-f]{32}$/)
   const code = url.searchParams.get('code') as string
-  t.match(p.activeReply(code, '{"msgtype":"text"}'), { errcode: 40008 })
+  t.hasStrict(p.activeReply(code, '{"msgtype":"text"}'), { errcode: 40008 })
   t.match(p.get().exchanges.at(-1), { kind: 'active', from: 'bot', problems: [/^40008: /] })
   const markdown = { content: 'more', feedback: { id: 'f2' } }
-  t.match(p.activeReply(code, JSON.stringify({ msgtype: 'markdown', markdown })), { errcode: 0 })
-  t.match(p.bots()[1], { via: 'active', content: 'more', feedbackId: 'f2' })
+  t.hasStrict(p.activeReply(code, JSON.stringify({ msgtype: 'markdown', markdown })), { errcode: 0 })
+  t.hasStrict(p.bots()[1], { via: 'active', content: 'more', feedbackId: 'f2' })
   p.send(p.single, 'zhangsan', text('hi'), [])
   await p.until(() => p.messages.length === 2)
   const second = new URL(String(p.messages[1]?.['response_url'])).searchParams.get('code') as string
   p.activeReply(second, JSON.stringify({ msgtype: 'template_card', template_card: vote }))
-  t.match(p.bots().at(-1), { via: 'active', card: vote })
+  t.hasStrict(p.bots().at(-1), { via: 'active', card: vote })
 })
 
 t.test('files come back as they were, and none can be sent to a bot that cannot reach us', async t => {
   const p = play(t, counting(1))
   const file = p.upload('a.txt', Buffer.from('hello'))
-  t.match(file, { name: 'a.txt', bytes: 5, type: 'application/octet-stream', url: `http://127.0.0.1:1/x/media/${file.id}` })
+  t.hasStrict(file, { name: 'a.txt', bytes: 5, type: 'application/octet-stream', url: `http://127.0.0.1:1/x/media/${file.id}` })
   t.equal(p.file(file.id).data.toString(), 'hello')
   t.ok(p.sealedMedia(file.id))
   p.send(p.single, 'zhangsan', { msgtype: 'file', file: { url: file.url } }, [file.id])
-  t.match(p.get().entries[0], { files: [file] })
+  t.hasStrict(p.get().entries[0], { files: [file] })
   t.throws(() => p.file('x'), { code: 'WECOM_ERR_INPUT' })
   t.throws(() => play(t, counting(), { address: () => undefined }).upload('a.txt', Buffer.from('x')), /--public-url/)
 })
@@ -292,23 +295,26 @@ t.test('a conversation is recorded, loaded and replayed', async t => {
   p.tell(p.group, 'lisi', { eventtype: 'template_card_event', template_card_event: { event_key: 'send', task_id: 't1' } })
   await p.until(() => p.get(p.group).entries.some(entry => entry.kind === 'event' && entry.outcome !== 'waiting'))
   const recording = p.record(p.group)
-  t.match(recording.steps, [{ user: 'lisi', message: { msgtype: 'file' } }, { user: 'lisi', event: { eventtype: 'template_card_event' } }])
+  t.hasStrict(recording.steps, [
+    { user: 'lisi', message: { msgtype: 'file' } }, { user: 'lisi', event: { eventtype: 'template_card_event' } }
+  ])
   for (const secret of [CREDENTIALS.token, CREDENTIALS.encodingAESKey]) t.notOk(JSON.stringify(recording).includes(secret))
 
   const { id } = p.load(JSON.parse(JSON.stringify(recording)))
   const entries = [{ kind: 'user' }, { kind: 'bot', card: { task_id: 't1' } }, { kind: 'event' }]
-  t.match(p.get(id), { kind: 'group', name: 'Team', loaded: true, entries })
+  t.hasStrict(p.get(id), { kind: 'group', name: 'Team', loaded: true, entries })
   t.throws(() => p.send(id, 'lisi', text('hi'), []), /can be replayed/)
   const replay = p.replay(p.group)
   await p.until(() => p.get(replay.id).entries.at(-1)?.kind === 'event' && p.messages.length === 4)
   await replay.done
-  t.match(p.messages[3], { event: { template_card_event: { task_id: 't2' } } }, 'the card that is used is the new one')
+  t.hasStrict(p.messages[3], { event: { template_card_event: { task_id: 't2' } } }, 'the card that is used is the new one')
   t.equal(p.get(replay.id).loaded, undefined)
 
   const dull = play(t, message => message['msgtype'] === 'event' ? undefined : frame('x', true))
   const again = dull.replay(dull.load(recording).id)
   await dull.until(() => dull.messages.length === 2)
-  t.match(dull.messages[1], { event: { template_card_event: { task_id: 't1' } } }, 'a bot that sends no card now is told of the old one')
+  const told = { event: { template_card_event: { task_id: 't1' } } }
+  t.hasStrict(dull.messages[1], told, 'a bot that sends no card now is told of the old one')
   await again.done
 
   const gone = p.replay(id)
@@ -340,7 +346,7 @@ t.test('what is no recording is refused, and what a file adds is left out', asyn
       { kind: 'bot', content: 'x', via: 'active', images: ['eA=='], card: {}, frames: 2 }
     ]
   })
-  t.match(p.get(id).entries, [
+  t.hasStrict(p.get(id).entries, [
     { state: 'failed', problems: ['p'] }, { outcome: 'failed' }, { outcome: 'empty' },
     { via: 'stream', images: [], gaveUp: true, problems: [], running: false }, { via: 'active', images: ['eA=='], card: {} }
   ])

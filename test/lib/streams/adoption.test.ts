@@ -524,11 +524,11 @@ t.test('what is known of a stream without its store is what was read just now, a
   t.equal(two.streams.lastRead(id), record)
   await clock.advance(1)
   t.equal(two.streams.lastRead(id), undefined, 'its owner may have shown more since')
-  t.match(one.streams.lastRead(id), { id, status: 'running', content: '' }, 'the owner knows')
+  t.hasStrict(one.streams.lastRead(id), { id, status: 'running', content: '' }, 'the owner knows')
   await clock.advance(330_000 - 1001)
   t.equal(two.streams.lastRead(id), undefined)
   await clock.advance(1)
-  t.match(two.streams.lastRead(id), { id, status: 'error', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
+  t.hasStrict(two.streams.lastRead(id), { id, status: 'error', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
   t.equal(two.streams.lastRead(id), two.streams.lastRead(id), 'and the same each time')
 })
 
@@ -551,19 +551,19 @@ for (const [timer, ms, limits] of [
     refuses = true
     if (timer !== 'first-token') await one.hand.call().push(' and not')
     await clock.advance(ms - 1)
-    t.match(await one.streams.read(id), { status: 'running' })
+    t.hasStrict(await one.streams.read(id), { status: 'running' })
     await clock.advance(1)
     const text = timer === 'first-token' ? '' : 'stored'
     const ended = { status: 'error', content: text, failure: { code: 'TIMEOUT' } }
     const failure = (await one.streams.read(id))?.failure
     t.match(failure, { code: 'TIMEOUT', reference: /^[\da-f]{8}$/ })
-    t.match(await one.streams.read(id), ended)
+    t.hasStrict(await one.streams.read(id), ended)
     one.replica.isAway = true
-    t.match(one.streams.lastRead(id), ended, 'also while it is away')
+    t.hasStrict(one.streams.lastRead(id), ended, 'also while it is away')
     one.replica.isAway = refuses = false
     await clock.advance(1000)
     const whole = timer === 'first-token' ? '' : 'stored and not'
-    t.match((await memory.read(id))?.record, { status: 'error', content: whole, ...(failure && { failure }) }, 'and it is stored then')
+    t.hasStrict((await memory.read(id))?.record, { status: 'error', content: whole, ...(failure && { failure }) }, 'and it is stored then')
   })
 }
 
@@ -574,9 +574,9 @@ t.test('another process ends a stream a second after its deadline if its owner h
   await one.hand.call().push('text')
   one.replica.isAway = true
   await clock.advance(331_000)
-  t.match(await two.streams.read(id), { status: 'running' })
+  t.hasStrict(await two.streams.read(id), { status: 'running' })
   await clock.advance(1)
-  t.match(await two.streams.read(id), { status: 'error', content: 'text', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
+  t.hasStrict(await two.streams.read(id), { status: 'error', content: 'text', failure: { code: 'TIMEOUT', reference: id.slice(0, 8) } })
 })
 
 t.test('an owner knows its own text without its store, as far as that was stored or shown', async t => {
@@ -595,20 +595,20 @@ t.test('an owner knows its own text without its store, as far as that was stored
   two.takeUp()
   const { id } = await one.streams.open(opening)
   one.streams.run(id, { prompt: 'hi' })
-  t.match(one.streams.lastRead(id), { id, status: 'running', content: '', chat: { scope: '/' } })
+  t.hasStrict(one.streams.lastRead(id), { id, status: 'running', content: '', chat: { scope: '/' } })
   await one.hand.call().push('a')
-  t.match(one.streams.lastRead(id), { content: 'a' })
+  t.hasStrict(one.streams.lastRead(id), { content: 'a' })
   lost = true
   await one.hand.call().push('b')
   await clock.advance(75)
-  t.match(one.streams.lastRead(id), { content: 'a' })
+  t.hasStrict(one.streams.lastRead(id), { content: 'a' })
   await one.streams.read(id)
-  t.match(one.streams.lastRead(id), { content: 'ab' })
+  t.hasStrict(one.streams.lastRead(id), { content: 'ab' })
   await memory.release(id, 1)
   await two.shown(id)
-  t.match(two.streams.lastRead(id), { content: 'ab' }, 'of the owner before')
+  t.hasStrict(two.streams.lastRead(id), { content: 'ab' }, 'of the owner before')
   await two.hand.call().push('new')
-  t.match(two.streams.lastRead(id), { content: 'new' })
+  t.hasStrict(two.streams.lastRead(id), { content: 'new' })
 })
 
 t.test('a stream whose text has to be written anew cannot be read, but adopted', async t => {
@@ -630,5 +630,5 @@ t.test('a stream whose text has to be written anew cannot be read, but adopted',
   await t.rejects(two.streams.read(id))
   t.equal(two.replica.writes.length, 0)
   await clock.advance(331_001)
-  t.match(await two.streams.read(id), { status: 'error', failure: { code: 'TIMEOUT' } }, 'it is over by its deadline')
+  t.hasStrict(await two.streams.read(id), { status: 'error', failure: { code: 'TIMEOUT' } }, 'it is over by its deadline')
 })

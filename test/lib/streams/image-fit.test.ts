@@ -29,7 +29,7 @@ t.test('images that fit together are left alone, whatever the share of one', asy
 t.test('each may have its share of what is left, in their order', async t => {
   const { calls, run } = setUp(async ({ maxBytes }) => png(maxBytes - 10))
   t.strictSame(await run(1000, 600, 200, 900), [323, 200, 467])
-  t.match(calls, [
+  t.hasStrict(calls, [
     { streamId: 's', image: { type: 'image/png', data: png(600) }, maxBytes: 333, maxMs: 5000 },
     { image: { data: png(900) }, maxBytes: 477 }
   ])
@@ -47,13 +47,13 @@ t.test('what is no smaller picture is not taken', async t => {
 t.test('one that stays too large leaves its room to the others', async t => {
   const { calls, run } = setUp(async ({ image: { data }, maxBytes }) => data.length > 2000 ? undefined : png(maxBytes))
   t.strictSame(await run(1000, 3000, 1500), [3000, 1000])
-  t.match(calls, [{ maxBytes: 500 }, { maxBytes: 1000 }])
+  t.hasStrict(calls, [{ maxBytes: 500 }, { maxBytes: 1000 }])
 })
 
 t.test('five seconds are for all of them', async t => {
   const { calls, run, clock } = setUp(async ({ maxBytes }, advance) => { await advance(3000); return png(maxBytes) })
   t.strictSame(await run(900, 1000, 1000, 1000), [300, 300, 1000])
-  t.match(calls.map(({ maxMs }) => maxMs), [5000, 2000])
+  t.hasStrict(calls.map(({ maxMs }) => maxMs), [5000, 2000])
   t.equal(clock.pending, 0)
 })
 
@@ -66,7 +66,7 @@ t.test('a JPG is said to be one', async t => {
   const calls: FitCall[] = []
   const fit: FitImage = async call => { calls.push(call) }
   await fitImages([{ base64: '/9j/', md5: '', bytes: 5 }], 's', { maxBytes: 3, fit }, createManualClock())
-  t.match(calls, [{ image: { type: 'image/jpeg' } }])
+  t.hasStrict(calls, [{ image: { type: 'image/jpeg' } }])
 })
 
 t.test('an image that takes all of its share is left alone, and nothing is asked when the time is over', async t => {

@@ -16,7 +16,7 @@ t.test('a stream is over for its user beyond the deadline, with its text, and th
   const ended = overdue.see(running, 5001)
   t.strictSame(ended, record({ status: 'error', failure: { code: 'TIMEOUT', reference: '01234567' } }))
   t.equal(overdue.see(running, 6000), ended)
-  t.match(log.lines, [{ level: 'warn', fields: { streamId: ID, class: 'TIMEOUT', reference: '01234567' } }])
+  t.hasStrict(log.lines, [{ level: 'warn', fields: { streamId: ID, class: 'TIMEOUT', reference: '01234567' } }])
   t.equal(log.lines.length, 1)
 })
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { AttemptFacts } from '../../../../lib/sources/openai/failure.ts'
 import { logFields, readFailure, toSourceError } from '../../../../lib/sources/openai/failure.ts'
 import { createIdentifierFilter } from '../../../../lib/sources/openai/identifier.ts'
-import { UpstreamError } from '../../../../lib/sources/openai/upstream-error.ts'
+import { UpstreamError } from '../../../../lib/sources/openai/wire/upstream-error.ts'
 
 const NOW = 1_700_000_000_000
 const KEY = 'sk-secret-of-the-test'

@@ -171,7 +171,7 @@ t.test('an answer whose thinking is open from the beginning is told by an option
 t.test('thinking that breaks off is not lost', async t => {
   const { parts, error } = await build(await provide(t, cut(chunk('<think>hm, </thi')))).run()
   t.strictSame(parts.map(part => (part as { text: string }).text).join(''), 'hm, </thi')
-  t.match(error, { class: 'BROKEN' })
+  t.hasStrict(error, { class: 'BROKEN' })
 })
 
 t.test('the request has what was configured, and nothing else', async t => {
@@ -215,7 +215,7 @@ t.test('with aimock: refusals', async t => {
     const { run, turn } = build({ url: `${mock.url}/v1` })
     turn.prompt = 'ask'
     const { error } = await run()
-    t.match(error, { class: failureClass, details: { status: code, type: 'some_error' } })
+    t.hasStrict(error, { class: failureClass, details: { status: code, type: 'some_error' } })
     t.equal(mock.getRequests().length, code === 500 ? 3 : 1)
   }
 })

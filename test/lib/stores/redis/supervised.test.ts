@@ -92,16 +92,16 @@ t.test('a command whose reply is lost is sent again within half a second, unless
   const lost = ask()
   await idle()
   await clock.advance(500)
-  t.match(await lost, { code: 'WECOM_ERR_UNAVAILABLE', cause: { kind: 'away' } })
+  t.hasStrict(await lost, { code: 'WECOM_ERR_UNAVAILABLE', cause: { kind: 'away' } })
   const before = asked()
-  t.match(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
+  t.hasStrict(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
   t.equal(asked() - before, 1, 'it is known by now')
   delete failures.ours
   t.equal(await ask(), 'reply')
   for (const failure of [new RedisTimeoutError(1000), READONLY, new Error('NOPERM this user')]) {
     failures.ours = failure
     const before = asked()
-    t.match(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
+    t.hasStrict(await ask(), { code: 'WECOM_ERR_UNAVAILABLE' })
     t.equal(asked() - before, 1)
     delete failures.ours
     await ask()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isPage, readErrorBody } from '../../../../lib/sources/openai/error-body.ts'
+import { isPage, readErrorBody } from '../../../../../lib/sources/openai/wire/error-body.ts'
 
 t.test('the words of an error are found under whatever name they stand', async t => {
   for (const [body, expected] of [

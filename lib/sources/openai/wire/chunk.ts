@@ -1,4 +1,4 @@
-import type { Usage } from '../source.ts'
+import type { Usage } from '../../source.ts'
 import { readText } from './chunk-text.ts'
 import type { ChunkText } from './chunk-text.ts'
 import { isFinishReason } from './endings.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { UpstreamError } from '../../../../lib/sources/openai/upstream-error.ts'
+import { UpstreamError } from '../../../../../lib/sources/openai/wire/upstream-error.ts'
 
 t.test('every reason has its class', async t => {
   for (const [reason, failureClass] of [

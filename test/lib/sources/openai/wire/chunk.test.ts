@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readChunk, readFault } from '../../../../lib/sources/openai/chunk.ts'
+import { readChunk, readFault } from '../../../../../lib/sources/openai/wire/chunk.ts'
 
 const NOTHING = { text: '', reasoning: '', unknownParts: 0, toolCalls: false, finish: undefined, usage: undefined, error: undefined }
 

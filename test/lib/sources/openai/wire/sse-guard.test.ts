@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { guardFetch } from '../../../../lib/sources/openai/sse-guard.ts'
-import type { GuardOptions } from '../../../../lib/sources/openai/sse-guard.ts'
-import { createManualClock } from '../../../fixtures/clock.ts'
-import { createProvider, cut, silent, sse, stalled, status } from '../../../fixtures/provider.ts'
-import type { Script } from '../../../fixtures/provider.ts'
+import { guardFetch } from '../../../../../lib/sources/openai/wire/sse-guard.ts'
+import type { GuardOptions } from '../../../../../lib/sources/openai/wire/sse-guard.ts'
+import { createManualClock } from '../../../../fixtures/clock.ts'
+import { createProvider, cut, silent, sse, stalled, status } from '../../../../fixtures/provider.ts'
+import type { Script } from '../../../../fixtures/provider.ts'
 
 const provider = await createProvider()
 t.teardown(() => provider.close())

@@ -1,4 +1,4 @@
-import type { FailureClass } from '../../util/errors.ts'
+import type { FailureClass } from '../../../util/errors.ts'
 
 export type UpstreamReason =
   | 'HEADERS_TIMEOUT' | 'NOT_SSE' | 'BAD_JSON' | 'TOO_MANY_BYTES' | 'UPSTREAM_ERROR' | 'UPSTREAM_TRUNCATED' | 'ENDED_BROKEN' | 'ENDED_BUSY'

@@ -1,5 +1,5 @@
-import type { Clock } from '../../util/clock.ts'
-import { abortable } from '../../util/waiting.ts'
+import type { Clock } from '../../../util/clock.ts'
+import { abortable } from '../../../util/waiting.ts'
 import { readEvents, typeOf } from './body-events.ts'
 import { isPage, readErrorBody } from './error-body.ts'
 import { UpstreamError } from './upstream-error.ts'
