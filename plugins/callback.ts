@@ -9,10 +9,12 @@ import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { UnfetchedMode } from '../lib/bot/follow-up.ts'
 import type { AnswerHooks } from '../lib/bot/hooks/answer-hooks.ts'
 import type { EventHooks } from '../lib/bot/hooks/event-hooks.ts'
+import { createPairCount } from '../lib/bot/pair-count.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
 import type { ConfigReading } from '../lib/config/config.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions } from '../lib/config/extra-options.ts'
+import { oldPairFaults, oldPairOf } from '../lib/config/old-pair.ts'
 import { routeOptionFaults } from '../lib/config/route-options.ts'
 import { callbackSettings } from '../lib/config/settings.ts'
 import type { CallbackConfig } from '../lib/config/settings.ts'
@@ -31,7 +33,9 @@ import type { Clock } from '../lib/util/clock.ts'
 import { ConfigError, RefusalError } from '../lib/util/errors.ts'
 import { createLimiter } from '../lib/util/limiter.ts'
 import { readPost, readVerification } from '../lib/wecom/callback-request.ts'
-import { createEnvelope } from '../lib/wecom/envelope.ts'
+import type { Sealed } from '../lib/wecom/envelope.ts'
+import { createOpenEnvelope } from '../lib/wecom/key-pairs.ts'
+import type { OpenedEnvelope } from '../lib/wecom/key-pairs.ts'
 import { createMediaFetcher } from '../lib/wecom/media/media.ts'
 import type { MediaFetcherOptions } from '../lib/wecom/media/media.ts'
 import { parseMessage } from '../lib/wecom/message.ts'
@@ -81,6 +85,10 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   token?: string
   /** `EncodingAESKey` of the bot. `WECOM_ENCODING_AES_KEY`. */
   encodingAESKey?: string
+  /** The Token before, while you change it. `WECOM_TOKEN_OLD`. */
+  tokenOld?: string
+  /** The EncodingAESKey before, likewise. One of the two alone means that the other did not change. `WECOM_ENCODING_AES_KEY_OLD`. */
+  encodingAESKeyOld?: string
   /** Default empty, as it is for a bot that the company made itself. `WECOM_RECEIVE_ID`. */
   receiveId?: string
   /** Default `/wecom/callback`. `WECOM_CALLBACK_PATH`. */
@@ -139,9 +147,10 @@ const MAX_DOWNLOADS = 8
 /** The settings of this half with all their faults, among them that it does not suit the deadline of the streams. */
 export const readCallbackConfig = (options: CallbackPluginOptions, env: Env, deadlineMs: unknown): ConfigReading<CallbackConfig> =>
   readConfig(callbackSettings, { options, env, extraOptions: callbackExtraOptions }, input =>
-    [...commandFaults(options.commands), ...routeOptionFaults(options.routeOptions), ...textFaults(options.texts), ...windowFaults(
-      deadlineMs, input['WECOM_WINDOW_MS']
-    )])
+    [
+      ...commandFaults(options.commands), ...routeOptionFaults(options.routeOptions), ...textFaults(options.texts),
+      ...windowFaults(deadlineMs, input['WECOM_WINDOW_MS']), ...oldPairFaults(input)
+    ])
 
 /** What is to be echoed is a decimal number of some 19 digits (document 101033); messages and replies are JSON objects. */
 const isMessage = (text: string): boolean => /^\s*\{/.test(text)
@@ -152,11 +161,9 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   const clock = options.clock ?? wallClock
   const path = config.WECOM_CALLBACK_PATH
   const { config: routeConfig, schema = hidden(), constraints = {}, ...hooks } = options.routeOptions ?? {}
-  const envelope = createEnvelope({
-    token: config.WECOM_TOKEN,
-    encodingAESKey: config.WECOM_ENCODING_AES_KEY,
-    receiveId: config.WECOM_RECEIVE_ID
-  })
+  const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = config
+  const oldPair = oldPairOf(config)
+  const openEnvelope = createOpenEnvelope({ token, encodingAESKey, receiveId }, oldPair)
   const { log } = fastify
   const receive = assembleBot({
     streams,
@@ -176,7 +183,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
         allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
         clock
       }, fastify[kLoopback]),
-      botKey: config.WECOM_ENCODING_AES_KEY,
+      botKeys: { present: encodingAESKey, old: oldPair?.encodingAESKey },
       limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
       log
     }),
@@ -202,7 +209,14 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   })
   const refuse = createRefusals(clock)
   fastify[kCallbacks].push(fastify.prefix + path)
-  const freshness = () => ({ now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
+  const pairs = oldPair && createPairCount(clock, log)
+  if (pairs !== undefined) fastify.addHook('onClose', async () => pairs.close())
+
+  function open (sealed: Sealed): OpenedEnvelope {
+    const opened = openEnvelope(sealed, { now: clock.now(), windowMs: config.WECOM_TIMESTAMP_WINDOW_MS })
+    pairs?.count(opened.pair)
+    return opened
+  }
 
   // All of this concerns this route alone: nothing of the host's is seen or changed by it.
   fastify.removeAllContentTypeParsers()
@@ -216,7 +230,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
 
   // URL verification: the bare text within 1 s, nothing around it (document 101033).
   fastify.get(path, { ...shared, exposeHeadRoute: false }, async (request, reply) => {
-    const echo = envelope.open(readVerification(request.raw.url as string), freshness())
+    const { text: echo } = open(readVerification(request.raw.url as string))
     // The seal of a message fits here, too: who has only seen one go by must not have it opened.
     if (isMessage(echo)) throw new RefusalError('WECOM_ERR_MESSAGE', 'what is to be echoed is a message')
     return await reply.type('text/plain').send(echo)
@@ -224,10 +238,11 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
 
   fastify.post(path, shared, async (request, reply) => {
     const sealed = readPost(request.raw.url as string, request.body as Buffer | undefined)
-    const answer = await receive(parseMessage(envelope.open(sealed, freshness())))
+    const { text, pair, seal } = open(sealed)
+    const answer = await receive(parseMessage(text, pair))
     if (answer === undefined) return await reply.send('')
     if (answer.written !== undefined) reply.raw.once('finish', answer.written)
-    const { encrypt, signature, timestamp, nonce } = envelope.seal(answer.text, String(Math.floor(clock.now() / 1000)), sealed.nonce)
+    const { encrypt, signature, timestamp, nonce } = seal(answer.text, String(Math.floor(clock.now() / 1000)), sealed.nonce)
     return await reply.type('application/json')
       .send(JSON.stringify({ encrypt, msgsignature: signature, timestamp: Number(timestamp), nonce }))
   })

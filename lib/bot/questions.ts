@@ -10,6 +10,7 @@ import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
 import type { UserMessage, MessageContent } from '../wecom/content.ts'
+import type { KeyPair } from '../wecom/key-pairs.ts'
 import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
@@ -123,7 +124,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     await conversation.join(id, deadline, signal)
     if (question.adopted !== true && !await access.admitsQuestion(question, signal)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
-    const fetching = fetchAll(inbound, signal)
+    const fetching = fetchAll(inbound, signal, message.pair)
     fetching.catch(() => {})
     let waited = false
     await conversation.waitForPlace(id, signal, () => {
@@ -154,15 +155,19 @@ export function createAnswering (options: QuestionsOptions): Answering {
   }
 
   async function fetchAll (
-    inbound: UserMessage, signal: AbortSignal
+    inbound: UserMessage, signal: AbortSignal, pair: KeyPair | undefined
   ): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
-    const [attachments, quote] = await Promise.all([options.attachments(inbound.media, signal), quoteOf(inbound.quote, signal)])
+    const [attachments, quote] = await Promise.all([
+      options.attachments(inbound.media, signal, pair), quoteOf(inbound.quote, signal, pair)
+    ])
     return { attachments, quote }
   }
 
-  async function quoteOf (quote: MessageContent | undefined, signal: AbortSignal): Promise<Quote | undefined> {
+  async function quoteOf (
+    quote: MessageContent | undefined, signal: AbortSignal, pair: KeyPair | undefined
+  ): Promise<Quote | undefined> {
     if (quote === undefined) return undefined
-    const attachments = await options.attachments(quote.media, signal)
+    const attachments = await options.attachments(quote.media, signal, pair)
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
   }
 

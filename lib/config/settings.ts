@@ -19,6 +19,14 @@ const bot = {
     expected: 'the EncodingAESKey of the bot: 43 characters of the base64 alphabet',
     check: value => isEncodingAESKey(String(value))
   }),
+  WECOM_TOKEN_OLD: text('tokenOld', 'The Token before, while you [change it](../wecom/README.md#change-token-and-key)', {
+    expected: 'the Token that the bot had before, without white space and quotes, or nothing',
+    check: value => !SPACE_OR_QUOTE.test(String(value))
+  }),
+  WECOM_ENCODING_AES_KEY_OLD: text('encodingAESKeyOld', 'The EncodingAESKey before, likewise', {
+    expected: 'the EncodingAESKey that the bot had before: 43 characters of the base64 alphabet, or nothing',
+    check: value => isEncodingAESKey(String(value))
+  }),
   WECOM_RECEIVE_ID: text('receiveId', 'Leave it unset for a bot that your company made itself', { default: '' }),
   WECOM_CALLBACK_PATH: text('path', 'Path of the route, behind the `prefix` of `register` if there is one', {
     default: '/wecom/callback',

@@ -1,5 +1,6 @@
 import { createDecipheriv, timingSafeEqual } from 'node:crypto'
 import { encrypt, getSignature } from '@wecom/crypto'
+import { attempt } from '../util/attempt.ts'
 import { InputError, RefusalError } from '../util/errors.ts'
 import { random16 } from '../util/ids.ts'
 
@@ -32,6 +33,12 @@ export interface Envelope {
   seal (text: string, timestamp: string, nonce: string): Sealed
   /** Gives the sealed text, or throws a `RefusalError`. Nothing is decrypted before the signature and age are proved. */
   open (sealed: Sealed, freshness?: Freshness): string
+  /** Whether it is signed with the token; compared in constant time. */
+  isSigned (sealed: Sealed): boolean
+  /** Gives the text of what is known to be signed. Nothing is decrypted that is no ciphertext. */
+  unseal (encrypt: string): string
+  /** Decrypts for nothing, so that a refusal costs what another one costs. */
+  pretend (encrypt: string): void
 }
 
 const KEY = /^[A-Za-z0-9+/]{43}$/
@@ -50,6 +57,16 @@ export function createEnvelope ({ token, encodingAESKey, receiveId }: Credential
   const key = Buffer.from(`${encodingAESKey}=`, 'base64')
   const receiver = Buffer.from(receiveId)
 
+  function isSigned ({ signature, timestamp, nonce, encrypt }: Sealed): boolean {
+    const given = Buffer.from(signature)
+    const wanted = Buffer.from(getSignature(token, timestamp, nonce, encrypt))
+    return given.length === wanted.length && timingSafeEqual(given, wanted)
+  }
+
+  function unseal (encrypt: string): string {
+    return readText(withoutPadding(decrypt(readBlocks(encrypt), key)), receiver)
+  }
+
   return {
     seal (text, timestamp, nonce) {
       const sealed = encrypt(encodingAESKey, text, receiveId, random16())
@@ -57,22 +74,22 @@ export function createEnvelope ({ token, encodingAESKey, receiveId }: Credential
     },
 
     open (sealed, freshness) {
-      checkSignature(sealed, getSignature(token, sealed.timestamp, sealed.nonce, sealed.encrypt))
+      if (!isSigned(sealed)) throw unsigned('the signature does not match: check WECOM_TOKEN')
       if (freshness !== undefined) checkAge(sealed.timestamp, freshness)
-      return readText(decrypt(sealed.encrypt, key), receiver)
-    }
+      return unseal(sealed.encrypt)
+    },
+
+    isSigned,
+
+    unseal,
+
+    pretend (encrypt) { decrypt(attempt(() => readBlocks(encrypt)) ?? NOTHING, key) }
   }
 }
 
-function checkSignature ({ signature }: Sealed, expected: string): void {
-  const given = Buffer.from(signature)
-  const wanted = Buffer.from(expected)
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-    throw new RefusalError('WECOM_ERR_SIGNATURE', 'the signature does not match: check WECOM_TOKEN')
-  }
-}
+export const unsigned = (message: string): RefusalError => new RefusalError('WECOM_ERR_SIGNATURE', message)
 
-function checkAge (timestamp: string, { now, windowMs }: Freshness): void {
+export function checkAge (timestamp: string, { now, windowMs }: Freshness): void {
   if (!/^\d{1,15}$/.test(timestamp)) throw new RefusalError('WECOM_ERR_TIMESTAMP', 'the timestamp is not a number of seconds')
   const ageMs = now - Number(timestamp) * 1000
   if (Math.abs(ageMs) > windowMs) {
@@ -81,15 +98,25 @@ function checkAge (timestamp: string, { now, windowMs }: Freshness): void {
   }
 }
 
-function decrypt (encrypted: string, key: Buffer): Buffer {
+/** Stands in for a ciphertext that is none. */
+const NOTHING = Buffer.alloc(BLOCK_BYTES)
+
+/** Node's decoder skips what is no base64; only the canonical form is taken. */
+export function readBlocks (encrypted: string): Buffer {
   const bytes = Buffer.from(encrypted, 'base64')
-  // Node's decoder skips what is no base64; only the canonical form is taken.
   if (bytes.length === 0 || bytes.length % BLOCK_BYTES !== 0 || bytes.toString('base64') !== encrypted) {
     throw undecryptable('the ciphertext is not whole blocks of strict base64')
   }
-  // `decrypt` of @wecom/crypto checks neither padding nor length nor UTF-8, and Node's own padding stops at 16.
+  return bytes
+}
+
+function decrypt (bytes: Buffer, key: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false)
-  const padded = Buffer.concat([decipher.update(bytes), decipher.final()])
+  return Buffer.concat([decipher.update(bytes), decipher.final()])
+}
+
+/** `decrypt` of @wecom/crypto checks neither padding nor length nor UTF-8, and Node's own padding stops at 16. */
+function withoutPadding (padded: Buffer): Buffer {
   const padding = padded.at(-1) as number
   if (padding < 1 || padding > BLOCK_BYTES || !padded.subarray(-padding).every(byte => byte === padding)) {
     throw undecryptable('the padding is wrong: check WECOM_ENCODING_AES_KEY')

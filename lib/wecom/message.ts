@@ -1,5 +1,6 @@
 import { RefusalError } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
+import type { KeyPair } from './key-pairs.ts'
 
 /** A decrypted callback as WeCom sent it: its `msgtype` is certain, everything else is read with care (document 100719). */
 export type RawMessage = { msgtype: string } & Record<string, unknown>
@@ -20,6 +21,8 @@ export interface Message {
   responseUrl: string | undefined
   /** Of the stream that a refresh asks for. */
   streamId: string | undefined
+  /** Which pair of credentials has opened it; undefined if that was in another process. */
+  pair: KeyPair | undefined
   raw: RawMessage
 }
 
@@ -45,7 +48,7 @@ const CHAT_TYPES = ['single', 'group'] as const
 const MAX_DEPTH = 64
 
 /** Reads the text of an opened envelope. Throws a `RefusalError` where it is no message. */
-export function parseMessage (text: string): Message {
+export function parseMessage (text: string, pair?: KeyPair): Message {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -56,11 +59,11 @@ export function parseMessage (text: string): Message {
   if (!isObject(value)) throw noMessage('it is not an object')
   const { msgtype } = value
   if (typeof msgtype !== 'string' || msgtype === '') throw noMessage('msgtype is not a non-empty string')
-  return readMessage(value as RawMessage)
+  return readMessage(value as RawMessage, pair)
 }
 
 /** Reads what is known to be a message: an opened envelope, or the stored work of a stream. */
-export function readMessage (raw: RawMessage): Message {
+export function readMessage (raw: RawMessage, pair?: KeyPair): Message {
   const chatId = stringAt(raw, 'chatid')
   const chatType = CHAT_TYPES.find(type => type === raw['chattype'])
   return {
@@ -73,6 +76,7 @@ export function readMessage (raw: RawMessage): Message {
     isGroup: chatType === 'group' || (chatType === undefined && chatId !== undefined),
     responseUrl: stringAt(raw, 'response_url'),
     streamId: stringAt(raw, 'stream', 'id'),
+    pair,
     raw
   }
 }

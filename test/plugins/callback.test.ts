@@ -611,3 +611,31 @@ t.test('without an error handler of the host, errors of its hooks are those of F
   t.equal(answer.statusCode, 401)
   t.hasStrict(JSON.parse(answer.body), { message: 'no access' })
 })
+
+t.test('while its credentials change, a bot answers each request with the pair that it came with, and counts them once a day', async t => {
+  const clock = createManualClock()
+  const old = { token: 'the-token-before', encodingAESKey: OTHER_KEY, receiveId: '' }
+  const { app, lines } = await buildApp(t, { clock, tokenOld: old.token, encodingAESKeyOld: old.encodingAESKey })
+  const sent = { timestamp: 1_700_000_000 }
+  const first = await post(app, textMessage('hi'), { ...sent, keys: old })
+  t.equal(first.stream.finish, false)
+  t.equal((await post(app, refreshMessage(first.stream.id), { ...sent, keys: old })).stream.id, first.stream.id)
+  t.equal((await post(app, refreshMessage(first.stream.id), sent)).stream.id, first.stream.id, 'WeCom changes over while an answer is open')
+  t.hasStrict(await verify(app, '123', { ...sent, keys: old }), { statusCode: 200, body: '123' })
+  t.equal((await post(app, textMessage('hi'), { ...sent, keys: { ...old, token: keys.token } })).statusCode, 403)
+
+  const said = () => lines.filter(({ msg }) => msg.startsWith('requests of a day')).map(({ present, old, msg }) => ({ present, old, msg }))
+  await clock.advance(24 * 3_600_000)
+  t.strictSame(said(), [{ present: 1, old: 3, msg: 'requests of a day by pair of credentials: the old pair is in use, keep it' }])
+  await app.close()
+  await clock.advance(24 * 3_600_000)
+  t.equal(said().length, 1)
+})
+
+t.test('old credentials that are the present ones keep an app from booting', async t => {
+  const { app } = createApp(t)
+  await app.register(streams, { source: yielding('hello') })
+  await t.rejects(async () => await app.register(callback, { ...keys, tokenOld: keys.token }), {
+    code: 'WECOM_ERR_CONFIG', faults: [{ name: 'WECOM_TOKEN_OLD' }]
+  })
+})

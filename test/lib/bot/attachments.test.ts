@@ -35,7 +35,7 @@ function setUp ({ max, fetch }: { max?: number, fetch?: MediaFetcher } = {}) {
     fetching.push({ ...request, signal, give: (given = PNG) => resolve(given), fail: reject })
   })
   const limiter = createLimiter({ clock: createManualClock(), max })
-  return { log, fetching, limiter, attachments: createAttachments({ fetch: fetch ?? byHand, botKey: BOT_KEY, limiter, log }) }
+  return { log, fetching, limiter, attachments: createAttachments({ fetch: fetch ?? byHand, botKeys: { present: BOT_KEY }, limiter, log }) }
 }
 
 t.test('nothing referred to is nothing fetched', async t => {
@@ -65,6 +65,21 @@ t.test('the key of the file goes before that of the bot', async t => {
   void attachments([image('a', 'own'), image('b'), image('c', '')], never)
   await idle()
   t.strictSame(fetching.map(({ keys }) => keys), [['own', BOT_KEY], [BOT_KEY], ['', BOT_KEY]])
+})
+
+t.test('a file is decrypted with the key of the pair that opened its message, and with each if that is not known', async t => {
+  const fetching: string[][] = []
+  const attachments = createAttachments({
+    fetch: async ({ keys }) => {
+      fetching.push([...keys])
+      throw new MediaError('BROKEN', 'no')
+    },
+    botKeys: { present: 'new', old: 'before' },
+    limiter: createLimiter({ clock: createManualClock(), max: 8 }),
+    log: createLog()
+  })
+  for (const pair of ['present', 'old', undefined] as const) await attachments([image('a'), image('b', 'own')], never, pair)
+  t.strictSame(fetching, [['new'], ['own', 'new'], ['before'], ['own', 'before'], ['new', 'before'], ['own', 'new', 'before']])
 })
 
 t.test('a file that cannot be had is told with its reason, and does not keep the others', async t => {

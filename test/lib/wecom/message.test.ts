@@ -115,7 +115,7 @@ t.test('what a message says of itself is read once, and what it lacks is undefin
     response_url: 'https://r',
     stream: { id: 's' }
   }
-  t.strictSame(readMessage(raw), {
+  t.strictSame(readMessage(raw, 'old'), {
     kind: 'stream',
     msgid: 'm',
     bot: 'b',
@@ -125,6 +125,7 @@ t.test('what a message says of itself is read once, and what it lacks is undefin
     isGroup: true,
     responseUrl: 'https://r',
     streamId: 's',
+    pair: 'old',
     raw
   })
   const { raw: _, ...nothing } = readMessage(
@@ -139,6 +140,7 @@ t.test('what a message says of itself is read once, and what it lacks is undefin
     chatId: undefined,
     isGroup: false,
     responseUrl: undefined,
-    streamId: undefined
+    streamId: undefined,
+    pair: undefined
   })
 })
