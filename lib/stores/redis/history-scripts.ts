@@ -1,7 +1,5 @@
 import { defineScript } from './script.ts'
 
-// The keys of a conversation: when it was cleared, and the list of its turns, each as its size, an id and JSON, with colons between.
-
 /** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
 const MAX_TURN_MS = 60 * 60_000
 

@@ -1,10 +1,9 @@
-import { Buffer } from 'node:buffer'
-import type { HistoryTurn } from '../../sources/source.ts'
 import { createId } from '../../util/ids.ts'
 import type { HistoryLimits, HistoryStore } from '../history.ts'
 import type { RedisConnection } from './connection.ts'
+import { DEFAULT_PREFIX, historyKeys, idOfTurn, turnOf, turnText } from './format.ts'
 import { ADD, CLEAR, DROP, READ } from './history-scripts.ts'
-import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
+import { runScript, ttlArg } from './script.ts'
 
 export interface RedisHistoryOptions {
   connection: RedisConnection
@@ -15,23 +14,17 @@ export interface RedisHistoryOptions {
 
 /** Histories in Redis, where all replicas share them. */
 export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFIX }: RedisHistoryOptions): HistoryStore {
-  const keysOf = (key: string): string[] => {
-    const cleared = `${prefix}h:${hashTag(key)}`
-    return [cleared, `${cleared}:t`]
-  }
+  const keysOf = (key: string): string[] => historyKeys(prefix, key)
 
   return {
     async read (key) {
       const [at, turns] = await runScript(connection, READ, keysOf(key), [ttlArg(limits.idleMs)]) as [unknown, unknown[]]
       const stored = turns.map(String)
-      return { generation: Number(at), turns: stored.map(turnOf), ids: stored.map(idOf) }
+      return { generation: Number(at), turns: stored.map(turnOf), ids: stored.map(idOfTurn) }
     },
     async add (key, generation, turn) {
-      const bytes = Buffer.byteLength(turn.prompt) + Buffer.byteLength(turn.reply)
       await runScript(connection, ADD, keysOf(key), [
-        String(generation), `${bytes}:${createId()}:${JSON.stringify(turn)}`, String(limits.turns), String(limits.bytes), ttlArg(
-          limits.idleMs
-        )
+        String(generation), turnText(turn, createId()), String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
       ])
     },
     async drop (key, ids) {
@@ -42,6 +35,3 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
     async close () {}
   }
 }
-
-const idOf = (text: string): string => text.split(':', 2)[1] as string
-const turnOf = (text: string): HistoryTurn => JSON.parse(text.slice(text.indexOf('{'))) as HistoryTurn

@@ -1,8 +1,9 @@
 import { createId } from '../../util/ids.ts'
 import type { KeyValueStore } from '../key-values.ts'
 import type { RedisConnection } from './connection.ts'
+import { countKeys, DEFAULT_PREFIX, factKey } from './format.ts'
 import { INCREMENT, PUT_IF_ABSENT } from './key-value-scripts.ts'
-import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
+import { runScript, ttlArg } from './script.ts'
 
 export interface RedisFactsOptions {
   connection: RedisConnection
@@ -12,19 +13,16 @@ export interface RedisFactsOptions {
 
 /** Facts in Redis, where all replicas share them. */
 export function createRedisKeyValues ({ connection, prefix = DEFAULT_PREFIX }: RedisFactsOptions): KeyValueStore {
-  const factKey = (key: string): string => `${prefix}f:${hashTag(key)}`
-  const countKey = (key: string): string => `${prefix}n:${hashTag(key)}`
-
   return {
     async putIfAbsent (key, value, ttlMs) {
-      return String(await runScript(connection, PUT_IF_ABSENT, [factKey(key)], [value, ttlArg(ttlMs)]))
+      return String(await runScript(connection, PUT_IF_ABSENT, [factKey(prefix, key)], [value, ttlArg(ttlMs)]))
     },
     async get (key) {
-      const fact = await connection.command(['GET', factKey(key)], factKey(key))
+      const fact = await connection.command(['GET', factKey(prefix, key)], factKey(prefix, key))
       return fact === null ? undefined : String(fact)
     },
     async increment (key, windowMs) {
-      return Number(await runScript(connection, INCREMENT, [countKey(key), `${countKey(key)}:${createId()}`], [ttlArg(windowMs)]))
+      return Number(await runScript(connection, INCREMENT, countKeys(prefix, key, createId()), [ttlArg(windowMs)]))
     },
     // The connection is another's, and nothing is held here.
     async close () {}

@@ -1,8 +1,8 @@
 /*
  * When a stream has no owner any more. A lease that is over says only that no sign of life has come, which is no owner's fault
- * if Redis was away. So it takes looks: the first one that finds the owner silent leaves a mark in the field k, `since last lease`
- * (when the looks began, when the latest was, the lease that they saw). An owner that comes back has another lease, and takes
- * the mark away. Looks that lie too far apart were interrupted, perhaps by Redis itself, and begin anew.
+ * if Redis was away. So it takes looks: the first one that finds the owner silent leaves a mark in the field k. An owner that
+ * comes back has another lease, and takes the mark away. Looks that lie too far apart were interrupted, perhaps by Redis itself, and
+ * begin anew.
  *
  * A stream that was asked to stop needs no such care, for nothing is begun anew: its owner has heard of it with its next sign of
  * life, so one that has not ended it in time is as good as gone. The field p says since when it is stopping.

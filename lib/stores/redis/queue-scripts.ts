@@ -1,7 +1,5 @@
 import { defineScript, NOW } from './script.ts'
 
-// The keys of a line: who stands in it by the order of coming, and by the time at which the place is given up.
-
 const GIVE_UP = `${NOW}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do
   redis.call('ZREM', KEYS[1], id)

@@ -1,9 +1,10 @@
 import type { Clock } from '../../util/clock.ts'
 import type { QueueStore } from '../queues.ts'
 import type { RedisConnection } from './connection.ts'
+import { DEFAULT_PREFIX, queueKeys } from './format.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { JOIN, LEAVE, READ } from './queue-scripts.ts'
-import { DEFAULT_PREFIX, hashTag, runScript } from './script.ts'
+import { runScript } from './script.ts'
 
 export interface RedisLinesOptions {
   connection: RedisConnection
@@ -18,10 +19,7 @@ const POLL_MS = 500
 /** Lines in Redis, where all replicas share them. */
 export function createRedisQueues ({ connection, clock, prefix = DEFAULT_PREFIX }: RedisLinesOptions): QueueStore {
   const watchers = new PolledWatchers({ clock, everyMs: POLL_MS, read })
-  const keysOf = (key: string): string[] => {
-    const order = `${prefix}l:${hashTag(key)}`
-    return [order, `${order}:e`]
-  }
+  const keysOf = (key: string): string[] => queueKeys(prefix, key)
 
   async function read (key: string): Promise<string[]> {
     const line = (await runScript(connection, READ, keysOf(key), []) as unknown[]).map(String)

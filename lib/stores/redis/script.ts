@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { hashOf } from '../../util/ids.ts'
 import type { RedisConnection } from './connection.ts'
 
 export interface RedisScript {
@@ -8,9 +7,6 @@ export interface RedisScript {
   readonly lua: string
   readonly sha: string
 }
-
-/** Where keys begin and how they are told apart from those of others. */
-export const DEFAULT_PREFIX = 'wecom:'
 
 /** In its text each key of a command is `KEYS[n]`, with a number: managed editions of Redis read scripts, and refuse any other. */
 export const defineScript = (name: string, lua: string): RedisScript => ({ name, lua, sha: createHash('sha1').update(lua).digest('hex') })
@@ -36,9 +32,6 @@ export async function runScript (
 
 /** Whether a server has refused a script because it has to be sent whole. */
 export const isUnknownScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
-
-/** A hash tag for a name of any length and content. Ids of ours stay readable. */
-export const hashTag = (name: string): string => `{${/^[\da-f]{32}$/.test(name) ? name : hashOf(name)}}`
 
 /** As Redis takes it: whole, and never so short that the key would not come to be. */
 export const ttlArg = (ms: number): string => String(Math.max(1, Math.ceil(ms)))

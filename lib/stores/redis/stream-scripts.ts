@@ -1,15 +1,7 @@
 import { LEASE_MS, ORPHAN } from './orphan.ts'
 import { defineScript, NOW } from './script.ts'
 
-/*
- * A stream is a hash, the strings of its two tracks, a hash of its notes (each note as JSON), and the work for another
- * process. Fields of the hash: b birth, v version, n version of the notes, e epoch, t epoch of the owner that wrote the
- * text, s status, c and r lengths of content and reasoning in UTF-16 units, l end of the lease, h chat, o outcome, m claim;
- * k and p, which may be missing, are what orphan.ts says; q, which may be missing, is the epoch of the last owner that has called
- * its source; xc and xr, which may be missing too, are the bytes of content and reasoning, behind the epoch whose text that is: the
- * version before writes none, so those of another epoch say nothing; a, which may be missing, is the epoch and the token of an adoption.
- * All keys but the work share one time to live, and one hash slot.
- */
+// The fields are in format.ts.
 
 const pexpireAll = (ttl: string): string => [1, 2, 3, 4].map(key => `redis.call('PEXPIRE', KEYS[${key}], ${ttl})`).join('\n')
 

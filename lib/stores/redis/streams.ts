@@ -4,12 +4,13 @@ import { createId } from '../../util/ids.ts'
 import { isTerminal } from '../status.ts'
 import type { SharedTiming, StreamReading, StreamStore } from '../store.ts'
 import type { RedisConnection } from './connection.ts'
+import { claimKey, DEFAULT_PREFIX, fieldsOf, jsonOf, knownOf, seenStream, streamKeys, withAllText } from './format.ts'
+import type { StreamKeys } from './format.ts'
 import { PolledWatchers } from './polled-watchers.ts'
 import { RecentStreams } from './recent-streams.ts'
 import type { SeenStream } from './recent-streams.ts'
-import { DEFAULT_PREFIX, hashTag, runScript, ttlArg } from './script.ts'
+import { runScript, ttlArg } from './script.ts'
 import type { RedisScript } from './script.ts'
-import { fieldsOf, jsonOf, knownOf, seenStream, withAllText } from './stream-format.ts'
 import { ADOPT, APPEND, CLAIM, CREATE, END, NOTE, READ, RELEASE, RENEW, RESTORE, START, STOP } from './stream-scripts.ts'
 
 export interface RedisStreamsOptions {
@@ -45,12 +46,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   let failedAt = -Infinity
   let closed = false
 
-  function keysOf (id: string): StreamKeys {
-    const stream = `${prefix}s:${hashTag(id)}`
-    return [stream, `${stream}:c`, `${stream}:r`, `${stream}:n`, `${stream}:w`]
-  }
-
-  const claimKey = (claim: string): string => `${prefix}m:${hashTag(claim)}`
+  const keysOf = (id: string): StreamKeys => streamKeys(prefix, id)
 
   const run = (script: RedisScript, id: string, ...args: string[]): Promise<unknown> => runWith(script, keysOf(id), args)
 
@@ -65,7 +61,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
   /** Of all streams with a claim, the first; the stream is there before its claim, so a claim without one is left over. */
   async function claimFor (id: string, claim: string, ttlMs: number, gone = ''): Promise<string> {
-    const holder = String(await runScript(connection, CLAIM, [claimKey(claim)], [id, ttlArg(ttlMs), gone]))
+    const holder = String(await runScript(connection, CLAIM, [claimKey(prefix, claim)], [id, ttlArg(ttlMs), gone]))
     if (holder === id) return id
     const [key] = keysOf(holder)
     if (Number(await connection.command(['EXISTS', key], key)) === 1) return holder
@@ -126,7 +122,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       if (closed) throw new ClosedError()
       const ttlMs = outcome === undefined ? runningTtlMs : retentionMs
       await run(CREATE, id,
-        ttlArg(ttlMs), outcome?.status ?? 'running', jsonOf(chat), jsonOf(outcome), claim === undefined ? '' : claimKey(claim),
+        ttlArg(ttlMs), outcome?.status ?? 'running', jsonOf(chat), jsonOf(outcome), claim === undefined ? '' : claimKey(prefix, claim),
         content, String(content.length), outcome === undefined ? work : '', ttlArg(Math.min(WORK_MS, ttlMs)), ...fieldsOf(metadata))
       if (claim === undefined) return id
       const kept = await claimFor(id, claim, ttlMs)
@@ -201,7 +197,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
 
     async restore ({ id, claim, chat, metadata = {} }, epoch, { content, reasoning }) {
       const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat),
-        claim === undefined ? '' : claimKey(claim), content, String(content.length), reasoning, String(reasoning.length),
+        claim === undefined ? '' : claimKey(prefix, claim), content, String(content.length), reasoning, String(reasoning.length),
         ...fieldsOf(metadata)))
       if (restored === 0) return false
       // Who comes second finds it again; who cannot be told is answered by a stream of its own.
@@ -221,5 +217,3 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     }
   }
 }
-
-type StreamKeys = [stream: string, content: string, reasoning: string, metadata: string, work: string]

@@ -7,6 +7,7 @@ import { RedisTimeoutError } from './connection.ts'
 import type { RedisConnection } from './connection.ts'
 import { readFailure } from './error-replies.ts'
 import type { CommandFailure } from './error-replies.ts'
+import { lookKey } from './format.ts'
 import { OutageLog } from './outage-log.ts'
 import { isUnknownScript } from './script.ts'
 
@@ -92,7 +93,7 @@ export async function superviseRedis (
 
   /** Whether the server takes writes, or says why not. A cluster is asked where a command has failed. */
   async function isThere (): Promise<boolean> {
-    const key = `${prefix}p:${/\{.+?\}/.exec(lastKey)?.[0] ?? '{p}'}`
+    const key = lookKey(prefix, lastKey)
     try {
       await standing.connection?.command(['SET', key, '1', 'PX', String(LOOK_MS)], key)
       return standing.connection !== undefined

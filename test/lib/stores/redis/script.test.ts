@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
-import { defineScript, hashTag, runScript, ttlArg } from '../../../../lib/stores/redis/script.ts'
+import { defineScript, runScript, ttlArg } from '../../../../lib/stores/redis/script.ts'
 
 const script = defineScript('one', 'return 1')
 
@@ -36,15 +36,6 @@ t.test('any other failure is the caller\'s', async t => {
     await t.rejects(runScript(connection, script, ['k'], []))
     t.equal(sent.length, 1)
   }
-})
-
-t.test('a hash tag is as long as an id, or a digest, and no two names share one', t => {
-  const id = '0123456789abcdef'.repeat(2)
-  t.equal(hashTag(id), `{${id}}`)
-  const names = ['', 'a', `${id}0`, id.toUpperCase(), '{a}', '}', hashTag('').slice(1, -1), 'x'.repeat(100_000)]
-  for (const name of names) t.match(hashTag(name), /^\{[\da-f]{64}\}$/)
-  t.equal(new Set(names.map(hashTag)).size, names.length)
-  t.end()
 })
 
 t.test('a time to live is whole and never over', t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { connectRedis } from '../../../../lib/stores/redis/client.ts'
 import type { RedisConnection } from '../../../../lib/stores/redis/connection.ts'
-import { hashTag } from '../../../../lib/stores/redis/script.ts'
+import { hashTag } from '../../../../lib/stores/redis/format.ts'
 import { createRedisStreams } from '../../../../lib/stores/redis/streams.ts'
 import type { RedisStreamsOptions } from '../../../../lib/stores/redis/streams.ts'
 import type { SharedTiming, StreamReading, StreamStore } from '../../../../lib/stores/store.ts'
