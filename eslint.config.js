@@ -36,7 +36,8 @@ export default [
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', {
         // A test waits for those in it, and tap for all.
-        allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }]
+        allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }],
+        allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: 'test' }]
       }],
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-misused-promises': 'error'

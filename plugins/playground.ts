@@ -17,6 +17,7 @@ import type { Playground } from '../lib/playground/playground.ts'
 import { wallClock } from '../lib/util/clock.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { ConfigError, InputError } from '../lib/util/errors.ts'
+import { sleep } from '../lib/util/waiting.ts'
 import { addActions } from './playground/actions.ts'
 import { botRequest } from './playground/bot-request.ts'
 import { openFeed } from './playground/feed.ts'
@@ -64,6 +65,7 @@ declare module 'fastify' {
 }
 
 const BASE = '/playground'
+const LOOPBACK_MS = 20
 const FILES = [['/', 'index.html', 'text/html'], ['/app.js', 'app.js', 'text/javascript'], ['/app.css', 'app.css', 'text/css']] as const
 
 const HEADERS = {
@@ -94,6 +96,7 @@ async function playgroundPlugin (fastify: FastifyInstance, options: PlaygroundOp
   }
   const given = { options, env, extraOptions: playgroundExtraOptions }
   const config = configOf(readConfig(playgroundSettings, given, () => publicUrlFaults(options)))
+  const { clock = wallClock } = options
   const token = randomBytes(24).toString('base64url')
   const prefix = (options.prefix ?? '') + BASE
   const base = fastify.prefix + prefix
@@ -104,7 +107,7 @@ async function playgroundPlugin (fastify: FastifyInstance, options: PlaygroundOp
     targetName: options.target ?? 'the callback of this app',
     credentials: { token: config.WECOM_TOKEN, encodingAESKey: config.WECOM_ENCODING_AES_KEY, receiveId: config.WECOM_RECEIVE_ID },
     bot: options.bot ?? 'simulated-bot',
-    clock: options.clock ?? wallClock,
+    clock,
     address: () => {
       const origin = publicUrl ?? loopback?.origin
       return origin === undefined ? undefined : `${origin}${base}/bot`
@@ -117,7 +120,11 @@ async function playgroundPlugin (fastify: FastifyInstance, options: PlaygroundOp
     origin = originOf(fastify)
     if (loopback !== undefined) {
       loopback.origin = origin
-      loopback.answer = async request => botRequest(playground, `${base}/bot`, request)
+      loopback.answer = async request => {
+        // As over a network: what the bot sends behind the end of an answer comes behind it.
+        await sleep(clock, LOOPBACK_MS)
+        return botRequest(playground, `${base}/bot`, request)
+      }
     }
     const { print = console.log } = options
     print(`Playground: ${fastify.playgroundAddress?.()}`)

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { isRedisAtHand } from './fixtures/redis-server.ts'
 
-/** Runs the tests. Where there is no Redis, the files that only Redis reaches leave the coverage gate. */
-const args = ['run', ...process.argv.slice(2)]
+/** Runs the tests, those of the browser last. Where there is no Redis, the files that only Redis reaches leave the coverage gate. */
+const chosen = process.argv.slice(2)
+const args = ['run', ...chosen]
 
 if (!await isRedisAtHand()) {
   const missing = 'There is no Redis: neither REDIS_URL, nor one at 127.0.0.1:6379, nor a redis-server.'
@@ -15,3 +16,6 @@ if (!await isRedisAtHand()) {
 }
 
 process.exitCode = spawnSync('tap', args, { stdio: 'inherit' }).status ?? 1
+if (process.exitCode === 0 && chosen.length === 0) {
+  process.exitCode = spawnSync('npm', ['run', '--silent', 'test:browser'], { stdio: 'inherit' }).status ?? 1
+}

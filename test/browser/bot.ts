@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { createLoopback } from '../../lib/outbound/loopback.ts'
 import { EXAMPLES } from '../../lib/playground/examples.ts'
+import type { Clock } from '../../lib/util/clock.ts'
 import wecomStream, { cards } from '../../plugins/index.ts'
 import type { ReplyPart, Turn } from '../../plugins/index.ts'
 import playground from '../../plugins/playground.ts'
@@ -14,7 +15,8 @@ export const HOSTILE = [
   '<script>window.harmed = 1</script>', '<img src=x onerror="window.harmed = 2">', '[click](javascript:window.harmed=3)',
   '<svg onload="window.harmed = 4"><a href="javascript:window.harmed=5">x</a></svg>', '![far](https://far.example/x.png)',
   '<iframe src="https://far.example/"></iframe>', '<style>body { display: none }</style>', '[data](data:text/html,x)',
-  `|${'a|'.repeat(100)}\n|${'-|'.repeat(100)}\n${`|${'b|'.repeat(100)}\n`.repeat(100)}`, '```js\nconst unclosed = 1'
+  // 10,000 cells, which fit into a bubble.
+  `|${'a|'.repeat(100)}\n|${'-|'.repeat(100)}\n${`|${'b||'.repeat(50)}\n`.repeat(99)}`, '```js\nconst unclosed = 1'
 ].join('\n\n')
 
 const RICH = `## Weekly report
@@ -59,7 +61,7 @@ async function * answer ({ prompt, attachments = [] }: Turn, { signal }: { signa
     }
   } else if (prompt.startsWith('grow')) {
     for (let n = 0; n < 40; n++) {
-      yield `${`**${n}** some text with \`code\` `.repeat(12)}\n\n`
+      yield `${`**${n}** some text with \`code\` `.repeat(17)}\n\n`
       await sleep(100)
     }
   } else if (prompt.startsWith('report')) {
@@ -67,15 +69,22 @@ async function * answer ({ prompt, attachments = [] }: Turn, { signal }: { signa
       yield piece
       await sleep(1)
     }
-  } else yield `You said: ${prompt}`
+  } else if (prompt.startsWith('long')) yield `${'long '.repeat(5000)}end`
+  else yield `You said: ${prompt}`
 }
 
-export async function startBot (): Promise<{ app: FastifyInstance, address: string }> {
+export interface BotOptions {
+  /** The time of the playground, which a test may let run faster. */
+  clock?: Clock
+}
+
+export async function startBot ({ clock }: BotOptions = {}): Promise<{ app: FastifyInstance, address: string }> {
   const app = Fastify({ forceCloseConnections: true })
   app.decorate(kLoopback, createLoopback())
   await app.register(wecomStream, {
     ...CREDENTIALS,
     env: {},
+    botName: 'bot',
     source: answer,
     reasoning: 'show' as never,
     welcomeText: 'Hello! Ask me anything.',
@@ -83,7 +92,7 @@ export async function startBot (): Promise<{ app: FastifyInstance, address: stri
     onFeedback () {},
     onCardEvent: ({ taskId, key }: any) => cards.updateTemplateCard(cards.done({ taskId, title: 'Thank you', choice: key }))
   } as never)
-  await app.register(playground, { ...CREDENTIALS, env: {}, print () {} })
+  await app.register(playground, { ...CREDENTIALS, env: {}, print () {}, ...(clock !== undefined && { clock }) })
   await app.listen({ host: '127.0.0.1', port: 0 })
   return { app, address: app.playgroundAddress?.() as string }
 }

@@ -1,8 +1,6 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
-import type { BrowserContext } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 
 export const MISSING = 'There is no Chromium: neither CHROMIUM, nor /usr/bin/chromium, nor /usr/bin/google-chrome.'
 
@@ -10,33 +8,16 @@ export const MISSING = 'There is no Chromium: neither CHROMIUM, nor /usr/bin/chr
 export const chromiumPath = (): string | undefined =>
   [process.env['CHROMIUM'] ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'].find(path => path !== '' && existsSync(path))
 
-export interface Browser {
-  context: BrowserContext
-  close (): Promise<void>
-}
-
-/** A browser with an empty profile, that talks with nobody by itself. */
-export async function openBrowser (options: { width?: number, height?: number, locale?: string } = {}): Promise<Browser> {
+/** A browser with an empty profile, that talks with nobody by itself. A name of another site leads to this machine. */
+export async function launchBrowser (): Promise<Browser> {
   const executablePath = chromiumPath()
   if (executablePath === undefined) throw new Error(MISSING)
-  const { width = 1280, height = 800, locale = 'en-GB' } = options
-  const profile = mkdtempSync(join(tmpdir(), 'wecom-chromium-'))
-  const context = await chromium.launchPersistentContext(profile, {
+  return await chromium.launch({
     executablePath,
     headless: true,
-    viewport: { width, height },
-    locale,
-    permissions: ['clipboard-read', 'clipboard-write'],
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync'
+      '--disable-sync', '--host-resolver-rules=MAP evil.example 127.0.0.1'
     ]
   })
-  return {
-    context,
-    async close () {
-      await context.close()
-      rmSync(profile, { recursive: true, force: true })
-    }
-  }
 }

@@ -204,6 +204,7 @@ t.test('an active reply comes as a message of its own', async t => {
   t.match(conversation?.entries.find(entry => entry.kind === 'bot' && entry.via === 'active'), { content: /长+/, warnings: [] })
   t.hasStrict(conversation?.exchanges.find(({ kind }) => kind === 'active'), { from: 'bot', status: 200, problems: [] })
   const answers = conversation?.entries.filter((entry): entry is BotEntry => entry.kind === 'bot') ?? []
+  t.strictSame(answers.map(({ via }) => via), ['stream', 'active'], 'the rest stands behind what it is the rest of')
   t.equal(answers.map(({ content }) => content.match(/长/g)?.length ?? 0).reduce((a, b) => a + b), 9000, 'nothing is lost between the two')
 })
 

@@ -5,9 +5,16 @@ import { Icon } from './icon.tsx'
 import { changed, sendMessage, upload, view } from './store.ts'
 import { say } from './words.ts'
 
+/** What is not sent yet stays with its conversation while another one is looked at. */
+const drafts = new Map<string, string>()
+
 export function Composer ({ conversation, user, setUser }: { conversation: Conversation, user: string, setUser: (user: string) => void }) {
-  const [text, setText] = useState('')
+  const [text, setDraft] = useState(drafts.get(conversation.id) ?? '')
   const field = useRef<HTMLTextAreaElement>(null)
+  const setText = (draft: string): void => {
+    drafts.set(conversation.id, draft)
+    setDraft(draft)
+  }
   const { quote, snapshot } = view
   const isRunning = conversation.entries.some(entry => entry.kind === 'bot' && entry.running)
 
@@ -15,7 +22,7 @@ export function Composer ({ conversation, user, setUser }: { conversation: Conve
     if (text.trim() === '') return
     setText('')
     field.current?.focus()
-    await sendMessage(user, { msgtype, [msgtype]: { content: text } })
+    if (!await sendMessage(user, { msgtype, [msgtype]: { content: text } })) setText(text)
   }
 
   async function sendFiles (list: FileList | null): Promise<void> {
@@ -71,9 +78,9 @@ export function Composer ({ conversation, user, setUser }: { conversation: Conve
         <label class={`button ${snapshot?.facts.noAddress ? 'off' : ''}`} title={say(snapshot?.facts.noAddress ? 'attachOff' : 'attach')}>
           <Icon name='attach' /><input
             class='hidden' type='file' multiple disabled={snapshot?.facts.noAddress === true} aria-label={say('attach')}
-            onChange={event => {
-              const { files } = event.currentTarget
-              void sendFiles(files).then(() => { event.currentTarget.value = '' }, () => {})
+            onChange={({ currentTarget: field }) => {
+              // The same file can be chosen again.
+              void sendFiles(field.files).then(() => { field.value = '' })
             }}
             />
         </label>

@@ -12,8 +12,11 @@ async function create (kind: 'single' | 'group'): Promise<void> {
   const count = view.snapshot?.conversations.filter(one => one.kind === kind).length ?? 0
   const user = NAMES[count % NAMES.length] ?? 'zhangsan'
   const members = kind === 'single' ? [user] : NAMES.slice(0, 3)
+  const before = view.selected
+  // Until it is there, nobody writes into another one by mistake.
+  changed({ selected: undefined, quote: undefined })
   const made = await call<{ id: string }>('create', { kind, name: kind === 'single' ? user : `${say('group')} ${count + 1}`, members })
-  if (made === undefined) return
+  if (made === undefined) return changed({ selected: before })
   changed({ selected: made.id, place: 'chat' })
   if (kind === 'single') await sendEvent(user, { eventtype: 'enter_chat' })
 }
@@ -37,7 +40,10 @@ export function Sidebar ({ conversations }: { conversations: Conversation[] }) {
         <label class='button'>{say('load')}
           <input
             class='hidden' type='file' accept='.json' aria-label={say('load')}
-            onChange={event => { void load(event.currentTarget.files?.[0]) }}
+            onChange={({ currentTarget: field }) => {
+              // The same file can be chosen again.
+              void load(field.files?.[0]).then(() => { field.value = '' })
+            }}
           />
         </label>
       </div>

@@ -1,5 +1,5 @@
 import type { Conversation, ConversationHead, Entry, FeedEvent, Json, Snapshot, StoredFile } from '../../../lib/playground/model.ts'
-import { setLanguage } from './words.ts'
+import { say, setLanguage } from './words.ts'
 
 export type Panel = 'inspector' | 'triggers' | 'cards' | 'misbehave'
 
@@ -38,9 +38,13 @@ let render = (): void => {}
 let isDue = false
 export const onChange = (draw: () => void): void => { render = draw }
 
-/** Frames of the screen, not frames of the wire, say how often it is drawn. */
+/**
+ * Frames of the screen, not frames of the wire, say how often it is drawn. Another conversation is drawn at once: what is typed or clicked
+ * meanwhile would be meant for the one before.
+ */
 export function changed (changes: Partial<View> = {}): void {
   Object.assign(view, changes)
+  if ('selected' in changes) return render()
   if (isDue) return
   isDue = true
   requestAnimationFrame(() => {
@@ -77,22 +81,27 @@ const post = async (action: string, init: RequestInit): Promise<Response> =>
 
 /** Asks the server half; what it refuses is shown, and gives undefined. */
 export async function call<T = Json> (action: string, body: object = {}): Promise<T | undefined> {
-  return await read(await post(action, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }))
+  return await read(post(action, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }))
 }
 
 export async function upload (file: File): Promise<StoredFile | undefined> {
   const headers = { 'content-type': 'application/octet-stream' }
-  return await read(await post(`upload?name=${encodeURIComponent(file.name)}`, { body: file, headers }))
+  return await read(post(`upload?name=${encodeURIComponent(file.name)}`, { body: file, headers }))
 }
 
 export async function fetchFile (id: string): Promise<Blob> {
   return await (await post('file', { body: JSON.stringify({ id }), headers: { 'content-type': 'application/json' } })).blob()
 }
 
-async function read<T> (response: Response): Promise<T | undefined> {
-  const value = await response.json()
-  if (response.ok) return value
-  changed({ notice: String(value.error ?? response.status) })
+async function read<T> (asked: Promise<Response>): Promise<T | undefined> {
+  try {
+    const response = await asked
+    const value = await response.json()
+    if (response.ok) return value
+    changed({ notice: String(value.error ?? response.status) })
+  } catch {
+    changed({ notice: say('lost') })
+  }
   return undefined
 }
 
@@ -153,12 +162,13 @@ function putEntry (entries: Entry[], entry: Entry): void {
   else entries[at] = entry
 }
 
-/** A message of a user, with what goes along. */
-export async function sendMessage (user: string, message: Json, files: string[] = []): Promise<void> {
+/** A message of a user, with what goes along. Returns whether it was taken. */
+export async function sendMessage (user: string, message: Json, files: string[] = []): Promise<boolean> {
   const { selected, quote } = view
   const quoted = quote === undefined ? undefined : quoteOf(quote)
   changed({ quote: undefined })
-  await call('send', { conversation: selected, user, message: { ...message, ...(quoted !== undefined && { quote: quoted }) }, files })
+  const body = { conversation: selected, user, message: { ...message, ...(quoted !== undefined && { quote: quoted }) }, files }
+  return await call('send', body) !== undefined
 }
 
 export const sendEvent = async (user: string, event: Json, about?: string): Promise<void> => {
