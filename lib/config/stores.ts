@@ -10,6 +10,7 @@ import { adaptRedis, followMasterCure } from '../stores/redis/connection.ts'
 import type { RedisClient } from '../stores/redis/connection.ts'
 import { createRedisHistory } from '../stores/redis/history.ts'
 import { createRedisKeyValues } from '../stores/redis/key-values.ts'
+import { probeRedis } from '../stores/redis/probe.ts'
 import { createRedisQueues } from '../stores/redis/queues.ts'
 import { createRedisStreams } from '../stores/redis/streams.ts'
 import { superviseRedis } from '../stores/redis/supervised.ts'
@@ -75,6 +76,7 @@ async function inRedis ({ config, client, clock, log }: StoresOptions): Promise<
     clock,
     log,
     prefix,
+    probe: probeRedis,
     wrongServerCure: client === undefined
       ? 'nothing to do: the master is looked for with a new connection each second'
       : followMasterCure(client),

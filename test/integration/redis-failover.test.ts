@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -5,6 +6,7 @@ import type { WecomStreamOptions } from '../../plugins/index.ts'
 import { buildApp, follow, post, refreshMessage, textMessage } from '../fixtures/app.ts'
 import { startRedisProxy } from '../fixtures/redis-proxy.ts'
 import { hasRedisServer, startRedisServer } from '../fixtures/redis-server.ts'
+import { until } from '../fixtures/waiting.ts'
 
 async function adminOf (t: Test, url: string) {
   const admin = createClient({ url })
@@ -14,8 +16,13 @@ async function adminOf (t: Test, url: string) {
   return admin
 }
 
-async function until (what: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await what()) await new Promise(resolve => setTimeout(resolve, 50))
+/** Waits until so many apps have tried what Redis lets them do. They end with two INFO. */
+async function untilTried (admin: Awaited<ReturnType<typeof adminOf>>, apps: number): Promise<void> {
+  let own = 0
+  await until(async () => {
+    const calls = Number(/^cmdstat_info:calls=(\d+)/m.exec(String(await admin.sendCommand(['INFO', 'commandstats'])))?.[1] ?? 0)
+    return calls - own++ >= 2 * apps
+  })
 }
 
 const errorsIn = (lines: Array<Record<string, unknown>>) =>
@@ -63,6 +70,7 @@ if (hasRedisServer()) {
     const admin = await adminOf(t, server.url)
     const client = await adminOf(t, server.url)
     const { app, lines } = await buildApp(t, { redis: { client, prefix: 'failover:' } })
+    await untilTried(admin, 1)
     await admin.sendCommand(['REPLICAOF', '127.0.0.1', '1'])
     for (let index = 0; index < 5; index++) {
       await t.rejects(app.startStream('hi'), { code: 'WECOM_ERR_UNAVAILABLE', cause: { message: /^READONLY/ } })
@@ -73,6 +81,31 @@ if (hasRedisServer()) {
     await until(() => lines.some(({ msg }) => msg === 'Redis is back'))
     t.ok(await app.startStream('hi'))
   })
+
+  for (const name of ['redis', 'ioredis'] as const) {
+    t.test(`after a restart that a client of ${name} has not told of, no stream is called expired for five seconds`, async t => {
+      const server = await startRedisServer()
+      t.teardown(() => server.stop())
+      const node = createClient({ url: server.url })
+      const io = new Redis(server.url, { lazyConnect: true })
+      for (const one of [node, io]) one.on('error', () => {})
+      const client = name === 'redis' ? node : io
+      await client.connect()
+      t.teardown(() => name === 'redis' ? node.destroy() : io.disconnect())
+      const { app, lines } = await buildApp(t, { redis: { client, prefix: 'restarted:' } })
+      const ask = async () => await post(app, refreshMessage('0123456789abcdef0123456789abcdef'))
+      await until(async () => (await ask()).stream.finish === true)
+      await server.stop()
+      await server.start()
+      // Nothing is sent meanwhile.
+      await until(() => name === 'redis' ? node.isReady : io.status === 'ready')
+      const restartedAt = Date.now()
+      t.strictSame([(await ask()).statusCode, (await ask()).reply], [200, undefined], 'the owner is about to write it anew')
+      await until(async () => (await ask()).stream.finish === true)
+      t.ok(Date.now() - restartedAt >= 4900, `called expired after ${Date.now() - restartedAt} ms`)
+      t.strictSame(errorsIn(lines), [])
+    })
+  }
 
   t.test('a command that Redis refuses is told at once, with its cure, and not for each attempt', async t => {
     const server = await startRedisServer()
@@ -111,6 +144,7 @@ if (hasRedisServer()) {
         }
       })
       const { app: other } = await buildApp(t, options)
+      await untilTried(admin, 2)
       const askedAt = Date.now()
       const id = (await post(app, textMessage('hi'))).stream.id as string
       const shown = async (by = app) => (await post(by, refreshMessage(id))).stream

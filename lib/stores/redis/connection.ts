@@ -9,6 +9,8 @@ export interface RedisConnection {
   command (args: readonly string[], key?: string, operation?: string): Promise<unknown>
   /** When the connection was lost, or stood again, for the last time: whoever sent nothing meanwhile has not noticed. */
   lastDisruptionAt? (): number
+  /** To be called if something is not there: a server that was not there before is a disruption. `key` is as with a command. */
+  checkServer? (key: string): Promise<void>
   /** Looks for the server anew, as the one that is there may be the wrong one. Only for a connection that was opened here. */
   reconnect? (): void
   /** Closes what was opened here; a client of the host's stays open. */

@@ -1,7 +1,7 @@
 import { defineScript } from './script.ts'
 
 /** No turn lasts longer: a clearing has to be known for as long as one may be added that was asked before it. */
-const MAX_TURN_MS = 60 * 60_000
+export const MAX_TURN_MS = 60 * 60_000
 
 /** `at`, in microseconds: no two commands share one. */
 const AT = `
@@ -51,6 +51,6 @@ return redis.call('PEXPIRE', KEYS[2], ARGV[1])
 `)
 
 export const CLEAR = defineScript('history.clear', `${AT}
-redis.call('SET', KEYS[1], at, 'PX', ${MAX_TURN_MS})
+redis.call('SET', KEYS[1], at, 'PX', ARGV[1])
 return redis.call('DEL', KEYS[2])
 `)

@@ -2,7 +2,7 @@ import { createId } from '../../util/ids.ts'
 import type { HistoryLimits, HistoryStore } from '../history.ts'
 import type { RedisConnection } from './connection.ts'
 import { DEFAULT_PREFIX, historyKeys, idOfTurn, turnOf, turnText } from './format.ts'
-import { ADD, CLEAR, DROP, READ } from './history-scripts.ts'
+import { ADD, CLEAR, DROP, MAX_TURN_MS, READ } from './history-scripts.ts'
 import { runScript, ttlArg } from './script.ts'
 
 export interface RedisHistoryOptions {
@@ -10,10 +10,14 @@ export interface RedisHistoryOptions {
   limits: HistoryLimits
   /** Of all keys; default `wecom:`. */
   prefix?: string
+  /** For how long it is known that a conversation was cleared. */
+  clearedMs?: number
 }
 
 /** Histories in Redis, where all replicas share them. */
-export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFIX }: RedisHistoryOptions): HistoryStore {
+export function createRedisHistory (
+  { connection, limits, prefix = DEFAULT_PREFIX, clearedMs = MAX_TURN_MS }: RedisHistoryOptions
+): HistoryStore {
   const keysOf = (key: string): string[] => historyKeys(prefix, key)
 
   return {
@@ -30,7 +34,7 @@ export function createRedisHistory ({ connection, limits, prefix = DEFAULT_PREFI
     async drop (key, ids) {
       await runScript(connection, DROP, keysOf(key), [ttlArg(limits.idleMs), ...ids])
     },
-    async clear (key) { await runScript(connection, CLEAR, keysOf(key), []) },
+    async clear (key) { await runScript(connection, CLEAR, keysOf(key), [ttlArg(clearedMs)]) },
     // The connection is another's, and nothing is held here.
     async close () {}
   }

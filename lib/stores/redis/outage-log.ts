@@ -18,6 +18,11 @@ interface Told {
   operations: Set<string>
 }
 
+interface Refusal extends Told {
+  /** Operations that were told alone. */
+  first: Set<string>
+}
+
 interface Outage extends Told {
   kind: FailureKind
   since: number
@@ -29,7 +34,7 @@ const EVERY_MS = 60_000
 /** Tells of failures: the first of its kind at once, then at most one line a minute with a count. */
 export class OutageLog {
   readonly #options: OutageLogOptions
-  readonly #refusals = new Map<string, Told>()
+  readonly #refusals = new Map<string, Refusal>()
   #outage: Outage | undefined
 
   constructor (options: OutageLogOptions) {
@@ -63,13 +68,15 @@ export class OutageLog {
     this.#outage = undefined
   }
 
-  refused (operation: string, { code, reason, cure }: CommandFailure): void {
+  /** Of a trial each operation is told. */
+  refused (operation: string, { code, reason, cure }: CommandFailure, isTrial = false): void {
     const { clock, log, secrets } = this.#options
-    const refusal = this.#refusals.get(code)
-    if (refusal !== undefined) {
+    const refusal = this.#refusals.get(code) ?? { at: clock.now(), count: 0, operations: new Set(), first: new Set() }
+    if (isTrial ? refusal.first.has(operation) : refusal.first.size > 0) {
       return this.#count(refusal, operation, told => log.error({ ...told, code, cure }, 'Redis still refuses commands'))
     }
-    this.#refusals.set(code, { at: clock.now(), count: 0, operations: new Set() })
+    refusal.first.add(operation)
+    this.#refusals.set(code, refusal)
     log.error({ operation, code, reason: redact(reason, secrets), cure }, 'Redis refuses a command')
   }
 

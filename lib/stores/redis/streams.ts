@@ -76,6 +76,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
     if (state === undefined) {
       if (base !== undefined) vanished(id, base)
       watchers.gone(id)
+      await connection.checkServer?.(keysOf(id)[0])
       return undefined
     }
     const [orphanInMs, ageMs, ...missing] = state.map(Number) as [number, number, number, number]

@@ -1,5 +1,6 @@
 import type { Clock } from '../../util/clock.ts'
 import { UnavailableError } from '../../util/errors.ts'
+import { insist } from '../../util/insist.ts'
 import type { Logger } from '../../util/logger.ts'
 import { sleep } from '../../util/waiting.ts'
 import type { ConnectionEvents } from './client.ts'
@@ -9,6 +10,8 @@ import { readFailure } from './error-replies.ts'
 import type { CommandFailure } from './error-replies.ts'
 import { lookKey } from './format.ts'
 import { OutageLog } from './outage-log.ts'
+import { readEvictionPolicy, readRunId } from './probe.ts'
+import type { ProbeOptions } from './probe.ts'
 import { isUnknownScript } from './script.ts'
 
 export interface SupervisedOptions {
@@ -20,6 +23,8 @@ export interface SupervisedOptions {
   wrongServerCure: string
   /** What no log line may hold. */
   secrets?: readonly string[]
+  /** Tries everything that will be asked, at the first connection: what is refused is told then, and not when a user asks. */
+  probe?: (options: ProbeOptions) => Promise<void>
   connect: (events: ConnectionEvents) => Promise<RedisConnection>
 }
 
@@ -36,7 +41,7 @@ const LOADING_MS = 2000
  * it, and while Redis is away, or another server is the master, it is looked for each second.
  */
 export async function superviseRedis (
-  { clock, log, prefix, wrongServerCure, secrets = [], connect }: SupervisedOptions
+  { clock, log, prefix, wrongServerCure, secrets = [], probe, connect }: SupervisedOptions
 ): Promise<RedisConnection> {
   const outages = new OutageLog({ clock, log, secrets, wrongServerCure })
   const standing: { connection?: RedisConnection } = {}
@@ -47,10 +52,12 @@ export async function superviseRedis (
   let looking = false
   let cancelLook = (): void => {}
   let closed = false
+  const closing = new AbortController()
+  const servers = new Set<string>()
 
-  function failed (operation: string, error: unknown): CommandFailure {
+  function failed (operation: string, error: unknown, isTrial = false): CommandFailure {
     const failure = withLoading(readFailure(error))
-    if (failure.kind === 'refused') outages.refused(operation, failure)
+    if (failure.kind === 'refused') outages.refused(operation, failure, isTrial)
     else disturbed(operation, error, failure)
     return failure
   }
@@ -124,21 +131,45 @@ export async function superviseRedis (
     }
   }
 
+  const commandOf = (isTrial: boolean): RedisConnection['command'] => async (args, key, operation = String(args[0])) => {
+    try {
+      return await ask(args, key, answers ? REPEAT_MS : [])
+    } catch (error) {
+      if (isUnknownScript(error)) throw error
+      lastKey = String(key)
+      const { reason, code, kind } = failed(operation, error, isTrial)
+      // The client's own error may hold what was asked.
+      throw new UnavailableError(Object.assign(new Error(reason), { code, kind }))
+    }
+  }
+
+  async function tryOut (probe: (options: ProbeOptions) => Promise<void>): Promise<void> {
+    const connection: RedisConnection = { command: commandOf(true), async close () {} }
+    await insist(clock, () => probe({ connection, clock, prefix }), Infinity, closing.signal)
+    await checkServer()
+    const policy = await readEvictionPolicy(opened)
+    if (policy === undefined || policy === 'noeviction') return
+    log.warn({ policy, cure: 'set maxmemory-policy noeviction' }, 'Redis evicts keys when it is full: answers and conversations get lost')
+  }
+
+  /** A server that was started anew, behind a client of the host's that has not said so, may have lost everything. */
+  async function checkServer (key?: string): Promise<void> {
+    const server = await readRunId(opened, key)
+    if (server === undefined || servers.has(server)) return
+    if (servers.size > 0) disturbedAt = clock.now()
+    servers.add(server)
+  }
+
+  // Nobody waits for it. It ends when the connection is closed, at the latest.
+  if (probe !== undefined) tryOut(probe).catch(() => {})
+
   return {
-    async command (args, key, operation = String(args[0])) {
-      try {
-        return await ask(args, key, answers ? REPEAT_MS : [])
-      } catch (error) {
-        if (isUnknownScript(error)) throw error
-        lastKey = String(key)
-        const { reason, code, kind } = failed(operation, error)
-        // The client's own error may hold what was asked.
-        throw new UnavailableError(Object.assign(new Error(reason), { code, kind }))
-      }
-    },
+    command: commandOf(false),
+    checkServer,
     lastDisruptionAt: () => Math.max(disturbedAt, opened.lastDisruptionAt?.() ?? -Infinity),
     async close () {
       closed = true
+      closing.abort()
       cancelLook()
       await opened.close()
     }

@@ -254,6 +254,39 @@ t.test('a connection that is lost before the first command is an outage, and no 
   t.match(log.lines[2], { message: 'Redis is away', fields: { operation: 'connect', cure: /REDIS_URL/ } })
 })
 
+t.test('a server that was not there before is a disruption, unless it does not say which it is', async t => {
+  let info: string | Error = 'redis_version:7.0.15\r\nrun_id:abc\r\n'
+  const asked: unknown[] = []
+  const { clock, connection, log } = await supervise(t, {
+    connect: async () => ({
+      async command (args, key) {
+        asked.push([args.join(' '), key])
+        if (info instanceof Error) throw info
+        return info
+      },
+      async close () {}
+    })
+  })
+  const look = async (): Promise<boolean> => {
+    await connection.checkServer?.('mine:s:{1}')
+    return connection.lastDisruptionAt?.() === clock.now()
+  }
+  t.notOk(await look(), 'it is the first')
+  t.notOk(await look())
+  info = 'run_id:def\r\n'
+  t.ok(await look())
+  await clock.advance(1000)
+  t.notOk(await look(), 'it is known by now')
+  info = 'run_id:abc\r\n'
+  t.notOk(await look(), 'of several nodes each is known')
+  for (const nothing of ['', new Error('NOPERM'), RESET]) {
+    info = nothing
+    t.notOk(await look())
+  }
+  t.strictSame([...new Set(asked.map(String))], ['INFO server,mine:s:{1}'])
+  t.strictSame(log.lines, [], 'nobody is told that it was refused')
+})
+
 t.test('what fails as the connection is closed is not told, and nobody looks for it', async t => {
   const { clock, log, failures, connection, events, fail } = await supervise(t)
   failures.look = RESET
