@@ -107,7 +107,7 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   parallelTurns?: boolean
   /** Who may talk to the bot, and how much. */
   access?: CallbackAccessOptions
-  /** Said to who opens the chat, where no hook says something else. Default: nothing. `WECOM_WELCOME_TEXT`. */
+  /** Said to who opens the chat, if no hook says something else. Default: nothing. `WECOM_WELCOME_TEXT`. */
   welcomeText?: string
   /** The words of the commands in the chat, and commands of yours. */
   commands?: CommandOptions

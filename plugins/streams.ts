@@ -124,7 +124,7 @@ declare module 'fastify' {
      */
     getStreamState (id: string, options?: { from?: number }): Promise<StreamState>
     /**
-     * Asks a stream to stop and gives its state at once, normally `stopping`; it then ends as `done` with the text it
+     * Asks a stream to stop and returns its state at once, normally `stopping`; it then ends as `done` with the text it
      * had. Unknown and ended streams are left as they are. A source of this process is stopped also if Redis is away.
      */
     stopStream (id: string): Promise<StreamState>

@@ -17,7 +17,7 @@ export interface AccessListsOptions {
 
 export type ListName = 'bot list' | 'chat list' | 'user list'
 
-/** Gives the list that refuses a message; undefined where none does. */
+/** Returns the list that refuses a message; undefined if none does. */
 export type AccessLists = (message: Message) => ListName | undefined
 
 export function createAccessLists ({ users, chats, bots }: AccessListsOptions): AccessLists {

@@ -34,11 +34,11 @@ export interface OpenedMessage {
 
 /** Who may talk to the bot, and how much. */
 export interface Access {
-  /** The list that refuses a message; undefined where none does. */
+  /** The list that refuses a message; undefined if none does. */
   refusedBy (message: Message): ListName | undefined
   /** The lists alone: an event opens no stream. */
   admitsEvent (message: Message): boolean
-  /** Asks the host. False where it refuses, and the stream has ended with a sentence. Rejects where the stream ends before. */
+  /** Asks the host. False if it refuses, and the stream has ended with a sentence. Rejects if the stream ends before. */
   admitsCommand (asked: OpenedMessage, signal: AbortSignal): Promise<boolean>
   /** As for a command, with the limits besides: the question counts until it leaves. */
   admitsQuestion (asked: OpenedMessage, signal: AbortSignal): Promise<boolean>

@@ -3,7 +3,7 @@ import type { ConfigFault } from '../util/errors.ts'
 import { isObject } from '../util/objects.ts'
 import type { Conversation } from './conversations.ts'
 
-/** A command of the host. What it gives is said in answer. */
+/** A command of the host. What it returns is said in answer. */
 export interface HostCommand {
   /** What calls it: the whole of a message, upper and lower case alike. */
   words: readonly string[]

@@ -13,10 +13,10 @@ export interface CommandContext {
   sender: string | undefined
 }
 
-/** Gives the answer to a command. */
+/** Returns the answer to a command. */
 export type Command = (context: CommandContext) => Promise<string>
 
-/** Finds the command that a message is; undefined where it is none. */
+/** Finds the command that a message is; undefined if it is none. */
 export function createCommands (options: CommandOptions, texts: Texts): (text: string) => Command | undefined {
   const { stop = DEFAULT_WORDS.stop, new: fresh = DEFAULT_WORDS.new, help = DEFAULT_WORDS.help, more = [] } = options
   const commands: Array<{ words: readonly string[], description: string, run: Command }> = [

@@ -13,7 +13,7 @@ export interface ConversationsOptions {
   scope: ConversationScope
   /** Lets the turns of a conversation run side by side. */
   parallel: boolean
-  /** Called while somebody waits in a line whose first place may be that of a process that is gone; gives what ends it. */
+  /** Called while somebody waits in a line whose first place may be that of a process that is gone; returns what ends it. */
   watchLine?: (key: string) => () => void
   /** Calls again what failed because the store was away, until it is over. */
   insist?: Insist
@@ -24,7 +24,7 @@ export type Insist = <T>(call: () => Promise<T>, until: number, signal?: AbortSi
 export interface Conversation {
   /** Lines a stream up; its place is given up at its deadline at the latest, in milliseconds since the Unix epoch. */
   join (id: string, deadline: number, signal?: AbortSignal): Promise<void>
-  /** Resolves when it is this stream's turn; calls back where it is not at once. Rejects with the signal's reason. */
+  /** Resolves when it is this stream's turn; calls back if it is not at once. Rejects with the signal's reason. */
   waitForPlace (id: string, signal: AbortSignal, onWait: () => void): Promise<void>
   /** Goes on until it is done, or the place is given up at the deadline. */
   leave (id: string, deadline?: number): Promise<void>
@@ -119,7 +119,7 @@ class Held implements Conversation {
   }
 }
 
-/** Undefined where nobody can be told to be the same as before: without its id a group, without its sender a message. */
+/** Undefined if nobody can be told to be the same as before: without its id a group, without its sender a message. */
 function ownerOf (chat: Chat, sender: string | undefined, scope: ConversationScope): string | undefined {
   if (chat.group === undefined) return chat.user
   return { member: sender, chat: '', none: undefined }[scope]

@@ -16,7 +16,7 @@ import type { HostContext, RunHostCode } from './hooks/host-code.ts'
 
 export interface EventsOptions {
   hooks: EventHooks
-  /** The welcome where no hook gives another; empty for none. */
+  /** The welcome if no hook gives another; empty for none. */
   welcomeText: string
   feedback: FeedbackLinks
   facts: KeyValueStore
@@ -27,7 +27,7 @@ export interface EventsOptions {
   scope: string
 }
 
-/** Gives the plaintext of the reply to an event (document 101027); undefined is the empty reply. Never rejects. */
+/** Returns the plaintext of the reply to an event (document 101027); undefined is the empty reply. Never rejects. */
 export type Events = (message: Message) => Promise<string | undefined>
 
 /** How long a repeated event is known, and what was replied to it. */
@@ -91,7 +91,7 @@ export function createEvents (options: EventsOptions): Events {
     await run('onFeedback', event, async context => { await hook(event, context) })
   }
 
-  /** The first delivery of an event calls its hook; the others get the reply that it got, where that is known by then. */
+  /** The first delivery of an event calls its hook; the others get the reply that it got, if that is known by then. */
   async function once (message: Message, reply: () => Promise<string | undefined>): Promise<string | undefined> {
     const { msgid, bot = '' } = message
     if (msgid === undefined) return await reply()
@@ -136,7 +136,7 @@ function selectedIn (raw: RawMessage): SelectedOptions[] {
   })
 }
 
-/** The list at a path of keys; empty where there is none. */
+/** The list at a path of keys; empty if there is none. */
 function listAt (value: unknown, ...path: string[]): unknown[] {
   const found = path.reduce<unknown>((value, key) => isObject(value) ? value[key] : undefined, value)
   return Array.isArray(found) ? found : []

@@ -95,7 +95,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     return { streamId: id, state: viewOf(record, texts), question, ...measures, ...(delivery && { delivery }) }
   }
 
-  /** Undefined where the question was not asked. */
+  /** Undefined if the question was not asked. */
   async function ask (question: OpenQuestion): Promise<Asked | undefined> {
     const { stream } = question
     const prepared = await stream.prepare(signal => prepare(question, signal))
@@ -116,7 +116,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     return asked
   }
 
-  /** Undefined where the question is refused. */
+  /** Undefined if the question is refused. */
   async function prepare (question: OpenQuestion, signal: AbortSignal): Promise<Prepared | undefined> {
     const { stream, message, inbound, conversation } = question
     const { id, deadline } = stream
@@ -211,7 +211,7 @@ interface Prepared {
   decision: MessageDecision
 }
 
-/** Undefined where nothing was said that could be referred to. */
+/** Undefined if nothing was said that could be referred to. */
 function turnToRemember ({ text, media }: UserMessage, { content, status, notice }: StreamRecord): HistoryTurn | undefined {
   if (content === '') return undefined
   const files = media.map(({ kind }) => `[${kind}]`).join(' ')

@@ -35,7 +35,7 @@ export interface ReceiveOptions {
   access: Access
   answering: Answering
   events: Events
-  /** Undefined where nobody wants to know of feedback. */
+  /** Undefined if nobody wants to know of feedback. */
   feedback: FeedbackLinks | undefined
   conversationOf: (chat: Chat, sender: string | undefined) => Conversation
   commandOf: (text: string) => Command | undefined

@@ -19,9 +19,9 @@ export interface UserLimitsOptions {
 export type LimitName = 'rate' | 'running'
 
 export interface UserLimits {
-  /** Counts a question, and gives the limit that it exceeds. It is open until it leaves, or until its deadline. */
+  /** Counts a question, and returns the limit that it exceeds. It is open until it leaves, or until its deadline. */
   exceededBy (id: string, message: Message, deadline: number): Promise<LimitName | undefined>
-  /** To be called when a question is over, also where it was refused. */
+  /** To be called when a question is over, also if it was refused. */
   leave (id: string, message: Message): Promise<void>
 }
 

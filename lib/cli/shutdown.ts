@@ -4,7 +4,7 @@ export interface Signals {
   exit (code: number): unknown
 }
 
-/** Closes on the first SIGTERM or SIGINT and exits with 0, or 1 where that fails; a second signal exits at once. */
+/** Closes on the first SIGTERM or SIGINT and exits with 0, or 1 if that fails; a second signal exits at once. */
 export function onShutdown (signals: Signals, close: () => Promise<void>): void {
   let asked = false
   const shutdown = (): void => {

@@ -11,7 +11,7 @@ import type { Io } from './io.ts'
 
 export interface Target {
   address: URL
-  /** Whom to believe; undefined where it is the usual authorities. */
+  /** Whom to believe; undefined if it is the usual authorities. */
   secureContext: SecureContext | undefined
   deliver: Deliver
 }

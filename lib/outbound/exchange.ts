@@ -8,7 +8,7 @@ import { readBytes, tooLarge } from './read-bytes.ts'
 import type { Target } from './target.ts'
 
 export interface OutboundRequest {
-  /** What it is called where it fails. */
+  /** What it is called if it fails. */
   name: string
   method: 'GET' | 'POST'
   headers: Record<string, string | number>

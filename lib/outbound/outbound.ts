@@ -32,7 +32,7 @@ export interface OutboundOptions {
 
 /** Follows URLs of messages, as far as they may be followed. */
 export interface Outbound {
-  /** Where a URL leads. Throws an `OutboundError` where it may not be followed; asks nobody. */
+  /** Where a URL leads. Throws an `OutboundError` if it may not be followed; asks nobody. */
   target (url: string): Target
   /** See `exchange`. */
   exchange (target: Target, request: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer>

@@ -99,7 +99,7 @@ export interface ExchangeHead {
   /** The entry that it belongs to. */
   entry?: string
   tries: number
-  /** 0 where nobody answered. */
+  /** 0 if nobody answered. */
   status: number
   requestBytes: number
   replyBytes: number

@@ -38,7 +38,7 @@ export class ActiveReplyError extends Error {
   override readonly name = 'ActiveReplyError'
   readonly code = 'WECOM_ERR_ACTIVE_REPLY'
   readonly reason: ActiveReplyFailure
-  /** Whether it may have arrived all the same; false where nothing was sent, or WeCom said no. */
+  /** Whether it may have arrived all the same; false if nothing was sent, or WeCom said no. */
   readonly uncertain: boolean
   /** What WeCom rejected it with. */
   readonly errcode: number | undefined

@@ -42,7 +42,7 @@ export interface Frames {
   waiting (id: string): string
   /** The plaintext of a reply for a stream that could not be had at all. */
   failure (id: string, failure: NonNullable<Outcome['failure']>): string
-  /** What is left to be said of an ended stream where its bubble could not hold it; undefined where it could. */
+  /** What is left to be said of an ended stream if its bubble could not hold it; undefined otherwise. */
   rest (record: StreamRecord): string | undefined
   /** All that there is to be said of an ended stream, for who has not seen how it ended, but perhaps its card. */
   whole (record: StreamRecord, seen?: { card?: boolean }): string

@@ -19,12 +19,12 @@ export interface StreamState {
   content: string
   /** Where `content` ends: hand it back as `from` to get only what came since. Opaque; in UTF-16 units. */
   cursor: number
-  /** The text since `from`; only where `from` was given. */
+  /** The text since `from`; only if `from` was given. */
   delta?: string
   error?: StreamFailure
 }
 
-/** A record as the host sees it. `from` is the cursor of an earlier view; `InputError` where it can be none. */
+/** A record as the host sees it. `from` is the cursor of an earlier view; `InputError` if it can be none. */
 export function viewOf (record: StreamRecord | undefined, texts: Texts, from?: number): StreamState {
   if (from !== undefined && (!Number.isSafeInteger(from) || from < 0)) {
     throw new InputError('from must be the cursor of an earlier state: a whole number, 0 or more')

@@ -1,5 +1,5 @@
 // What may stand before a fence: it is no fence behind four spaces (CommonMark), unless a quote or a list makes room
-// for it. Nobody knows how far WeCom goes, so a fence is open only where every reading finds it open.
+// for it. Nobody knows how far WeCom goes, so a fence is open only if every reading finds it open.
 const READINGS = [
   /^ {0,3}(`{3,}|~{3,})(.*)$/s,
   /^[ \t>]*(`{3,}|~{3,})(.*)$/s,

@@ -9,7 +9,7 @@ const MAX_CONTENT_BYTES = 20480
 const MAX_QUOTE = 18
 
 export interface CheckFramesOptions {
-  /** The bot's own placeholders, where the host has replaced them: what is shown in their place is not taken for a shrunk answer. */
+  /** The bot's own placeholders, if the host has replaced them: what is shown in their place is not taken for a shrunk answer. */
   texts?: Placeholders
 }
 
@@ -29,13 +29,13 @@ interface Frame {
   waiting: boolean
 }
 
-/** Gives a sentence on what is wrong, or undefined. */
+/** Returns a sentence on what is wrong, or undefined. */
 type Rule = (frame: Frame, earlier: readonly Frame[]) => string | undefined
 
 /**
  * Judges the plaintext replies of one conversation, in the order in which they were answered, by what WeCom takes
  * (documents 100719 and 101031) and by what its user may see: one id, text that only grows, a visible end that stays.
- * Gives a sentence for every breach, with the number of the frame (from 1) and offsets in UTF-16 units.
+ * Returns a sentence for every breach, with the number of the frame (from 1) and offsets in UTF-16 units.
  */
 export function checkFrames (frames: readonly unknown[], options: CheckFramesOptions = {}): string[] {
   const judge = createFrameJudge(options)

@@ -18,14 +18,14 @@ export interface PostOverrides {
 }
 
 export interface PostResult {
-  /** 0 where no try was answered. */
+  /** 0 if no try was answered. */
   statusCode: number
   headers: Headers
   /** As it came: the sealed reply. */
   body: string
   /** The opened and parsed plaintext; undefined for the empty reply, and for one that does not open. */
   reply: Record<string, unknown> | undefined
-  /** Of the answered try; of all of them where none was answered. */
+  /** Of the answered try; of all of them if none was answered. */
   tookMs: number
   /** How often it was posted: 1 to 3. */
   tries: number
@@ -44,7 +44,7 @@ export interface Exchange {
   /** What was sealed. */
   text: string
   request: Outgoing
-  /** Undefined where nobody answered. */
+  /** Undefined if nobody answered. */
   answer: Answer | undefined
   /** The opened and parsed plaintext of the answer. */
   reply: Record<string, unknown> | undefined

@@ -33,7 +33,7 @@ export interface SimulatorOptions {
   timeoutMs?: number
   /** From the user's message to the moment when it is refreshed no more; default 360,000 (document 100719). */
   giveUpMs?: number
-  /** The bot's own placeholders, where the host has replaced them. */
+  /** The bot's own placeholders, if the host has replaced them. */
   texts?: Placeholders
   /** Called with each request and its answer, the tries that fail among them. */
   onExchange?: (exchange: Exchange) => void
@@ -41,7 +41,7 @@ export interface SimulatorOptions {
 
 export interface VerifyResult {
   ok: boolean
-  /** 0 where nobody answered. */
+  /** 0 if nobody answered. */
   statusCode: number
   body: string
   tookMs: number
@@ -79,7 +79,7 @@ export function createSimulator (options: SimulatorOptions): Simulator {
   const seal = (text: string, nonce = String(randomInt(1e9, 1e10)), timestamp: string | number = Math.floor(clock.now() / 1000)) =>
     envelope.seal(text, String(timestamp), nonce)
 
-  /** Gives the answer, or the sentence that says why there was none. */
+  /** Returns the answer, or the sentence that says why there was none. */
   function attempt (request: Outgoing, signal?: AbortSignal): Promise<Answer | string> {
     const cut = new AbortController()
     const cancel = clock.setTimeout(() => cut.abort(late), timeoutMs)

@@ -67,7 +67,7 @@ function parseAddress (target: string | URL): URL {
   return address
 }
 
-/** Over sockets. The context holds the authorities to believe, where they are not the usual ones. */
+/** Over sockets. The context holds the authorities to believe, if they are not the usual ones. */
 export const overHttp = (address: URL, secureContext?: SecureContext): Deliver => (request, signal) => new Promise((resolve, reject) => {
   const fail = (cause: NodeJS.ErrnoException): void => reject(new ConnectionError(`the connection failed (${cause.code})`, { cause }))
   const { request: open } = address.protocol === 'https:' ? https : http

@@ -1,6 +1,6 @@
 import type { Part } from './think-splitter.ts'
 
-/** Tells thinking from the answer in the channels of gpt-oss, where a server passes them on as they are. For one answer. */
+/** Tells thinking from the answer in the channels of gpt-oss, if a server passes them on as they are. For one answer. */
 export interface HarmonySplitter {
   /** What is certain by now: a mark may be cut anywhere. */
   push (text: string): Part[]

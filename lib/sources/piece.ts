@@ -2,7 +2,7 @@ import type { ReplyPart, Usage } from './source.ts'
 
 export type Piece = { type: 'text', text: string } | ReplyPart
 
-/** What a source yielded, whatever it was: undefined where it is neither a string nor a well-formed reply part. */
+/** What a source yielded, whatever it was: undefined if it is neither a string nor a well-formed reply part. */
 export function readPiece (yielded: unknown): Piece | undefined {
   if (typeof yielded === 'string') return { type: 'text', text: yielded }
   if (typeof yielded !== 'object' || yielded === null) return undefined

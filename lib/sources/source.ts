@@ -6,7 +6,7 @@ import type { MediaFailure } from '../wecom/media/error.ts'
 /** A file of the user's, fetched and decrypted. */
 export interface Attachment {
   kind: AttachmentKind
-  /** MIME type by its first bytes; `application/octet-stream` where they say nothing. */
+  /** MIME type by its first bytes; `application/octet-stream` if they say nothing. */
   type: string
   /** As WeCom's storage names it, made safe. */
   name?: string

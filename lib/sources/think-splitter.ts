@@ -99,7 +99,7 @@ export function createThinkSplitter (options: ThinkSplitterOptions = {}): ThinkS
     tag = ''
   }
 
-  /** The thinking is about tags where a backtick ends the code that its closing tag stands in. */
+  /** The thinking is about tags if a backtick ends the code that its closing tag stands in. */
   const isInDoubt = (): boolean => tag[1] === '/' && isWhole(tag) && thinking && thoughts.inCode()
 
   function * split (chunk: string): Generator<Part> {

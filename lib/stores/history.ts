@@ -11,11 +11,11 @@ export interface History {
 
 /** What was said in conversations, within bounds of turns, bytes and idle time. */
 export interface HistoryStore {
-  /** Gives a copy, which is the caller's to change. */
+  /** Returns a copy, which is the caller's to change. */
   read (key: string): Promise<History>
   /**
-   * Adds a turn, the oldest going where a bound is reached. Nothing is added where the conversation was cleared since;
-   * where it was forgotten, because the answer took so long, it begins anew with this turn.
+   * Adds a turn, the oldest going if a bound is reached. Nothing is added if the conversation was cleared since;
+   * if it was forgotten, because the answer took so long, it begins anew with this turn.
    */
   add (key: string, generation: number, turn: HistoryTurn): Promise<void>
   /**

@@ -1,13 +1,13 @@
 /** Small facts that are forgotten when their time is over. Every promise settles within a bounded time: replies wait behind it. */
 export interface KeyValueStore {
   /**
-   * Keeps a fact where there is none under that key, and gives the one that is kept: of any number of callers with
+   * Keeps a fact if there is none under that key, and returns the one that is kept: of any number of callers with
    * values of their own, one gets back what it gave. What is kept already is neither changed nor kept for longer.
    */
   putIfAbsent (key: string, value: string, ttlMs: number): Promise<string>
-  /** Undefined where there is none, or none any more. */
+  /** Undefined if there is none, or none any more. */
   get (key: string): Promise<string | undefined>
-  /** Counts up and gives the count, which begins anew when `windowMs` milliseconds have passed since its first. */
+  /** Counts up and returns the count, which begins anew when `windowMs` milliseconds have passed since its first. */
   increment (key: string, windowMs: number): Promise<number>
   close (): Promise<void>
 }

@@ -8,7 +8,7 @@ import type { EndStatus, StoredStatus } from './status.ts'
 /** Why a message was not answered: who sent it may not talk to the bot, or not so much, or the host refuses what it asks. */
 export type RefusalNotice = 'DENIED' | 'LIMITED' | 'REFUSED'
 
-/** What is said below the text of an ended stream, where it is no failure (or a failure with a sentence of its own). */
+/** What is said below the text of an ended stream, if it is no failure (or a failure with a sentence of its own). */
 export type Notice = 'LENGTH' | 'TOO_LARGE' | 'STOPPED' | 'UNSUPPORTED' | 'NO_PROMPT' | 'CLOSING' | RefusalNotice
 
 export interface Failure {
@@ -137,20 +137,20 @@ export interface StreamStore {
   /** Of a store that other processes share; they may take streams over, and it may lose them. */
   readonly shared?: SharedTiming
   /**
-   * Creates a stream, running and empty, with epoch 1, and gives its id; where a stream with the same claim is kept
+   * Creates a stream, running and empty, with epoch 1, and returns its id; if a stream with the same claim is kept
    * already, nothing is created and that stream's id is given. Atomic.
    */
   create (stream: NewStream): Promise<string>
   /**
    * Adds text behind the first `offset` UTF-16 units of a track. Text that stands there already is left as it is, so a
-   * repeated append is harmless. False, and nothing changed, where the stream is unknown or ended, the epoch is not
+   * repeated append is harmless. False, and nothing changed, if the stream is unknown or ended, the epoch is not
    * the owner's, or the track is shorter than `offset` or differs from the text.
    */
   append (id: string, epoch: number, track: Channel, offset: number, text: string): Promise<boolean>
   /** Sets those of the metadata that are given. False, and nothing changed, as with `append`. */
   setMetadata (id: string, epoch: number, metadata: StreamMetadata): Promise<boolean>
   /**
-   * Ends a stream. False, and nothing changed, where it is unknown, the epoch is not the owner's, or it has ended already
+   * Ends a stream. False, and nothing changed, if it is unknown, the epoch is not the owner's, or it has ended already
    * with another outcome; the same once more is harmless. `lengths` are those of the owner's text, in UTF-16 units: a shared
    * store that has lost some of it gives false, too.
    */
@@ -172,15 +172,15 @@ export interface StreamStore {
    * owns it if it was given up, if its owner was silent for four seconds of looks (a store that was away is no owner's
    * silence), or if it was asked to stop two seconds ago. To try is to look.
    * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks, and
-   * its card, are forgotten at once. Undefined where the stream is owned, has ended, or is unknown.
+   * its card, are forgotten at once. Undefined if the stream is owned, has ended, or is unknown.
    */
   adopt (id: string): Promise<Adoption | undefined>
   /**
    * Writes a stream anew, as its owner knows it, where the store has lost it or some of its text. False, and nothing
-   * changed, where it is another's by now, or has ended.
+   * changed, if it is another's by now, or has ended.
    */
   restore (stream: NewStream, epoch: number, texts: Record<Channel, string>): Promise<boolean>
-  /** Lets the stream be adopted at once. Nothing happens where the epoch is not the owner's. */
+  /** Lets the stream be adopted at once. Nothing happens if the epoch is not the owner's. */
   release (id: string, epoch: number): Promise<void>
   /** Calls back after each change, until the returned function is called or the stream is gone. */
   watch (id: string, listener: () => void): () => void

@@ -61,7 +61,7 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
     again?.(run)
   }
 
-  /** Undefined where this process cannot do it. */
+  /** Undefined if this process cannot do it. */
   function againOf (json: string | undefined): ((stream: OpenStream) => void) | undefined {
     const work = json === undefined ? undefined : JSON.parse(json) as StoredWork
     if (work === undefined) return undefined

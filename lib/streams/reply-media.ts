@@ -24,7 +24,7 @@ export class ReplyMedia {
     this.#budget = budget
   }
 
-  /** Gives what is to be known at once: a card can come with the first reply. */
+  /** Returns what is to be known at once: a card can come with the first reply. */
   add (part: Extract<ReplyPart, { type: 'image' | 'card' }>): StreamMetadata | undefined {
     const refused = part.type === 'image' ? this.#addImage(part.data) : this.#addCard(part.card)
     if (refused !== undefined && this.#refused.length < MAX_REFUSALS) this.#refused.push(`${part.type}: ${refused}`)
@@ -36,7 +36,7 @@ export class ReplyMedia {
     this.#images = await fitImages(this.#images, streamId, this.#budget, clock)
   }
 
-  /** What is shown with the end alone, undefined where that is nothing, and what was left out, in words for the log. */
+  /** What is shown with the end alone, undefined if that is nothing, and what was left out, in words for the log. */
   metadata (): { metadata: StreamMetadata | undefined, refused: readonly string[] } {
     const { items, refused } = imageItems(this.#images, this.#budget)
     const all = [...this.#refused, ...refused.map(({ reason }) => `image: ${reason}`)]

@@ -46,7 +46,7 @@ export interface StreamOwnership {
   bubbleDeadline: number
   /** When it is ended whatever its source does. */
   deadline: number
-  /** Gives the id that the store keeps. */
+  /** Returns the id that the store keeps. */
   created: Promise<string>
 }
 
@@ -239,7 +239,7 @@ export class RunningStream implements OpenStream {
     if (this.#stopWork()) this.#resolveEnded(FENCED)
   }
 
-  /** The source is told and left at once, whether it listens or not. False where that has been done. */
+  /** The source is told and left at once, whether it listens or not. False if that has been done. */
   #stopWork (): boolean {
     if (this.#hasEnded) return false
     this.#hasEnded = true
@@ -255,7 +255,7 @@ export class RunningStream implements OpenStream {
     this.#watchdog.extend(this.deadline)
   }
 
-  /** Gives how else it left, if this was not its end. */
+  /** Returns how else it left, if this was not its end. */
   async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
     const refused = await this.#intake.complete(this.id, reason, error)

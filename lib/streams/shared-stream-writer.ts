@@ -10,7 +10,7 @@ export interface SharedWriting {
   /** As it was created. */
   stream: NewStream
   epoch: number
-  /** Called once, where the stream turns out to have another owner, or to have ended. */
+  /** Called once, if the stream turns out to have another owner, or to have ended. */
   onLost: () => void
 }
 
@@ -76,7 +76,7 @@ export class SharedStreamWriter implements Writer {
     return await this.#persist(() => store.end(stream.id, epoch, outcome, lengths))
   }
 
-  /** Resolves when the store knows that the owner calls its source; false where the stream is another's. */
+  /** Resolves when the store knows that the owner calls its source; false if the stream is another's. */
   async markStarted (): Promise<boolean> {
     const { store, stream, epoch } = this.#given
     return await this.#persist(() => store.markStarted(stream.id, epoch))
@@ -164,7 +164,7 @@ export class SharedStreamWriter implements Writer {
     this.#hurry = undefined
   }
 
-  /** Rejects where the store was away for too long. */
+  /** Rejects if the store was away for too long. */
   async #persist (write: () => Promise<boolean>): Promise<boolean> {
     const { clock, timing } = this.#given
     for (let awaySince: number | undefined; !this.#left;) {

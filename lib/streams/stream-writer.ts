@@ -6,9 +6,9 @@ export interface Writer {
   readonly length: number
   /** Never waits; a failure shows at `end`. */
   write (track: Channel, text: string): void
-  /** Resolves when everything written before has been stored, and the metadata; false where they were refused. */
+  /** Resolves when everything written before has been stored, and the metadata; false if they were refused. */
   setMetadata (metadata: StreamMetadata): Promise<boolean>
-  /** Resolves when everything written before has been stored and the stream has ended; false where it was refused. */
+  /** Resolves when everything written before has been stored and the stream has ended; false if it was refused. */
   end (outcome: Outcome): Promise<boolean>
 }
 

@@ -17,7 +17,7 @@ import type { RunningStreamDependencies, RunningStreamLimits } from './running-s
 export interface StreamsLimits extends RunningStreamLimits {
   /** Milliseconds from the opening of a stream to its forced end. */
   deadlineMs: number
-  /** Milliseconds from the opening of a deliverable stream to its forced end, where that is later. */
+  /** Milliseconds from the opening of a deliverable stream to its forced end, if that is later. */
   lateDeadlineMs: number
   /** How many sources work at once, and how many streams may wait for one to end. */
   maxRunning: number
@@ -146,7 +146,7 @@ export function createStreams (options: StreamsOptions) {
     /** Says who takes up the messages of a callback that were another process's. */
     adoptFor: (scope: string, adoptMessage: AdoptMessage): void => adoptions.adoptFor(scope, adoptMessage),
 
-    /** The source itself, or the one of that name. Throws an `InputError` where there is none. */
+    /** The source itself, or the one of that name. Throws an `InputError` if there is none. */
     resolveSource,
 
     read: (id: string) => reader.read(id),
@@ -164,7 +164,7 @@ export function createStreams (options: StreamsOptions) {
     /** Whether the store is elsewhere, and other processes have it, too. */
     shared: store.shared !== undefined,
 
-    /** Asks a stream to stop; gives what it is now. Unknown and ended streams are left as they are. */
+    /** Asks a stream to stop; returns what it is now. Unknown and ended streams are left as they are. */
     async stop (id: string): Promise<StreamRecord | undefined> {
       const requested = store.requestStop(id)
       // A store that is slow or away keeps no source at work.

@@ -51,7 +51,7 @@ export class Watchdog {
     if (this.#spoken) this.progress()
   }
 
-  /** Goes on, with another deadline, where the first one has passed. */
+  /** Goes on, with another deadline, if the first one has passed. */
   extend (deadline: number): void {
     this.#deadline = deadline
     this.#armedFor = Infinity

@@ -27,13 +27,13 @@ export interface Texts {
   cut: string
   /** The bubble is full, or its time is over, and the rest comes as a message of its own. */
   later: string
-  /** That message, where after all nothing was left to say. */
+  /** That message, if after all nothing was left to say. */
   complete: string
   /** An answer without text that has images or a card. */
   seeBelow: string
   /** The source could use nothing of what was said before. */
   historyLeftOut: string
-  /** Follows the sentence of a failure where what was said before was refused; `{new}` is the command that begins a new conversation. */
+  /** Follows the sentence of a failure if what was said before was refused; `{new}` is the command that begins a new conversation. */
   historyRefused: string
   /** Images or a card that came when the bubble was over. */
   tooLate: string

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 
 const SWEEP_MS = 60_000
 
-/** A bounded map whose entries are forgotten when their time is over; where it is full, the one that was set longest ago goes. */
+/** A bounded map whose entries are forgotten when their time is over; if it is full, the one that was set longest ago goes. */
 export class ExpiringMap<V> {
   readonly #clock: Clock
   readonly #max: number

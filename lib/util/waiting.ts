@@ -29,7 +29,7 @@ export function startHeartbeat (clock: Clock, everyMs: number, beat: () => void)
   return () => cancel()
 }
 
-/** Settles as the work does; undefined where that takes longer than `ms` milliseconds, and then nothing comes of it any more. */
+/** Settles as the work does; undefined if that takes longer than `ms` milliseconds, and then nothing comes of it any more. */
 export async function inTime<T> (clock: Clock, ms: number, work: Promise<T>): Promise<{ value: T } | undefined> {
   let cancel!: () => void
   const late = new Promise<undefined>(resolve => { cancel = clock.setTimeout(() => resolve(undefined), ms) })

@@ -31,7 +31,7 @@ export interface Freshness {
 export interface Envelope {
   /** Seals a text with fresh random bytes. */
   seal (text: string, timestamp: string, nonce: string): Sealed
-  /** Gives the sealed text, or throws a `RefusalError`. Nothing is decrypted before the signature and age are proved. */
+  /** Returns the sealed text, or throws a `RefusalError`. Nothing is decrypted before the signature and age are proved. */
   open (sealed: Sealed, freshness?: Freshness): string
   /** Whether it is signed with the token; compared in constant time. */
   isSigned (sealed: Sealed): boolean

@@ -45,7 +45,7 @@ export interface AnswerHooks {
 const MAX_HOOK_MS = 10_000
 
 export interface AnswerHooksRunner {
-  /** What `onMessage` gives; undefined where it fails or takes too long, which costs a line in the log. Never rejects. */
+  /** What `onMessage` returns; undefined if it fails or takes too long, which costs a line in the log. Never rejects. */
   onMessage (id: string, turn: Turn, signal: AbortSignal): Promise<MessageDecision>
   /** Never rejects. */
   onFinish (finish: FinishEvent): Promise<void>

@@ -16,7 +16,7 @@ export interface ReplyFaults {
 
 /** A sealed reply, opened in spite of its faults: one of them must not hide the others. */
 export interface Opened {
-  /** The parsed plaintext; undefined where there is no way to read it. */
+  /** The parsed plaintext; undefined if there is no way to read it. */
   reply: Record<string, unknown> | undefined
   text: string
   /** The 16 random bytes, as hex. */

@@ -95,7 +95,7 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
 function logEnd (
   log: Logger, { model, attempt, contentType, skipped, unknownParts, deltas, finishReason }: AttemptFacts, identifier: IdentifierFilter
 ): void {
-  // Without a reason only where that is allowed.
+  // Without a reason only if that is allowed.
   const ending = finishReason === undefined ? 'missing' : endingOf(finishReason)
   const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || ending === 'unknown'
   const word = identifier(finishReason ?? 'none') ?? 'not printable'

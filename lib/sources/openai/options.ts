@@ -85,7 +85,7 @@ export interface OpenAIOptions {
   imageDetail?: ImageDetail | undefined
   /** Of what the model is told about files; default `zh-CN`. */
   language?: 'zh-CN' | 'en' | undefined
-  /** Default false. True where the template of the chat opens the thinking, so that an answer begins with it and only closes it. */
+  /** Default false. True if the template of the chat opens the thinking, so that an answer begins with it and only closes it. */
   thinkingFirst?: boolean | undefined
   clock?: Clock | undefined
   random?: (() => number) | undefined

@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts'
 /** All that the stores ask of a Redis client. */
 export interface RedisConnection {
   /**
-   * Sends a command and gives its reply. `key` tells a cluster which node to ask. Rejects where there is no reply in
+   * Sends a command and returns its reply. `key` tells a cluster which node to ask. Rejects if there is no reply in
    * time, which does not mean that the command was not, or will not be, carried out. `operation` names it in the log.
    */
   command (args: readonly string[], key?: string, operation?: string): Promise<unknown>
@@ -55,7 +55,7 @@ export const followMasterCure = (client: RedisClient): string => 'call' in clien
   : 'your client of the package redis has to follow the master: use createSentinel, or REDIS_URL in place of a client ' +
     '(lib/stores/redis/README.md)'
 
-/** Rejects with a `RedisTimeoutError` where a command takes too long. The command itself goes on. */
+/** Rejects with a `RedisTimeoutError` if a command takes too long. The command itself goes on. */
 export function withTimeout ({ clock, timeoutMs }: RedisTiming, send: () => Promise<unknown>): Promise<unknown> {
   return new Promise((resolve, reject) => {
     // Where the event loop stood still the reply may be there, and is read before an immediate runs.

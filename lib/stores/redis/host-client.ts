@@ -16,7 +16,7 @@ function problemOf (client: Record<string, unknown>): string | undefined {
   return 'has a keyPrefix, which clients of the package redis leave out here, expected option redis.prefix in its place'
 }
 
-/** What `legacy()` gives has the commands, but none of the states of a client. A wrapper of the host's may have `sendCommand` alone. */
+/** What `legacy()` returns has the commands, but none of the states of a client. A wrapper of the host's may have `sendCommand` alone. */
 const isLegacy = (client: Record<string, unknown>): boolean => 'multi' in client && !('isOpen' in client)
 
 const keyPrefixOf = (client: Record<string, unknown>): unknown =>

@@ -9,7 +9,7 @@ export interface PolledWatchersOptions {
 
 interface Watched {
   readonly listeners: Set<() => void>
-  /** What was last found there; undefined where nothing was since the listeners were called. */
+  /** What was last found there; undefined if nothing was since the listeners were called. */
   seen: unknown
   cancel: (() => void) | undefined
 }

@@ -5,7 +5,7 @@ import { defineScript, NOW } from './script.ts'
 
 const pexpireAll = (ttl: string): string => [1, 2, 3, 4].map(key => `redis.call('PEXPIRE', KEYS[${key}], ${ttl})`).join('\n')
 
-/** Nothing happens where the stream is there: the command was sent again. */
+/** Nothing happens if the stream is there: the command was sent again. */
 export const CREATE = defineScript('streams.create', `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 ${NOW}
@@ -20,7 +20,7 @@ if #ARGV > 9 then redis.call('PEXPIRE', KEYS[4], ttl) end
 return 1
 `)
 
-/** Gives the id of the claim's stream. A holder that is known to be gone makes way. */
+/** Returns the id of the claim's stream. A holder that is known to be gone makes way. */
 export const CLAIM = defineScript('streams.claim', `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[3] then return holder end
@@ -99,7 +99,7 @@ return 1
 `)
 
 /**
- * Nothing happens where the stream is another's, or has ended. Text that is there as a whole is left as it is, for it may
+ * Nothing happens if the stream is another's, or has ended. Text that is there as a whole is left as it is, for it may
  * have grown: the command can come late. So is the time to live.
  */
 export const RESTORE = defineScript('streams.restore', `
@@ -136,7 +136,7 @@ local owner, status, outcome = unpack(redis.call('HMGET', KEYS[1], 'e', 's', 'o'
 if owner == ARGV[1] and status == ARGV[2] and outcome == ARGV[3] then return { redis.call('HGET', KEYS[1], 'm') } end
 `
 
-/** Gives the claim, which has to be kept as long as the stream. A server that stood in for another may lack the last text. */
+/** Returns the claim, which has to be kept as long as the stream. A server that stood in for another may lack the last text. */
 export const END = defineScript('streams.end', `do ${ENDED_SO} end
 ${OWNED}
 local content, reasoning = 0, 0

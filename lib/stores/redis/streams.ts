@@ -104,7 +104,7 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
   function vanished (id: string, seen: SeenStream): void {
     if (recent.get(id) !== seen || seen.missed === true || isTerminal(seen.record.status) || ageOf(seen) >= retentionMs) return
     failedAt = clock.now()
-    // Said once: where it has no owner any more, nobody writes it anew.
+    // Said once: if it has no owner any more, nobody writes it anew.
     recent.set(id, { ...seen, missed: true })
   }
 

@@ -98,7 +98,7 @@ export async function superviseRedis (
     loadingSince = undefined
   }
 
-  /** Whether the server takes writes, or says why not. A cluster is asked where a command has failed. */
+  /** Whether the server takes writes, or says why not. A cluster is asked if a command has failed. */
   async function isThere (): Promise<boolean> {
     const key = lookKey(prefix, lastKey)
     try {

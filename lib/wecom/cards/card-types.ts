@@ -116,7 +116,7 @@ export interface Selection {
   title?: string
   /** Counts in an update only. */
   disable?: boolean
-  /** The first option where it is left out. */
+  /** The first option if it is left out. */
   selected_id?: string
   /** 1 to 10. */
   option_list: readonly CardOption[]
@@ -161,7 +161,7 @@ export interface TextNotice extends CommonFields {
   card_action: NoticeAction
 }
 
-/** A picture with text. Needs a `card_image` or an `image_text_area`, and a `task_id` where it has a menu. */
+/** A picture with text. Needs a `card_image` or an `image_text_area`, and a `task_id` if it has a menu. */
 export interface NewsNotice extends CommonFields {
   action_menu?: ActionMenu
   main_title: MainTitle

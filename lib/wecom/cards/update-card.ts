@@ -10,7 +10,7 @@ export interface CardUpdate {
 }
 
 export interface UpdateTemplateCardOptions {
-  /** Who sees the new card; everyone who has the old one where this is left out. */
+  /** Who sees the new card; everyone who has the old one if this is left out. */
   userids?: readonly string[]
 }
 

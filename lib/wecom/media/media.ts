@@ -44,7 +44,7 @@ const RETRY_DELAYS_MS = [500, 2000]
 
 export interface Media {
   data: Buffer
-  /** By the first bytes; `application/octet-stream` where they say nothing. */
+  /** By the first bytes; `application/octet-stream` if they say nothing. */
   type: string
   /** As its host names it, made safe. */
   name?: string

@@ -1,6 +1,6 @@
 const UNKNOWN = 'application/octet-stream'
 
-/** The MIME type of a file by its first bytes; `application/octet-stream` where they say nothing, as with all text. */
+/** The MIME type of a file by its first bytes; `application/octet-stream` if they say nothing, as with all text. */
 export function typeOf (data: Uint8Array): string {
   const starts = ({ parts }: Signature): boolean => parts.every(([at, bytes]) => bytes.every((byte, i) => data[at + i] === byte))
   return SIGNATURES.find(starts)?.type ?? UNKNOWN
