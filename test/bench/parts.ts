@@ -1,13 +1,13 @@
 import { withServers } from './child.ts'
-import { postAll, postFor } from './load.ts'
+import { postFor } from './load.ts'
 import {
-  answerOf, conversationsInTurn, endlessly, heapOf, inTurn, latencyOf, messagesInTurn, openStreams
+  answerOf, conversationsInTurn, endlessly, heapOf, inTurn, latencyOf, messagesFor, messagesInTurn, openStreams
 } from './rounds.ts'
 import type { Latencies, Text } from './rounds.ts'
 import { settings } from './settings.ts'
 import { compare, median, medianPercentiles } from './statistics.ts'
 import type { Comparison, Speed } from './statistics.ts'
-import { messageRequest, refreshRequest } from './wecom.ts'
+import { refreshRequest } from './wecom.ts'
 
 const { rounds, connections } = settings
 
@@ -25,8 +25,8 @@ export async function benchRefreshes (bytes: number, text: Text): Promise<Refres
       const refreshes = ids.map(id => refreshRequest(id))
       shownBytes = Buffer.byteLength((await answerOf(plugin, refreshes[0] as Buffer)).content)
       await floor.show({ bytes: shownBytes, changing: text === 'changing' })
-      // A text that stands still is laid out by the first refresh that finds it.
-      await postAll(plugin.connections, refreshes)
+      // Both are warm then, and a text that stands still was laid out by the first refresh that found it.
+      for (const server of [plugin, floor]) await postFor(server.connections, endlessly(refreshes), settings.warmUpMs)
 
       const pieces = await plugin.pieces()
       let refreshed = 0
@@ -47,11 +47,11 @@ export async function benchRefreshes (bytes: number, text: Text): Promise<Refres
   })
 }
 
-/** New messages per second, each one a stream that ends at once, against the floor. */
+/** New messages per second, each one a stream that ends as soon as its pieces have come, against a floor that answers with an id alone. */
 export async function benchMessages (): Promise<Comparison> {
   return await withServers(['plugin', 'floor'], connections, async (plugin, floor) => {
-    const { content } = await answerOf(plugin, messageRequest({ bytes: 200, then: 'end' }))
-    await floor.show({ bytes: Buffer.byteLength(content), changing: false })
+    await floor.show({ bytes: 0, changing: false })
+    for (const server of [plugin, floor]) await messagesFor(server, settings.warmUpMs)
     const measured = []
     for (let round = 0; round < rounds; round++) measured.push(named(await messagesInTurn(plugin, floor)))
     return compare(measured)

@@ -82,13 +82,20 @@ export async function refreshesInTurn (first: Child, second: Child, bytes: numbe
   return speeds
 }
 
-/** New messages, each one a stream that ends at once. */
+/** New messages, each one a stream that ends as soon as its pieces have come. */
 export const messagesInTurn = (first: Child, second: Child): Promise<[Speed, Speed]> =>
-  postedInTurn(first, second, () => messageRequest({ bytes: 200, then: 'end' }))
+  postedInTurn(first, second, () => messageRequest({ ...settings.answer, then: 'end' }))
+
+/** Messages for a while, to warm up a server. */
+export async function messagesFor ({ connections }: Child, ms: number): Promise<void> {
+  for (const until = performance.now() + ms; performance.now() < until;) {
+    await postAll(connections, times(settings.messagesPerSlice, () => messageRequest({ ...settings.answer, then: 'end' })))
+  }
+}
 
 /** Everybody asks once in each slice, and has asked so many times before. */
 export const conversationsInTurn = (first: Child, second: Child): Promise<[Speed, Speed]> =>
-  postedInTurn(first, second, user => messageRequest({ bytes: 200, then: 'end' }, `user-${user}`))
+  postedInTurn(first, second, user => messageRequest({ ...settings.answer, then: 'end' }, `user-${user}`))
 
 const postedInTurn = (first: Child, second: Child, create: (index: number) => Buffer): Promise<[Speed, Speed]> =>
   inTurn(first, second, ({ connections }) => {

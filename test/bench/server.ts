@@ -8,7 +8,7 @@ import { buildFloor } from './floor.ts'
 import type { Shown } from './floor.ts'
 import { measureIntake } from './intake.ts'
 import type { Intake } from './intake.ts'
-import { credentials, path } from './settings.ts'
+import { credentials, LOGGER, path } from './settings.ts'
 import { createBenchSource } from './source.ts'
 
 /**
@@ -43,12 +43,13 @@ async function build (kind: Kind, checkout: string): Promise<{ app: FastifyInsta
     return { app, actions: { show } }
   }
   const { default: wecomStream } = await importBuilt(checkout)
-  const app = Fastify({ logger: false })
+  const app = Fastify({ logger: LOGGER })
   const { source, asked, end, pieces } = createBenchSource()
   await app.register(wecomStream, {
     ...credentials,
     path,
-    env: {},
+    // No bench leaves this machine. A variable, as builds that do not know it pass it over.
+    env: { WECOM_UNFETCHED: 'off' },
     firstReplyGraceMs: 0,
     // A busy machine fails no stream of the bench, and no command below.
     firstTokenTimeoutMs: 300_000,

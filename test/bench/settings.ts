@@ -33,10 +33,14 @@ export const settings = {
   /** A round is cut into slices, in which plugin and floor take turns: what else the machine does then hits both alike. */
   slices: quick ? 4 : inPairs ? 6 : 10,
   sliceMs: 100,
+  /** Of each server before it is measured against another. */
+  warmUpMs: 1500,
   /** Requests under way at once where the server is driven as hard as it goes. */
   connections: 32,
-  sizes: [200, 2000, 20_000],
+  sizes: [150, 2000, 20_000],
   refreshedStreams: 1000,
+  /** What a message is answered with, in so many pieces. */
+  answer: { bytes: 200, pieces: 9 },
   messagesPerSlice: quick ? 200 : 400,
   latency: {
     streams: 1000,
@@ -70,6 +74,9 @@ export const credentials = {
 }
 
 export const path = '/wecom/callback'
+
+/** As a host has one: requests are not told. */
+export const LOGGER = { level: 'warn' }
 
 const PHRASE = '流式回复 shows an answer while it is being written: 一段一段地 grow，直到 finish. '
 

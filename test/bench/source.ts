@@ -6,6 +6,8 @@ import { textOf } from './settings.ts'
 export interface Order {
   /** How much text comes at once. */
   bytes: number
+  /** In how many pieces that comes; default 1. */
+  pieces?: number
   /** And then: nothing more; a piece for each request that comes; a piece every so often; or the end. */
   then: 'still' | 'asked' | 'timed' | 'end'
   everyMs?: number
@@ -13,6 +15,11 @@ export interface Order {
 
 /** Four bytes, so that a text changes without growing away from its size. */
 const PIECE = '长 '
+
+function inPieces (text: string, count: number): string[] {
+  const length = Math.ceil(text.length / count)
+  return Array.from({ length: count }, (_, index) => text.slice(index * length, (index + 1) * length))
+}
 
 interface End { come: boolean, promise: Promise<void>, announce: () => void }
 
@@ -29,23 +36,24 @@ function createEnd (): End {
 
 /** A source that does what its prompt says, and the strings that pull it. */
 export function createBenchSource () {
-  const texts = new Map<number, string>()
+  const texts = new Map<string, string[]>()
   // What wakes each of the streams that get a piece for a request.
   let wakers: Array<() => void> = []
   let end = createEnd()
   let turn = 0
   let pieces = 0
 
-  const startText = (bytes: number): string => {
-    const text = texts.get(bytes) ?? textOf(bytes)
-    texts.set(bytes, text)
-    return text
+  const startOf = (bytes: number, pieces: number): string[] => {
+    const key = `${bytes} ${pieces}`
+    const start = texts.get(key) ?? inPieces(textOf(bytes), pieces)
+    texts.set(key, start)
+    return start
   }
 
   const source: Source = async function * bench ({ prompt }) {
-    const { bytes, then, everyMs = 0 }: Order = JSON.parse(prompt)
+    const { bytes, pieces: startPieces = 1, then, everyMs = 0 }: Order = JSON.parse(prompt)
     const ended = end
-    if (bytes > 0) yield startText(bytes)
+    if (bytes > 0) yield * startOf(bytes, startPieces)
     if (then === 'end') return
     if (then === 'still') return await ended.promise
     const index = then === 'asked' ? wakers.push(() => {}) - 1 : -1
