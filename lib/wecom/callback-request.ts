@@ -1,3 +1,5 @@
+import { parse } from 'node:querystring'
+import type { ParsedUrlQuery } from 'node:querystring'
 import { RefusalError } from '../util/errors.ts'
 import { readEncryptOf } from './envelope-body.ts'
 import type { Sealed } from './envelope.ts'
@@ -16,21 +18,20 @@ export function readVerification (url: string): Sealed {
   return { ...readSignature(query), encrypt: queryField(query, 'echostr').replaceAll(' ', '+') }
 }
 
-function queryOf (url: string): URLSearchParams {
+function queryOf (url: string): ParsedUrlQuery {
   const start = url.indexOf('?')
-  return new URLSearchParams(start === -1 ? '' : url.slice(start))
+  return parse(start === -1 ? '' : url.slice(start + 1), '&', '=', { maxKeys: 0 })
 }
 
-const readSignature = (query: URLSearchParams): Omit<Sealed, 'encrypt'> => ({
+const readSignature = (query: ParsedUrlQuery): Omit<Sealed, 'encrypt'> => ({
   signature: queryField(query, 'msg_signature'),
   timestamp: queryField(query, 'timestamp'),
   nonce: queryField(query, 'nonce')
 })
 
-function queryField (query: URLSearchParams, name: string): string {
-  const values = query.getAll(name)
-  const [value = ''] = values
-  if (values.length !== 1 || value === '') throw new RefusalError('WECOM_ERR_QUERY', `the query has not exactly one ${name}`)
+function queryField (query: ParsedUrlQuery, name: string): string {
+  const value = query[name]
+  if (typeof value !== 'string' || value === '') throw new RefusalError('WECOM_ERR_QUERY', `the query has not exactly one ${name}`)
   return value
 }
 

@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer'
 import { createDecipheriv, timingSafeEqual } from 'node:crypto'
-import { encrypt, getSignature } from '@wecom/crypto'
 import { attempt } from '../util/attempt.ts'
 import { InputError, RefusalError } from '../util/errors.ts'
-import { random16 } from '../util/ids.ts'
+import { BLOCK_BYTES, HEADER_BYTES, RANDOM_BYTES, seal } from './seal.ts'
+import { signatureOf } from './signature.ts'
 
 export interface Credentials {
   /** `Token` of the bot's callback settings. */
@@ -44,14 +45,6 @@ export interface Envelope {
 const KEY = /^[A-Za-z0-9+/]{43}$/
 export const isEncodingAESKey = (value: string): boolean => KEY.test(value)
 
-// Layout of a sealed text (document 91144): random(16) | length(4, big endian, bytes) | text | receiver id | padding
-const RANDOM_BYTES = 16
-const HEADER_BYTES = RANDOM_BYTES + 4
-const BLOCK_BYTES = 32
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The door to `@wecom/crypto`. */
 export function createEnvelope ({ token, encodingAESKey, receiveId }: Credentials): Envelope {
   if (!isEncodingAESKey(encodingAESKey)) throw new InputError('encodingAESKey must be 43 characters of the base64 alphabet')
   const key = Buffer.from(`${encodingAESKey}=`, 'base64')
@@ -59,7 +52,7 @@ export function createEnvelope ({ token, encodingAESKey, receiveId }: Credential
 
   function isSigned ({ signature, timestamp, nonce, encrypt }: Sealed): boolean {
     const given = Buffer.from(signature)
-    const wanted = Buffer.from(getSignature(token, timestamp, nonce, encrypt))
+    const wanted = Buffer.from(signatureOf(token, timestamp, nonce, encrypt))
     return given.length === wanted.length && timingSafeEqual(given, wanted)
   }
 
@@ -69,8 +62,8 @@ export function createEnvelope ({ token, encodingAESKey, receiveId }: Credential
 
   return {
     seal (text, timestamp, nonce) {
-      const sealed = encrypt(encodingAESKey, text, receiveId, random16())
-      return { encrypt: sealed, timestamp, nonce, signature: getSignature(token, timestamp, nonce, sealed) }
+      const encrypt = seal(text, key, receiver)
+      return { encrypt, timestamp, nonce, signature: signatureOf(token, timestamp, nonce, encrypt) }
     },
 
     open (sealed, freshness) {
@@ -110,18 +103,17 @@ export function readBlocks (encrypted: string): Buffer {
   return bytes
 }
 
-function decrypt (bytes: Buffer, key: Buffer): Buffer {
-  const decipher = createDecipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false)
-  return Buffer.concat([decipher.update(bytes), decipher.final()])
-}
+/** Of whole blocks nothing is left for `final`. */
+const decrypt = (bytes: Buffer, key: Buffer): Buffer =>
+  createDecipheriv('aes-256-cbc', key, key.subarray(0, RANDOM_BYTES)).setAutoPadding(false).update(bytes)
 
 /** `decrypt` of @wecom/crypto checks neither padding nor length nor UTF-8, and Node's own padding stops at 16. */
 function withoutPadding (padded: Buffer): Buffer {
-  const padding = padded.at(-1) as number
-  if (padding < 1 || padding > BLOCK_BYTES || !padded.subarray(-padding).every(byte => byte === padding)) {
-    throw undecryptable('the padding is wrong: check WECOM_ENCODING_AES_KEY')
-  }
-  return padded.subarray(0, -padding)
+  const padding = padded[padded.length - 1] as number
+  let isRight = padding >= 1 && padding <= BLOCK_BYTES
+  for (let back = 2; isRight && back <= padding; back++) isRight = padded[padded.length - back] === padding
+  if (!isRight) throw undecryptable('the padding is wrong: check WECOM_ENCODING_AES_KEY')
+  return padded.subarray(0, padded.length - padding)
 }
 
 const undecryptable = (message: string): RefusalError => new RefusalError('WECOM_ERR_DECRYPT', message)
@@ -134,11 +126,9 @@ function readText (opened: Buffer, receiver: Buffer): string {
     throw new RefusalError('WECOM_ERR_RECEIVER',
       `the receiver id does not match: WECOM_RECEIVE_ID is ${quote(receiver)} but ${quote(sent)} was sent`)
   }
-  try {
-    return utf8.decode(opened.subarray(HEADER_BYTES, end))
-  } catch {
-    throw new RefusalError('WECOM_ERR_MESSAGE', 'the message is not UTF-8')
-  }
+  const text = opened.subarray(HEADER_BYTES, end)
+  if (!isUtf8(text)) throw new RefusalError('WECOM_ERR_MESSAGE', 'the message is not UTF-8')
+  return text.toString()
 }
 
 // With a wrong length field a part of the message stands where the id should.

@@ -14,7 +14,7 @@ async function boot (how: Boot): Promise<Booted> {
 }
 
 /** What the package needs besides Fastify; what these need Fastify has loaded. */
-const ALWAYS = ['@wecom/crypto', 'env-schema', 'fastify-plugin']
+const ALWAYS = ['env-schema', 'fastify-plugin']
 
 t.test('an app loads the packages of what it uses, also if a key is set', async t => {
   const own = await boot({ source: 'own' })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import * as official from '@wecom/crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { InputError, RefusalError } from '../../../lib/util/errors.ts'
@@ -71,6 +72,20 @@ t.test('the public negative vectors are refused', async t => {
     if (expect === 'signature mismatch') t.equal(refusal(attempt).code, 'WECOM_ERR_SIGNATURE', name)
     else t.throws(attempt, { code: 'WECOM_ERR_INPUT' }, name)
   }
+})
+
+t.test('what is sealed opens with the package of WeCom, and what that seals opens here', async t => {
+  const texts = fc.string({ unit: 'binary', maxLength: 500 }).map(text => text.toWellFormed())
+  fc.assert(fc.property(texts, fc.string({ unit: 'grapheme-ascii' }), (text, receiveId) => {
+    const { token, encodingAESKey } = keys
+    const envelope = createEnvelope({ token, encodingAESKey, receiveId })
+    const sealed = envelope.seal(text, at, 'nonce')
+    const { message, id } = official.decrypt(encodingAESKey, sealed.encrypt)
+    t.strictSame({ message, id: String(id) }, { message: text, id: receiveId })
+    t.equal(sealed.signature, official.getSignature(token, at, 'nonce', sealed.encrypt))
+    const encrypt = official.encrypt(encodingAESKey, text, receiveId)
+    t.equal(envelope.open({ signature: official.getSignature(token, at, 'n', encrypt), timestamp: at, nonce: 'n', encrypt }), text)
+  }), { numRuns: 200 })
 })
 
 t.test('a key is 43 characters of base64', async t => {
