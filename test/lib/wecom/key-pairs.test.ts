@@ -1,4 +1,4 @@
-import crypto, { createDecipheriv, createHash } from 'node:crypto'
+import crypto, { createDecipheriv, hash } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import t from 'tap'
 import { RefusalError } from '../../../lib/util/errors.ts'
@@ -28,13 +28,13 @@ interface Counted {
   reply?: unknown
 }
 
-/** How often the two are called, the package `@wecom/crypto` included, and what comes of it. */
+/** How often the two are called, and what comes of it. */
 function countCalls (opening: OpenEnvelope, sealed: Sealed): Counted {
   const calls: Counted = { sha1: 0, aes: 0 }
-  crypto.createHash = ((algorithm: string) => {
-    if (algorithm === 'sha1') calls.sha1++
-    return createHashBefore(algorithm)
-  }) as typeof createHash
+  crypto.hash = ((...call: Parameters<typeof hash>) => {
+    if (call[0] === 'sha1') calls.sha1++
+    return hashBefore(...call)
+  }) as typeof hash
   crypto.createDecipheriv = ((...call: Parameters<typeof createDecipheriv>) => {
     calls.aes++
     return createDecipherivBefore(...call)
@@ -47,14 +47,14 @@ function countCalls (opening: OpenEnvelope, sealed: Sealed): Counted {
     const { statusCode, body } = createRefusals(createManualClock())(error, createLog())
     Object.assign(calls, { code: error.code, reply: { statusCode, body } })
   } finally {
-    crypto.createHash = createHashBefore
+    crypto.hash = hashBefore
     crypto.createDecipheriv = createDecipherivBefore
     syncBuiltinESMExports()
   }
   return calls
 }
 
-const createHashBefore = createHash
+const hashBefore = hash
 const createDecipherivBefore = createDecipheriv
 
 t.test('a message is opened by the pair that has sealed it, and its reply is sealed with that pair', async t => {

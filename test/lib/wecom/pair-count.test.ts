@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createPairCount } from '../../../lib/bot/pair-count.ts'
+import { createPairCount } from '../../../lib/wecom/pair-count.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { startHeartbeat } from '../util/waiting.ts'
-import type { KeyPair } from '../wecom/key-pairs.ts'
+import type { KeyPair } from './key-pairs.ts'
 
 export interface PairCount {
   /** To be told of each request that was opened, and with which pair. */
