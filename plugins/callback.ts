@@ -1,10 +1,12 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyPluginAsync, FastifySchema, LogLevel, RouteShorthandOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccessDecision } from '../lib/bot/access.ts'
-import { createAttachments } from '../lib/bot/attachments.ts'
+import { createAttachments } from '../lib/bot/attachments/attachments.ts'
+import type { MediaOptions } from '../lib/bot/attachments/attachments.ts'
+import { createMediaBudget, mediaLimits } from '../lib/bot/attachments/budget.ts'
 import { assembleBot } from '../lib/bot/bot.ts'
-import { commandFaults } from '../lib/bot/command-options.ts'
-import type { CommandOptions } from '../lib/bot/command-options.ts'
+import { commandFaults } from '../lib/bot/commands/command-options.ts'
+import type { CommandOptions } from '../lib/bot/commands/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { UnfetchedMode } from '../lib/bot/follow-up.ts'
 import type { AnswerHooks } from '../lib/bot/hooks/answer-hooks.ts'
@@ -27,7 +29,7 @@ import type { ReasoningMode } from '../lib/streams/contract.ts'
 import type { Streams } from '../lib/streams/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts/texts.ts'
 import type { Language, TextOverrides } from '../lib/texts/texts.ts'
-import { wallClock } from '../lib/util/clock.ts'
+import { systemClock, wallClock } from '../lib/util/clock.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { ConfigError, RefusalError } from '../lib/util/errors.ts'
 import { createLimiter } from '../lib/util/limiter.ts'
@@ -36,11 +38,10 @@ import type { Sealed } from '../lib/wecom/envelope.ts'
 import { createOpenEnvelope } from '../lib/wecom/key-pairs.ts'
 import type { OpenedEnvelope } from '../lib/wecom/key-pairs.ts'
 import { createMediaFetcher } from '../lib/wecom/media/media.ts'
-import type { MediaFetcherOptions } from '../lib/wecom/media/media.ts'
 import { parseMessage } from '../lib/wecom/message.ts'
 import { createPairCount } from '../lib/wecom/pair-count.ts'
 import { createRefusals } from '../lib/wecom/refusals.ts'
-import { kCallbacks, kLoopback, kStores, kStreams } from './streams.ts'
+import { kCallbacks, kLoopback, kMediaPool, kStores, kStreams } from './streams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -112,7 +113,7 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   /** The words of the commands in the chat, and commands of yours. */
   commands?: CommandOptions
   /** How the files of users are fetched. `WECOM_MEDIA_*`. */
-  media?: Omit<MediaFetcherOptions, 'clock'>
+  media?: MediaOptions
   /** How the `response_url` of a message is called. */
   activeReply?: Omit<ActiveReplyOptions, 'clock'>
   /** What becomes of an answer whose end WeCom has not fetched five seconds later. Default `deliver`. `WECOM_UNFETCHED`. */
@@ -141,7 +142,7 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   clock?: Clock
 }
 
-/** Each is held in memory while it is fetched. */
+/** Connections to hosts of files at once. */
 const MAX_DOWNLOADS = 8
 
 /** The settings of this half with all their faults, among them that it does not suit the deadline of the streams. */
@@ -159,6 +160,8 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   const streams = fastify[kStreams]
   const config = configOf(readCallbackConfig(options, options.env ?? {}, streams.deadlineMs))
   const clock = options.clock ?? wallClock
+  // That of the streams, which say when a message came.
+  const mediaClock = options.clock ?? systemClock
   const path = config.WECOM_CALLBACK_PATH
   const { config: routeConfig, schema = hidden(), constraints = {}, ...hooks } = options.routeOptions ?? {}
   const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = config
@@ -181,10 +184,11 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
         maxBytes: config.WECOM_MEDIA_MAX_BYTES,
         timeoutMs: config.WECOM_MEDIA_TIMEOUT_MS,
         allowPrivateAddresses: config.WECOM_MEDIA_ALLOW_PRIVATE,
-        clock
+        clock: mediaClock
       }, fastify[kLoopback]),
       botKeys: { present: encodingAESKey, old: oldPair?.encodingAESKey },
-      limiter: createLimiter({ clock, max: MAX_DOWNLOADS }),
+      limiter: createLimiter({ clock: mediaClock, max: MAX_DOWNLOADS }),
+      budgetFor: createMediaBudget({ pool: fastify[kMediaPool], limits: mediaLimits(config), clock: mediaClock }),
       log
     }),
     activeReply: createActiveReply({ ...options.activeReply, clock }, fastify[kLoopback]),

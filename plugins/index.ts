@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Requester, AccessDecision } from '../lib/bot/access.ts'
-import type { CommandOptions, HostCommand } from '../lib/bot/command-options.ts'
+import type { CommandOptions, HostCommand } from '../lib/bot/commands/command-options.ts'
 import type { ConversationScope } from '../lib/bot/conversations.ts'
 import type { AnswerHooks, FinishEvent, MessageContext, MessageDecision } from '../lib/bot/hooks/answer-hooks.ts'
 import type {

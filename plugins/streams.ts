@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { MediaPool } from '../lib/bot/attachments/budget.ts'
 import { createHostCodeRunner } from '../lib/bot/hooks/host-code.ts'
 import type { HostContext } from '../lib/bot/hooks/host-code.ts'
 import { configOf, readConfig } from '../lib/config/config.ts'
@@ -104,6 +105,9 @@ export const kStreams: unique symbol = Symbol.for('fastify-wecom-stream.streams'
 /** And what is kept of conversations and users. */
 export const kStores: unique symbol = Symbol.for('fastify-wecom-stream.stores')
 
+/** And what all callbacks hold of the files of users. */
+export const kMediaPool: unique symbol = Symbol.for('fastify-wecom-stream.mediaPool')
+
 /** And where it says which path is its own. */
 export const kCallbacks: unique symbol = Symbol.for('fastify-wecom-stream.callbacks')
 
@@ -142,6 +146,7 @@ declare module 'fastify' {
     [kStores]: BotStores
     [kCallbacks]: string[]
     [kLoopback]?: Loopback
+    [kMediaPool]: MediaPool
   }
 }
 
@@ -203,6 +208,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
 
   fastify.decorate(kStreams, streams)
   fastify.decorate(kStores, stores)
+  fastify.decorate(kMediaPool, new MediaPool())
   fastify.decorate(kCallbacks, callbacks)
   fastify.decorate('startStream', input => streams.start(input))
   fastify.decorate('getStreamState', async (id, { from } = {}) => viewOf(await streams.read(id), texts, from))

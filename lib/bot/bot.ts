@@ -16,10 +16,10 @@ import { createAccessLists } from './access-lists.ts'
 import type { AccessListsOptions } from './access-lists.ts'
 import { createAccess } from './access.ts'
 import type { AccessDecision } from './access.ts'
-import type { FetchAttachments } from './attachments.ts'
-import { DEFAULT_WORDS } from './command-options.ts'
-import type { CommandOptions } from './command-options.ts'
-import { createCommands } from './commands.ts'
+import type { OpenFiles } from './attachments/attachments.ts'
+import { DEFAULT_WORDS } from './commands/command-options.ts'
+import type { CommandOptions } from './commands/command-options.ts'
+import { createCommands } from './commands/commands.ts'
 import { createConversations } from './conversations.ts'
 import type { ConversationScope } from './conversations.ts'
 import { createEnds } from './ends.ts'
@@ -51,7 +51,7 @@ export interface BotOptions {
   /** Undefined is that of the streams. */
   source: Source | undefined
   reasoning: ReasoningMode
-  attachments: FetchAttachments
+  attachments: OpenFiles
   activeReply: ActiveReply
   unfetched: UnfetchedMode
   cardDelivery: CardDeliveryMode

@@ -10,11 +10,10 @@ import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
 import type { UserMessage, MessageContent } from '../wecom/content.ts'
-import type { KeyPair } from '../wecom/key-pairs.ts'
 import { turnOf } from '../wecom/message.ts'
 import type { Message } from '../wecom/message.ts'
 import type { Access } from './access.ts'
-import type { FetchAttachments } from './attachments.ts'
+import type { FilesOfMessage, OpenFiles } from './attachments/attachments.ts'
 import { NO_HISTORY } from './conversations.ts'
 import type { Conversation } from './conversations.ts'
 import type { Ends } from './ends.ts'
@@ -25,7 +24,7 @@ import type { AnswerHooksRunner, Delivery, FinishEvent, MessageDecision } from '
 export interface QuestionsOptions {
   streams: Streams
   access: Access
-  attachments: FetchAttachments
+  attachments: OpenFiles
   source: string | Source | undefined
   reasoning: ReasoningMode
   followUps: Pick<FollowUps, 'deliver'>
@@ -54,9 +53,10 @@ export function createAnswering (options: QuestionsOptions): Answering {
   return async question => {
     const { stream: { id, ended: left }, conversation } = question
     let ended: EndedQuestion | undefined
+    const files = filesOf(question)
     ends.begin(id)
     try {
-      const asked = await ask(question)
+      const asked = await ask(question, files)
       // One function in all until here: what waits for a source is there a thousand times.
       const exit = await left
       // Another process has the stream by now, and sees to all of this.
@@ -67,7 +67,9 @@ export function createAnswering (options: QuestionsOptions): Answering {
         streamId: id, cause: describeError(error, privateTextsIn([question.message, question.inbound]))
       }, 'a question could not be seen through')
     } finally {
-      if ((await left).how === 'ended') {
+      const { how } = await left
+      files.release()
+      if (how === 'ended') {
         // What is left of the answer does not wait for a store that is away.
         Promise.all([conversation.leave(id, question.stream.deadline), access.leave(question)])
           .catch((error: unknown) => log.error({ streamId: id, cause: describeError(error) }, 'a place in the line could not be given up'))
@@ -77,6 +79,11 @@ export function createAnswering (options: QuestionsOptions): Answering {
     const delivery = ended?.record && await followUps.deliver(question.message, ended.record)
     ends.over(id)
     if (ended !== undefined) await hooks.onFinish(finishOf(question, ended, delivery))
+  }
+
+  function filesOf ({ stream, message, inbound }: OpenQuestion): FilesOfMessage {
+    if (inbound.media.length === 0 && (inbound.quote?.media.length ?? 0) === 0) return NO_FILES
+    return options.attachments({ sender: message.sender, since: stream.askedAt, pair: message.pair })
   }
 
   async function readEnded (question: OpenQuestion, asked: Asked | undefined, { measures, historyUse }: EndedHere): Promise<EndedQuestion> {
@@ -96,9 +103,9 @@ export function createAnswering (options: QuestionsOptions): Answering {
   }
 
   /** Undefined if the question was not asked. */
-  async function ask (question: OpenQuestion): Promise<Asked | undefined> {
+  async function ask (question: OpenQuestion, files: FilesOfMessage): Promise<Asked | undefined> {
     const { stream } = question
-    const prepared = await stream.prepare(signal => prepare(question, signal))
+    const prepared = await stream.prepare(signal => prepare(question, files, signal))
     if (prepared === undefined) return undefined
     const { turn, history, decision } = prepared
     if (decision === false) {
@@ -117,14 +124,14 @@ export function createAnswering (options: QuestionsOptions): Answering {
   }
 
   /** Undefined if the question is refused. */
-  async function prepare (question: OpenQuestion, signal: AbortSignal): Promise<Prepared | undefined> {
+  async function prepare (question: OpenQuestion, files: FilesOfMessage, signal: AbortSignal): Promise<Prepared | undefined> {
     const { stream, message, inbound, conversation } = question
     const { id, deadline } = stream
     // The place is taken before anything else, so that questions keep their order.
     await conversation.join(id, deadline, signal)
     if (question.adopted !== true && !await access.admitsQuestion(question, signal)) return undefined
     // What WeCom keeps for five minutes cannot wait in a line.
-    const fetching = fetchAll(inbound, signal, message.pair)
+    const fetching = fetchAll(inbound, files, signal)
     fetching.catch(() => {})
     let waited = false
     await conversation.waitForPlace(id, signal, () => {
@@ -155,19 +162,17 @@ export function createAnswering (options: QuestionsOptions): Answering {
   }
 
   async function fetchAll (
-    inbound: UserMessage, signal: AbortSignal, pair: KeyPair | undefined
+    inbound: UserMessage, files: FilesOfMessage, signal: AbortSignal
   ): Promise<{ attachments: Array<Attachment | LostAttachment>, quote: Quote | undefined }> {
-    const [attachments, quote] = await Promise.all([
-      options.attachments(inbound.media, signal, pair), quoteOf(inbound.quote, signal, pair)
-    ])
+    const [attachments, quote] = await Promise.all([files.fetch(inbound.media, signal), quoteOf(inbound.quote, files, signal)])
     return { attachments, quote }
   }
 
   async function quoteOf (
-    quote: MessageContent | undefined, signal: AbortSignal, pair: KeyPair | undefined
+    quote: MessageContent | undefined, files: FilesOfMessage, signal: AbortSignal
   ): Promise<Quote | undefined> {
     if (quote === undefined) return undefined
-    const attachments = await options.attachments(quote.media, signal, pair)
+    const attachments = await files.fetch(quote.media, signal)
     return { ...(quote.text !== '' && { text: quote.text }), ...(attachments.length > 0 && { attachments }) }
   }
 
@@ -190,6 +195,9 @@ export function createAnswering (options: QuestionsOptions): Answering {
     })
   }
 }
+
+/** One for all: most questions come without. */
+const NO_FILES: FilesOfMessage = { fetch: async () => [], release: () => {} }
 
 interface EndedQuestion {
   measures: Measures

@@ -2,7 +2,9 @@ import {
   API_KEY_WORDS, BASE_URL_WORDS, CUMULATIVE_DELTAS, DEFAULT_MODEL, isApiKey, isBaseURL, MAX_TOKENS_FIELDS, OPENAI_NUMBERS, SYSTEM_ROLES
 } from '../sources/openai/options.ts'
 import { isEncodingAESKey } from '../wecom/envelope.ts'
-import { DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS } from '../wecom/media/media.ts'
+import {
+  DEFAULT_MEDIA_MAX_BYTES, DEFAULT_MEDIA_MESSAGE_MAX_BYTES, DEFAULT_MEDIA_TIMEOUT_MS, DEFAULT_MEDIA_TOTAL_MAX_BYTES
+} from '../wecom/media/media.ts'
 import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
 import { bytes, choice, flag, fraction, list, ms, number, requiredText, SPACE_OR_QUOTE, text } from './setting.ts'
 import type { ConfigOf, Setting } from './setting.ts'
@@ -204,6 +206,15 @@ const access = {
 const media = {
   WECOM_MEDIA_MAX_BYTES: bytes(
     'media.maxBytes', 'Largest [file](../bot/README.md#images-and-files) of a user that is fetched', { default: DEFAULT_MEDIA_MAX_BYTES }
+  ),
+  WECOM_MEDIA_MESSAGE_MAX_BYTES: bytes(
+    'media.messageMaxBytes', 'All files of one message together, with those that it quotes; never below `WECOM_MEDIA_MAX_BYTES`',
+    { default: DEFAULT_MEDIA_MESSAGE_MAX_BYTES }
+  ),
+  WECOM_MEDIA_TOTAL_MAX_BYTES: bytes(
+    'media.totalMaxBytes',
+    'All files that a process holds, from the download to the end of the turn, a quarter of it for one sender; memory takes a third more',
+    { default: DEFAULT_MEDIA_TOTAL_MAX_BYTES }
   ),
   WECOM_MEDIA_TIMEOUT_MS: ms('media.timeoutMs', 'How long a download may take', { default: DEFAULT_MEDIA_TIMEOUT_MS }),
   WECOM_MEDIA_ALLOW_PRIVATE: flag(

@@ -15,6 +15,8 @@ export interface OutboundRequest {
   body?: Buffer
   /** Bytes of the answer's body. */
   limit: number
+  /** Asked before the body is read, with its length if the host says so: how many bytes of it may be. Undefined is none. */
+  admit?: (length: number | undefined) => number | undefined
 }
 
 export interface ExchangeOptions {
@@ -60,7 +62,7 @@ export function exchange (
 async function receive (
   target: Target, request: OutboundRequest, agent: Agent, { lookup, ca }: ExchangeOptions, onSent: () => void
 ): Promise<OutboundAnswer> {
-  const { method, headers, body, limit } = request
+  const { method, headers, body } = request
   const asked = ask({
     ...target,
     method,
@@ -74,8 +76,7 @@ async function receive (
   // Before the certificate has been found good, nothing leaves.
   asked.on('socket', socket => socket.on('secureConnect', onSent))
   const response = await answerTo(asked, body)
-  checkHead(response, limit)
-  return { headers: response.headers, body: await readBytes(response, limit) }
+  return { headers: response.headers, body: await readBytes(response, limitOf(response, request)) }
 }
 
 function answerTo (request: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
@@ -88,14 +89,23 @@ function answerTo (request: ClientRequest, body: Buffer | undefined): Promise<In
   })
 }
 
-function checkHead ({ statusCode = 0, headers }: IncomingMessage, limit: number): void {
+/** How many bytes of the body may be read. Throws if none are wanted. */
+function limitOf ({ statusCode = 0, headers }: IncomingMessage, request: OutboundRequest): number {
   if (statusCode >= 300 && statusCode < 400) throw new OutboundError('REFUSED', 'its host leads elsewhere')
   if (statusCode !== 200) {
     throw new OutboundError('BROKEN', `its host answered with status ${statusCode}`, { transient: statusCode === 429 || statusCode >= 500 })
   }
   // A few bytes could become gigabytes.
   if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) throw new OutboundError('REFUSED', 'it is compressed')
-  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge()
+  const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
+  return limitFor(length, request)
+}
+
+export function limitFor (length: number | undefined, { limit, admit = () => limit }: OutboundRequest): number {
+  if (length !== undefined && length > limit) throw tooLarge()
+  const granted = admit(length)
+  if (granted === undefined) throw new OutboundError('TOO_LARGE', 'there is no room for it')
+  return Math.min(limit, granted)
 }
 
 /** A certificate that is not the host's, or bytes that are no HTTP, are no better the next time; nor is a host that refuses. */

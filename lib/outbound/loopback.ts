@@ -1,7 +1,7 @@
 import { OutboundError } from './error.ts'
+import { limitFor } from './exchange.ts'
 import type { OutboundAnswer } from './exchange.ts'
 import type { Outbound } from './outbound.ts'
-import { tooLarge } from './read-bytes.ts'
 import type { Target } from './target.ts'
 
 export interface LoopbackRequest {
@@ -41,7 +41,7 @@ export function withLoopback (outbound: Outbound, loopback: Loopback | undefined
       signal.throwIfAborted()
       const answer = await loopback.answer({ method: request.method, path: target.path, body: request.body })
       if (answer === undefined) throw new OutboundError('BROKEN', 'its host answered with status 404')
-      if (answer.body.length > request.limit) throw tooLarge()
+      limitFor(answer.body.length, request)
       return answer
     }
   }

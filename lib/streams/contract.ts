@@ -77,6 +77,8 @@ export type StreamExit =
 /** A stream that is open in this process: what whoever opened it can do with it. */
 export interface OpenStream {
   readonly id: string
+  /** When it was asked for, be it by another process: milliseconds since the Unix epoch. */
+  readonly askedAt: number
   /** When it is ended whatever its source does: milliseconds since the Unix epoch. */
   readonly deadline: number
   /** Resolves when the stream has left this process. Never rejects. */

@@ -60,18 +60,20 @@ interface EndOfStream {
   /** Of the stream and its end, whether that is a failure or not. */
   fields: object
   failure?: Failure | undefined
-  error: unknown
-  turn: Turn | undefined
+  /** See `causeOf`. */
+  cause: object
 }
 
 /** One line for the end of a stream, as loud as its failure asks for. */
-export function logEnd (log: Logger, { fields, failure, error, turn }: EndOfStream): void {
+export function logEnd (log: Logger, { fields, failure, cause }: EndOfStream): void {
   if (failure === undefined) return log.info(fields, 'stream ended')
   const { code, reference } = failure
-  log[FAILURE_LEVELS[code]]({ ...fields, class: code, reference, ...causeOf(error, turn) }, 'stream failed')
+  log[FAILURE_LEVELS[code]]({ ...fields, class: code, reference, ...cause }, 'stream failed')
 }
 
-function causeOf (error: unknown, turn: Turn | undefined): object {
+/** What a log may say of an error, without anything of the turn. Never throws. */
+export function causeOf (error: unknown, turn: Turn | undefined): object {
+  if (error === undefined) return {}
   const source = attempt(() => error instanceof SourceError ? { details: { ...error.details }, cause: error.cause } : undefined)
   const { details, cause } = source ?? { details: undefined, cause: error }
   return {

@@ -6,7 +6,7 @@ import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
 import type { Measures, OpenStream, SourceCall, StreamExit } from './contract.ts'
-import { endingOf, logEnd } from './ending.ts'
+import { causeOf, endingOf, logEnd } from './ending.ts'
 import type { EndReason } from './ending.ts'
 import type { ImageBudget } from './image-fit.ts'
 import { Intake } from './intake.ts'
@@ -42,6 +42,8 @@ const DISCARDED: StreamExit = { how: 'discarded' }
 export interface StreamOwnership {
   stream: NewStream
   epoch: number
+  /** When it was asked for, be it by another process. */
+  askedAt: number
   /** When WeCom shows no more of it. */
   bubbleDeadline: number
   /** When it is ended whatever its source does. */
@@ -58,6 +60,7 @@ const ENDED = new DOMException('The stream has ended', 'AbortError')
 /** One stream as the process that owns it sees it, from its opening to its one and only end. */
 export class RunningStream implements OpenStream {
   readonly id: string
+  readonly askedAt: number
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
   /** When WeCom shows no more of it. */
@@ -81,11 +84,12 @@ export class RunningStream implements OpenStream {
   #timedOut: Outcome | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
-  constructor (deps: RunningStreamDependencies, { stream, epoch, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
+  constructor (deps: RunningStreamDependencies, { stream, epoch, askedAt, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
     const { store, clock, limits } = deps
     this.#deps = deps
     this.#created = created
     this.id = stream.id
+    this.askedAt = askedAt
     this.#epoch = epoch
     this.deadline = deadline
     this.bubbleDeadline = bubble
@@ -169,14 +173,15 @@ export class RunningStream implements OpenStream {
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     const context = this.#context(this.#abort.signal)
-    this.#leave = pump(() => this.#open(() => work.source(work.turn, context)), yielded => this.#accept(yielded), end => {
+    const leave = pump(() => this.#open(() => work.source(work.turn, context)), yielded => this.#accept(yielded), end => {
       // It has ended by itself: there is nobody to be told.
       this.#abort = undefined
       if ('error' in end) this.finish('FAILED', end.error)
       else this.finish('END')
     })
     // The call of the source may have ended the stream.
-    if (this.#hasEnded) this.#leave()
+    if (this.#hasEnded) leave()
+    else this.#leave = leave
   }
 
   /** A run that another one preceded is counted before its source is called. Nobody waits for the count of the first one. */
@@ -192,12 +197,14 @@ export class RunningStream implements OpenStream {
 
   /** Ends the stream; only the first call counts. */
   finish (reason: EndReason, error?: unknown): void {
+    const turn = this.#work?.turn
     if (!this.#stopWork()) return
+    const cause = causeOf(error, turn)
     if (isTimeout(reason)) this.#timedOut = this.#outcomeOf(reason, error)
     const measures = this.#intake.measuresSince(this.#openedAt)
     const { historyUse } = this.#intake
     const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
-    this.#storeEnd(reason, error, measures).catch((failure: unknown) => {
+    this.#storeEnd(reason, error, cause, measures).catch((failure: unknown) => {
       this.#deps.log.error({ streamId: this.id, reason, cause: describeError(failure) }, 'the end of a stream could not be stored')
       return undefined
       // Whatever becomes of a log line, who waits for the end is told.
@@ -246,6 +253,8 @@ export class RunningStream implements OpenStream {
     this.#watchdog.stop()
     this.#leave?.()
     this.#abort?.abort(ENDED)
+    // The turn can hold files. Who keeps it now is its source.
+    this.#work = this.#leave = undefined
     return true
   }
 
@@ -256,7 +265,7 @@ export class RunningStream implements OpenStream {
   }
 
   /** Returns how else it left, if this was not its end. */
-  async #storeEnd (reason: EndReason, error: unknown, measures: Measures): Promise<StreamExit | undefined> {
+  async #storeEnd (reason: EndReason, error: unknown, cause: object, measures: Measures): Promise<StreamExit | undefined> {
     if (await this.#created !== this.id) return DISCARDED
     const refused = await this.#intake.complete(this.id, reason, error)
     const outcome = this.#timedOut ?? this.#outcomeOf(reason, error)
@@ -268,7 +277,7 @@ export class RunningStream implements OpenStream {
     }
     const { historyUse } = this.#intake
     if (historyUse !== undefined) this.#deps.log.warn({ streamId: this.id, ...historyUse }, 'history was left out')
-    logEnd(this.#deps.log, { fields, failure, error, turn: this.#work?.turn })
+    logEnd(this.#deps.log, { fields, failure, cause })
     return undefined
   }
 

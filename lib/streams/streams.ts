@@ -61,10 +61,10 @@ export function createStreams (options: StreamsOptions) {
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
   function openRunningStream (stream: NewStream, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}): RunningStream {
-    const openedAt = clock.now() - ageMs
-    const bubble = openedAt + limits.deadlineMs
-    const deadline = stream.metadata?.deliverable === true ? Math.max(bubble, openedAt + limits.lateDeadlineMs) : bubble
-    const run = new RunningStream(options, { stream, epoch, bubbleDeadline: bubble, deadline, created })
+    const askedAt = clock.now() - ageMs
+    const bubble = askedAt + limits.deadlineMs
+    const deadline = stream.metadata?.deliverable === true ? Math.max(bubble, askedAt + limits.lateDeadlineMs) : bubble
+    const run = new RunningStream(options, { stream, epoch, askedAt, bubbleDeadline: bubble, deadline, created })
     runs.set(run.id, run)
     const isShown = stream.chat !== undefined
     void run.ended.then(({ how }) => {

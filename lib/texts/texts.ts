@@ -94,11 +94,12 @@ const zhCN: Texts = {
   lostAttachment: '（附件未能读取：{reason}）',
   lost: {
     REFUSED: '来源不被允许',
-    TOO_LARGE: '文件过大',
+    TOO_LARGE: '文件过大，或与其他文件合计过大',
     TIMEOUT: '下载超时',
     BROKEN: '下载失败',
     UNDECRYPTABLE: '无法解密',
-    TOO_MANY: '附件过多'
+    TOO_MANY: '附件过多',
+    NO_ROOM: '当前处理的文件较多，请稍后重新发送'
   },
   stopDone: '已停止',
   stopNothing: '当前没有正在进行的回答',
@@ -146,11 +147,12 @@ const en: Texts = {
   lostAttachment: '(an attachment could not be read: {reason})',
   lost: {
     REFUSED: 'its source is not allowed',
-    TOO_LARGE: 'it is too large',
+    TOO_LARGE: 'it is too large, alone or with the others',
     TIMEOUT: 'the download took too long',
     BROKEN: 'the download failed',
     UNDECRYPTABLE: 'it could not be decrypted',
-    TOO_MANY: 'there are too many of them'
+    TOO_MANY: 'there are too many of them',
+    NO_ROOM: 'many files are being read right now, please send it again later'
   },
   stopDone: 'Stopped.',
   stopNothing: 'There is no answer under way.',

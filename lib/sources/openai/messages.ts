@@ -166,11 +166,12 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     kinds: { image: '图片', file: '文件', video: '视频' },
     reasons: {
       REFUSED: '不允许从它的地址下载',
-      TOO_LARGE: '文件太大',
+      TOO_LARGE: '文件太大，或与其他文件合起来太大',
       TIMEOUT: '下载超时',
       BROKEN: '下载失败',
       UNDECRYPTABLE: '无法解密',
-      TOO_MANY: '一次发送的文件太多'
+      TOO_MANY: '一次发送的文件太多',
+      NO_ROOM: '服务器当前处理的文件太多'
     },
     bytes: count => `${count} 字节`,
     content: what => `${what}的内容：`,
@@ -191,11 +192,12 @@ const WORDS: Record<'zh-CN' | 'en', Words> = {
     kinds: { image: 'image', file: 'file', video: 'video' },
     reasons: {
       REFUSED: 'its address is not one to download from',
-      TOO_LARGE: 'it is too large',
+      TOO_LARGE: 'it is too large, alone or with the others',
       TIMEOUT: 'the download took too long',
       BROKEN: 'the download failed',
       UNDECRYPTABLE: 'it could not be decrypted',
-      TOO_MANY: 'too many came at once'
+      TOO_MANY: 'too many came at once',
+      NO_ROOM: 'the server had no room for it just now'
     },
     bytes: count => `${count} bytes`,
     content: what => `[${what}]`,

@@ -1,7 +1,7 @@
 import { OUTBOUND_FAILURES } from '../../outbound/error.ts'
 
 /** Why a file of the user's could not be had. */
-export const MEDIA_FAILURES = [...OUTBOUND_FAILURES, 'UNDECRYPTABLE', 'TOO_MANY'] as const
+export const MEDIA_FAILURES = [...OUTBOUND_FAILURES, 'UNDECRYPTABLE', 'TOO_MANY', 'NO_ROOM'] as const
 export type MediaFailure = typeof MEDIA_FAILURES[number]
 
 /**

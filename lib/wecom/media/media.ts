@@ -1,5 +1,5 @@
 import { OutboundError } from '../../outbound/error.ts'
-import type { OutboundAnswer } from '../../outbound/exchange.ts'
+import type { OutboundAnswer, OutboundRequest } from '../../outbound/exchange.ts'
 import { withLoopback } from '../../outbound/loopback.ts'
 import type { Loopback } from '../../outbound/loopback.ts'
 import { checkCount, createOutbound } from '../../outbound/outbound.ts'
@@ -21,6 +21,8 @@ import { typeOf } from './type.ts'
  */
 export const DEFAULT_MEDIA_HOSTS: readonly string[] = ['*.myqcloud.com']
 export const DEFAULT_MEDIA_MAX_BYTES = 20 * 1024 * 1024
+export const DEFAULT_MEDIA_MESSAGE_MAX_BYTES = 40 * 1024 * 1024
+export const DEFAULT_MEDIA_TOTAL_MAX_BYTES = 256 * 1024 * 1024
 export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000
 
 /** By default a download may take 60 s. */
@@ -33,11 +35,16 @@ export interface MediaRequest {
   url: string
   /** Texts of keys, to be tried in this order: the file's own first, then the bot's. */
   keys: readonly string[]
-  /** Of the decrypted file, if that is less than the fetcher takes. */
-  maxBytes?: number
+  /** When the message came, by the clock of the fetcher; default now. */
+  since?: number
+  /**
+   * Asked before the file is read, each time, with its size if its host says so: how many bytes of it may be read. Undefined is none,
+   * and then the fetch fails with `TOO_LARGE`.
+   */
+  admit?: (size: number | undefined) => number | undefined
 }
 
-/** A URL is valid for five minutes (document 100719): what is begun later than this is not worth it. */
+/** A URL is valid for five minutes (document 100719): what is begun later than this after the message is not worth another try. */
 const LAST_TRY_MS = 4 * 60_000
 /** Between one try and the next. */
 const RETRY_DELAYS_MS = [500, 2000]
@@ -49,6 +56,8 @@ export interface Media {
   /** As its host names it, made safe. */
   name?: string
 }
+
+type Admission = Pick<OutboundRequest, 'limit' | 'admit'>
 
 /** Rejects with a `MediaError`, or with the signal's reason when it is aborted. */
 export type MediaFetcher = (request: MediaRequest, signal: AbortSignal) => Promise<Media>
@@ -67,28 +76,37 @@ export function createMediaFetcher (
   const download = { name: 'download', method: 'GET', headers: { accept: '*/*' } } as const
 
   /** A busy host, a reset or a time-out costs another try: three in all. */
-  async function get (target: Target, limit: number, signal: AbortSignal): Promise<OutboundAnswer> {
-    const startedAt = clock.now()
+  async function get (target: Target, admission: Admission, since: number, signal: AbortSignal): Promise<OutboundAnswer> {
     for (const delayMs of RETRY_DELAYS_MS) {
       try {
-        return await outbound.exchange(target, { ...download, limit }, signal)
+        return await outbound.exchange(target, { ...download, ...admission }, signal)
       } catch (error) {
-        const isWorthwhile = error instanceof OutboundError && error.transient && clock.now() + delayMs - startedAt < LAST_TRY_MS
+        const isWorthwhile = error instanceof OutboundError && error.transient && clock.now() + delayMs - since < LAST_TRY_MS
         if (!isWorthwhile) throw error
         await sleep(clock, delayMs, signal)
       }
     }
-    return await outbound.exchange(target, { ...download, limit }, signal)
+    return await outbound.exchange(target, { ...download, ...admission }, signal)
   }
 
-  const fetchMedia: MediaFetcher = async ({ url, keys, maxBytes: granted = maxBytes }, signal) => {
+  const fetchMedia: MediaFetcher = async ({ url, keys, since = clock.now(), admit = () => maxBytes }, signal) => {
     signal.throwIfAborted()
     const target = outbound.target(url)
     const readable = keys.map(readMediaKey).filter(key => key !== undefined)
     if (readable.length === 0) throw new MediaError('UNDECRYPTABLE', 'there is no key for it')
 
-    const limit = Math.min(granted, maxBytes)
-    const { headers, body: encrypted } = await get(target, limit + MAX_PADDING_BYTES, signal)
+    let limit = maxBytes
+    const admission = {
+      limit: maxBytes + MAX_PADDING_BYTES,
+      admit (length: number | undefined) {
+        const granted = admit(length === undefined ? undefined : Math.max(0, length - MAX_PADDING_BYTES))
+        if (granted === undefined) return undefined
+        // HTTP itself holds a body to the length that was said.
+        limit = length === undefined ? Math.min(granted, maxBytes) : maxBytes
+        return limit + MAX_PADDING_BYTES
+      }
+    }
+    const { headers, body: encrypted } = await get(target, admission, since, signal)
     const data = await decryptWith(readable, encrypted)
     if (data.length > limit) throw tooLarge()
     const name = fileNameOf(headers['content-disposition'])

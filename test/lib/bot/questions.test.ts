@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { FetchAttachments } from '../../../lib/bot/attachments.ts'
+import type { FilesOfMessage, OpenFiles } from '../../../lib/bot/attachments/attachments.ts'
 import type { FinishEvent, MessageDecision } from '../../../lib/bot/hooks/answer-hooks.ts'
 import type { ActiveReply } from '../../../lib/replies/active-reply.ts'
 import type { Attachment, LostAttachment, Turn } from '../../../lib/sources/source.ts'
@@ -190,7 +190,7 @@ t.test('lost attachments are told to the user below the answer, those of a quote
 /** Attachments that come when the test says so. */
 function createHandAttachments () {
   const fetches: Array<{ signal: AbortSignal, resolve: (found: Array<Attachment | LostAttachment>) => void }> = []
-  const attachments: FetchAttachments = async (references, signal) => references.length === 0
+  const attachments: FilesOfMessage['fetch'] = async (references, signal) => references.length === 0
     ? []
     : await new Promise((resolve, reject) => {
       fetches.push({ signal, resolve })
@@ -228,6 +228,29 @@ t.test('a stop ends fetching and waiting, and its place is free at once', async 
   t.strictSame(prompts(), ['last'])
   t.equal(await shown(last), texts.waiting)
   t.notOk(log.lines.some(({ level }) => level === 'error'))
+})
+
+t.test('the files of a question are opened with its sender and its time, and released when its turn is over', async t => {
+  const opened: unknown[] = []
+  let released = 0
+  const files: OpenFiles = message => {
+    opened.push(message)
+    return { fetch: async references => references.map(({ kind }) => ({ kind, lost: 'BROKEN' })), release: () => { released++ } }
+  }
+  const { say, answer, clock, streams } = setUp({ files })
+  await say('without')
+  await answer('yes')
+  t.strictSame(opened, [])
+  await clock.advance(1234)
+  await say('', image())
+  t.strictSame(opened, [{ sender: 'u', since: clock.now(), pair: undefined }])
+  t.equal(released, 0)
+  await answer('seen')
+  t.equal(released, 1)
+  const stopped = await say('', image())
+  await streams.stop(stopped)
+  await idle()
+  t.equal(released, 2)
 })
 
 const away = (): Promise<never> => Promise.reject(new Error('away, with my-question'))
@@ -493,9 +516,9 @@ t.test('the host can answer, refuse or change a question before its source sees 
   t.equal(hand.call().turn.deadline, seen[2]?.deadline)
   await answer('A')
   t.equal(await shown(changed), 'A')
-  await say('pass')
+  await say('pass', { quote: image() })
   t.strictSame(prompts(), ['changed', 'pass'])
-  t.hasStrict(seen[3], { sender: 'u', bot: 'bot', attachments: [{ kind: 'image' }] })
+  t.hasStrict(seen[3], { sender: 'u', bot: 'bot', quote: { attachments: [{ kind: 'image' }] } })
 })
 
 t.test('the host can send a question to a source of its own, and one that is not there ends with a sentence', async t => {

@@ -299,6 +299,8 @@ t.test('the defaults are those of the protocol', async t => {
     WECOM_CARD_DELIVERY: 'auto',
     WECOM_WELCOME_TEXT: '',
     WECOM_MEDIA_MAX_BYTES: 20_971_520,
+    WECOM_MEDIA_MESSAGE_MAX_BYTES: 41_943_040,
+    WECOM_MEDIA_TOTAL_MAX_BYTES: 268_435_456,
     WECOM_MEDIA_TIMEOUT_MS: 60_000,
     WECOM_MEDIA_ALLOW_PRIVATE: false
   })

@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { Source, Turn } from '../../../lib/sources/source.ts'
 import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
@@ -14,7 +16,10 @@ import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { TIMING } from '../../fixtures/shared-store.ts'
 import { closing, createHandSource, endless, returning, silent, throwing, yielding } from '../../fixtures/sources.ts'
-import { idle } from '../../fixtures/waiting.ts'
+import { idle, until } from '../../fixtures/waiting.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const HIGH = '\ud83d'
 const LOW = '\ude00'
@@ -44,7 +49,15 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
   }
   const stream = { id: 's' }
   const run = new RunningStream(
-    deps, { stream, epoch: 1, bubbleDeadline: clock.now() + bubble, deadline: clock.now() + 1000, created: created(memory.create(stream)) }
+    deps,
+    {
+      stream,
+      epoch: 1,
+      askedAt: clock.now(),
+      bubbleDeadline: clock.now() + bubble,
+      deadline: clock.now() + 1000,
+      created: created(memory.create(stream))
+    }
   )
   const start = (source: Source, reasoning: ReasoningMode = 'hide'): void =>
     run.start({ source, turn: { prompt: 'my prompt', deadline: run.deadline }, reasoning })
@@ -1095,4 +1108,31 @@ t.test('nothing is prepared for a stream that has ended', async t => {
   const { run } = open()
   run.finish('STOP')
   t.equal(await run.prepare(async () => t.fail('it has ended')), undefined)
+})
+
+t.test('a stream keeps nothing of a turn whose source has had it, however it ended', async t => {
+  const failing = (): never => { throw new SourceError({ class: 'BUSY' }) }
+  const endings: Array<[name: string, source: Source, end: (run: RunningStream) => unknown]> = [
+    ['an end', yielding('a'), () => {}],
+    ['a failure', failing, () => {}],
+    ['a stop', silent(), run => run.finish('STOP')],
+    ['a discarding', silent(), run => run.discard()],
+    ['a hand-over', silent(), run => run.handOver()]
+  ]
+  for (const [name, source, end] of endings) {
+    // The store never answers: the stream is not through with its end.
+    const { run } = open({ wrap: () => ({ end: () => new Promise(() => {}) }) })
+    const turn = ((): WeakRef<Turn> => {
+      const asked: Turn = { prompt: 'my prompt', deadline: run.deadline }
+      run.start({ source, turn: asked, reasoning: 'hide' })
+      return new WeakRef(asked)
+    })()
+    await idle()
+    await end(run)
+    await until(() => {
+      collectGarbage()
+      return turn.deref() === undefined
+    })
+    t.equal(run.hasEnded, true, name)
+  }
 })

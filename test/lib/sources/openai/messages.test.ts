@@ -252,7 +252,12 @@ t.test('of anything else the model is told name, type and size', async t => {
 t.test('a lost attachment is told with its reason', async t => {
   for (const [kind, lost, zh, en] of [
     ['image', 'REFUSED', '图片没有收到：不允许从它的地址下载', 'image, which did not arrive: its address is not one to download from'],
-    ['file', 'TOO_LARGE', '文件没有收到：文件太大', 'file, which did not arrive: it is too large'],
+    [
+      'file', 'TOO_LARGE', '文件没有收到：文件太大，或与其他文件合起来太大',
+      'file, which did not arrive: it is too large, alone or with the others'
+    ],
+    ['file', 'NO_ROOM', '文件没有收到：服务器当前处理的文件太多', 'file, which did not arrive: the server had no room for it just now'],
+    ['file', 'TOO_MANY', '文件没有收到：一次发送的文件太多', 'file, which did not arrive: too many came at once'],
     ['video', 'TIMEOUT', '视频没有收到：下载超时', 'video, which did not arrive: the download took too long'],
     ['image', 'BROKEN', '图片没有收到：下载失败', 'image, which did not arrive: the download failed'],
     ['file', 'UNDECRYPTABLE', '文件没有收到：无法解密', 'file, which did not arrive: it could not be decrypted']

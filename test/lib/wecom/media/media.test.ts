@@ -306,7 +306,7 @@ t.test('a host that is busy, or a connection that breaks, is asked again', async
   }
 })
 
-t.test('nothing is asked again four minutes after the first time, nor once it is stopped', async t => {
+t.test('nothing is asked again four minutes after the message, nor once it is stopped', async t => {
   const server = await serve(t)
   const clock = createManualClock()
   const fetchMedia = createMediaFetcher({ ...server.trust, clock, timeoutMs: 239_500 })
@@ -318,23 +318,81 @@ t.test('nothing is asked again four minutes after the first time, nor once it is
   t.equal(server.requests.length, 1)
 
   server.respondWith(media(Buffer.alloc(0), {}, 503))
+  for (const [ageMs, tries] of [[0, 3], [239_500, 1], [1_000_000, 1]] as const) {
+    const before = server.requests.length
+    const old = fetchMedia({ url: server.url, keys: [KEY_TEXT], since: clock.now() - ageMs }, signal)
+    await driven(clock, old)
+    await fails(t, old, 'BROKEN', server.url)
+    t.equal(server.requests.length - before, tries, `${ageMs} ms after the message`)
+  }
+
+  server.respondWith(media(Buffer.alloc(0), {}, 503))
   const stop = new AbortController()
   const stopped = fetchMedia({ url: server.url, keys: [KEY_TEXT] }, stop.signal)
   const rejection = t.rejects(stopped, new Error('stop'))
-  await server.request(1)
+  const before = server.requests.length
+  await server.request(before)
   await server.idle()
   stop.abort(new Error('stop'))
   await rejection
-  t.equal(server.requests.length, 2)
+  t.equal(server.requests.length, before + 1)
 })
 
-t.test('a fetch takes no more than it was granted', async t => {
+t.test('a fetch asks how much it may read as soon as it knows the size, each time', async t => {
   const server = await serve(t)
-  const fetchMedia = createMediaFetcher({ ...server.trust, maxBytes: 1000 })
-  server.respondWith(media(encryptMedia(file(100), KEY)))
-  t.equal((await fetchMedia({ url: server.url, keys: [KEY_TEXT], maxBytes: 100 }, signal)).data.length, 100)
-  await fails(t, fetchMedia({ url: server.url, keys: [KEY_TEXT], maxBytes: 99 }, signal), 'TOO_LARGE', server.url)
-  t.equal((await fetchMedia({ url: server.url, keys: [KEY_TEXT], maxBytes: 5000 }, signal)).data.length, 100)
+  const clock = createManualClock()
+  const fetchMedia = createMediaFetcher({ ...server.trust, maxBytes: 1000, clock })
+  const body = encryptMedia(file(100), KEY)
+  const chunked = raw(['HTTP/1.1 200 OK\r\n\r\n', body])
+  const asked: Array<number | undefined> = []
+  const fetching = (granted: number | undefined) => {
+    asked.splice(0)
+    return fetchMedia({ url: server.url, keys: [KEY_TEXT], admit: size => { asked.push(size); return granted } }, signal)
+  }
+  server.respondWith(media(body))
+  t.equal((await fetching(100)).data.length, 100)
+  t.strictSame(asked, [body.length - 32])
+  server.respondWith(chunked)
+  t.equal((await fetching(100)).data.length, 100)
+  t.strictSame(asked, [undefined])
+  t.equal((await fetching(5000)).data.length, 100)
+  await fails(t, fetching(99), 'TOO_LARGE', server.url)
+  await fails(t, fetching(50), 'TOO_LARGE', server.url)
+  await fails(t, fetching(0), 'TOO_LARGE', server.url)
+  for (const script of [media(body), chunked]) {
+    server.respondWith(script)
+    await fails(t, fetching(undefined), 'TOO_LARGE', server.url, 'there is no room')
+    t.equal(asked.length, 1, 'a file without room is not asked for again by the fetch')
+  }
+  server.respondWith(media(encryptMedia(file(1001), KEY)))
+  await fails(t, fetching(5000), 'TOO_LARGE', server.url)
+  server.respondWith(media(Buffer.alloc(0)))
+  await fails(t, fetching(5000), 'UNDECRYPTABLE', server.url)
+  t.strictSame(asked, [0])
+  let served = 0
+  server.respondWith(response => (served++ === 0 ? raw(['HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n', body]) : media(body))(response))
+  const twice = fetching(500)
+  await driven(clock, twice)
+  t.equal((await twice).data.length, 100)
+  t.strictSame(asked, [468, body.length - 32])
+})
+
+t.test('a body is held to the length that was said of it', async t => {
+  const server = await serve(t)
+  const clock = createManualClock()
+  const fetchMedia = createMediaFetcher({ ...server.trust, clock })
+  const body = encryptMedia(file(100), KEY)
+  const said = (length: number) => raw([`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`, body])
+  server.respondWith(said(body.length - 16))
+  const short = fetchMedia({ url: server.url, keys: [KEY_TEXT], admit: size => size }, signal)
+  await driven(clock, short.catch(() => {}))
+  await t.rejects(short, { name: 'MediaError' }, 'it said less')
+  const asked = server.requests.length
+  server.respondWith(said(body.length + 1000))
+  const long = fetchMedia({ url: server.url, keys: [KEY_TEXT], admit: size => size }, signal)
+  await driven(clock, long)
+  await fails(t, long, 'BROKEN', server.url, 'it said more')
+  t.equal(server.requests.length - asked, 3)
 })
 
 t.test('the defaults are WeCom’s storage and the name server of the system', async t => {

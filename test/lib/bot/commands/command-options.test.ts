@@ -1,5 +1,5 @@
 import t from 'tap'
-import { commandFaults } from '../../../lib/bot/command-options.ts'
+import { commandFaults } from '../../../../lib/bot/commands/command-options.ts'
 
 const run = (): string => ''
 const good = { words: ['/x'], description: 'x', run }

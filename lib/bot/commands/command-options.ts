@@ -1,7 +1,7 @@
-import { typeOf } from '../config/options.ts'
-import type { ConfigFault } from '../util/errors.ts'
-import { isObject } from '../util/objects.ts'
-import type { Conversation } from './conversations.ts'
+import { typeOf } from '../../config/options.ts'
+import type { ConfigFault } from '../../util/errors.ts'
+import { isObject } from '../../util/objects.ts'
+import type { Conversation } from '../conversations.ts'
 
 /** A command of the host. What it returns is said in answer. */
 export interface HostCommand {

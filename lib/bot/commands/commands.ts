@@ -1,8 +1,8 @@
-import type { Texts } from '../texts/texts.ts'
-import { isMentions } from '../wecom/mention.ts'
+import type { Texts } from '../../texts/texts.ts'
+import { isMentions } from '../../wecom/mention.ts'
+import type { Conversation } from '../conversations.ts'
 import { DEFAULT_WORDS, normal } from './command-options.ts'
 import type { CommandOptions } from './command-options.ts'
-import type { Conversation } from './conversations.ts'
 
 export interface CommandContext {
   conversation: Conversation

@@ -1,13 +1,13 @@
 import t from 'tap'
-import type { CommandOptions, HostCommand } from '../../../lib/bot/command-options.ts'
-import { createCommands } from '../../../lib/bot/commands.ts'
-import type { CommandContext } from '../../../lib/bot/commands.ts'
-import { createConversations } from '../../../lib/bot/conversations.ts'
-import type { Conversation } from '../../../lib/bot/conversations.ts'
-import { createMemoryHistory } from '../../../lib/stores/memory/history.ts'
-import { createMemoryQueues } from '../../../lib/stores/memory/queues.ts'
-import { loadTexts } from '../../../lib/texts/texts.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
+import type { CommandOptions, HostCommand } from '../../../../lib/bot/commands/command-options.ts'
+import { createCommands } from '../../../../lib/bot/commands/commands.ts'
+import type { CommandContext } from '../../../../lib/bot/commands/commands.ts'
+import { createConversations } from '../../../../lib/bot/conversations.ts'
+import type { Conversation } from '../../../../lib/bot/conversations.ts'
+import { createMemoryHistory } from '../../../../lib/stores/memory/history.ts'
+import { createMemoryQueues } from '../../../../lib/stores/memory/queues.ts'
+import { loadTexts } from '../../../../lib/texts/texts.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
 
 const texts = loadTexts()
 const turn = { prompt: 'hi', reply: 'hello' }

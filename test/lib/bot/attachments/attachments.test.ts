@@ -1,16 +1,19 @@
 import { inspect } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
-import { createAttachments } from '../../../lib/bot/attachments.ts'
-import { createLimiter } from '../../../lib/util/limiter.ts'
-import type { MediaReference } from '../../../lib/wecom/content.ts'
-import { MEDIA_FAILURES, MediaError } from '../../../lib/wecom/media/error.ts'
-import { createMediaFetcher } from '../../../lib/wecom/media/media.ts'
-import type { Media, MediaFetcher, MediaRequest } from '../../../lib/wecom/media/media.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { createLog } from '../../fixtures/log.ts'
-import { encryptMedia, media, startMediaServer, URL_SECRET } from '../../fixtures/media-server.ts'
-import { idle } from '../../fixtures/waiting.ts'
+import { createAttachments } from '../../../../lib/bot/attachments/attachments.ts'
+import type { FilesOfMessage } from '../../../../lib/bot/attachments/attachments.ts'
+import { createMediaBudget, MediaPool } from '../../../../lib/bot/attachments/budget.ts'
+import type { MediaLimits } from '../../../../lib/bot/attachments/budget.ts'
+import { createLimiter } from '../../../../lib/util/limiter.ts'
+import type { MediaReference } from '../../../../lib/wecom/content.ts'
+import { MEDIA_FAILURES, MediaError } from '../../../../lib/wecom/media/error.ts'
+import { createMediaFetcher } from '../../../../lib/wecom/media/media.ts'
+import type { Media, MediaFetcher, MediaRequest } from '../../../../lib/wecom/media/media.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { createLog } from '../../../fixtures/log.ts'
+import { encryptMedia, media, startMediaServer, URL_SECRET } from '../../../fixtures/media-server.ts'
+import { idle } from '../../../fixtures/waiting.ts'
 
 const never = new AbortController().signal
 const KEY = Buffer.alloc(32, 7)
@@ -28,14 +31,21 @@ interface Fetching extends MediaRequest {
   fail (error: unknown): void
 }
 
-function setUp ({ max, fetch }: { max?: number, fetch?: MediaFetcher } = {}) {
+const LIMITS: MediaLimits = { file: 100, message: 200, sender: 300, total: 400 }
+
+function setUp ({ max, fetch, limits = LIMITS }: { max?: number, fetch?: MediaFetcher, limits?: MediaLimits } = {}) {
   const log = createLog()
+  const clock = createManualClock()
   const fetching: Fetching[] = []
   const byHand: MediaFetcher = (request, signal) => new Promise((resolve, reject) => {
     fetching.push({ ...request, signal, give: (given = PNG) => resolve(given), fail: reject })
   })
-  const limiter = createLimiter({ clock: createManualClock(), max })
-  return { log, fetching, limiter, attachments: createAttachments({ fetch: fetch ?? byHand, botKeys: { present: BOT_KEY }, limiter, log }) }
+  const limiter = createLimiter({ clock, max })
+  const pool = new MediaPool()
+  const budgetFor = createMediaBudget({ pool, limits, clock })
+  const open = createAttachments({ fetch: fetch ?? byHand, botKeys: { present: BOT_KEY }, limiter, budgetFor, log })
+  const attachments: FilesOfMessage['fetch'] = (references, signal) => open({ sender: 'u', since: clock.now() }).fetch(references, signal)
+  return { log, clock, fetching, limiter, pool, open, attachments }
 }
 
 t.test('nothing referred to is nothing fetched', async t => {
@@ -69,16 +79,20 @@ t.test('the key of the file goes before that of the bot', async t => {
 
 t.test('a file is decrypted with the key of the pair that opened its message, and with each if that is not known', async t => {
   const fetching: string[][] = []
-  const attachments = createAttachments({
+  const clock = createManualClock()
+  const open = createAttachments({
     fetch: async ({ keys }) => {
       fetching.push([...keys])
       throw new MediaError('BROKEN', 'no')
     },
     botKeys: { present: 'new', old: 'before' },
-    limiter: createLimiter({ clock: createManualClock(), max: 8 }),
+    limiter: createLimiter({ clock, max: 8 }),
+    budgetFor: createMediaBudget({ pool: new MediaPool(), limits: LIMITS, clock }),
     log: createLog()
   })
-  for (const pair of ['present', 'old', undefined] as const) await attachments([image('a'), image('b', 'own')], never, pair)
+  for (const pair of ['present', 'old', undefined] as const) {
+    await open({ sender: 'u', since: clock.now(), pair }).fetch([image('a'), image('b', 'own')], never)
+  }
   t.strictSame(fetching, [['new'], ['own', 'new'], ['before'], ['own', 'before'], ['new', 'before'], ['own', 'new', 'before']])
 })
 
@@ -190,4 +204,143 @@ t.test('one that cannot be decrypted is told as such, and its address is not', a
   const { got, log } = await fetchOver(t, undefined, FILE_KEY)
   t.strictSame(got, [{ kind: 'file', lost: 'UNDECRYPTABLE' }])
   t.notOk(inspect(log.lines, { depth: Infinity }).includes(URL_SECRET))
+})
+
+const bytes = (size: number): Media => ({ data: Buffer.alloc(size, 1), type: 'application/octet-stream' })
+
+/** As a host that says what it sends: asked whether that may be read, it sends it, or the fetch fails. */
+function serveSize (fetching: Fetching | undefined, size: number): boolean {
+  if (fetching?.admit?.(size) === undefined) {
+    fetching?.fail(new MediaError('TOO_LARGE', 'there is no room for it'))
+    return false
+  }
+  fetching.give(bytes(size))
+  return true
+}
+
+t.test('a file that finds no room waits without a place, and is asked for again when a turn is over', async t => {
+  const { open, fetching, clock, pool } = setUp({ max: 1 })
+  const first = open({ sender: 'u', since: clock.now() })
+  const kept = first.fetch(images(2), never)
+  for (const index of [0, 1]) {
+    await idle()
+    t.ok(serveSize(fetching[index], 100))
+  }
+  await kept
+  const second = open({ sender: 'u', since: clock.now() })
+  const got = second.fetch(images(2), never)
+  await idle()
+  t.ok(serveSize(fetching[2], 100))
+  await idle()
+  t.notOk(serveSize(fetching[3], 100), 'the sender has what one may have')
+  await idle()
+  t.equal(fetching.length, 4)
+  const other = open({ sender: 'other', since: clock.now() }).fetch(images(1), never)
+  await idle()
+  t.ok(serveSize(fetching[4], 100), 'somebody else is served meanwhile')
+  t.hasStrict(await other, [{ size: 100 }])
+  t.equal(pool.bytes, 400)
+  first.release()
+  await idle()
+  t.equal(pool.bytes, 300, 'the room is taken before it is asked for again')
+  t.ok(serveSize(fetching[5], 100))
+  t.hasStrict(await got, [{ size: 100 }, { size: 100 }])
+  second.release()
+  second.release()
+  t.equal(pool.bytes, 100)
+  t.equal(clock.pending, 0)
+})
+
+t.test('what finds no room within a minute is told by whose excess it is', async t => {
+  const { open, fetching, clock, log } = setUp({ limits: { file: 100, message: 200, sender: 300, total: 300 } })
+  const ask = async (sender: string, sizes: number[]) => {
+    const before = fetching.length
+    const files = open({ sender, since: clock.now() })
+    const got = files.fetch(images(sizes.length), never)
+    await idle()
+    for (const [index, size] of sizes.entries()) serveSize(fetching[before + index], size)
+    await idle()
+    return { files, got }
+  }
+  const first = await ask('a', [100, 100])
+  await first.got
+  const ownExcess = await ask('a', [100, 100])
+  const others = await ask('b', [1])
+  await clock.advance(59_999)
+  t.equal(log.lines.length, 0)
+  await clock.advance(1)
+  t.hasStrict(await ownExcess.got, [{ size: 100 }, { lost: 'TOO_LARGE' }])
+  t.hasStrict(await others.got, [{ lost: 'NO_ROOM' }])
+  t.match(log.lines.map(({ fields }) => fields['cause']), [
+    { message: /its sender has more files under way than a quarter of WECOM_MEDIA_TOTAL_MAX_BYTES/ },
+    { message: /the files under way take up WECOM_MEDIA_TOTAL_MAX_BYTES/ }
+  ])
+  t.equal(clock.pending, 0)
+})
+
+t.test('an abort ends the wait for room', async t => {
+  const { open, fetching, clock, pool, log } = setUp()
+  const abort = new AbortController()
+  const files = open({ sender: 'u', since: clock.now() })
+  const got = files.fetch(images(3), abort.signal)
+  await idle()
+  t.ok(fetching[0]?.admit?.(100))
+  t.ok(fetching[1]?.admit?.(100))
+  t.notOk(serveSize(fetching[2], 100))
+  await idle()
+  abort.abort(new Error('stopped'))
+  await t.rejects(got, { message: 'stopped' })
+  files.release()
+  t.equal(pool.bytes, 0)
+  t.equal(pool.waiting.size, 0)
+  t.equal(pool.bytesOf.size, 0)
+  t.equal(clock.pending, 0)
+  // The download does not know yet.
+  t.equal(fetching[0]?.admit?.(100), undefined)
+  fetching[1]?.give(bytes(100))
+  await idle()
+  t.equal(pool.bytes, 0, 'what comes behind the end is not held')
+  t.same(log.lines, [])
+})
+
+t.test('a file that cannot be had gives its room back', async t => {
+  for (const failure of [...MEDIA_FAILURES.map(reason => new MediaError(reason, 'x')), new Error('x')]) {
+    const { attachments, fetching, pool } = setUp()
+    const got = attachments(images(1), never)
+    await idle()
+    t.equal(fetching[0]?.admit?.(undefined), 100)
+    t.equal(pool.bytes, 100)
+    fetching[0]?.fail(failure)
+    t.hasStrict(await got, [{ lost: failure instanceof MediaError ? failure.reason : 'BROKEN' }])
+    t.equal(pool.bytes, 0)
+    t.equal(pool.bytesOf.size, 0)
+  }
+})
+
+t.test('the fetcher learns when the message came', async t => {
+  const { open, fetching } = setUp()
+  void open({ sender: undefined, since: 4711 }).fetch(images(1), never)
+  await idle()
+  t.equal(fetching[0]?.since, 4711)
+})
+
+t.test('many files of one message make no warning of listeners', async t => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => { warnings.push(warning) }
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const server = await startMediaServer()
+  t.teardown(() => server.close())
+  server.respondWith(media(encryptMedia(Buffer.alloc(10), KEY)))
+  const clock = createManualClock()
+  const fetch = createMediaFetcher({ ...server.trust, clock })
+  const { open } = setUp({ fetch, limits: { file: 10, message: 20, sender: 30, total: 40 } })
+  const files = open({ sender: 'u', since: clock.now() })
+  const { signal } = new AbortController()
+  const references = Array.from({ length: 10 }, () => image(server.url))
+  const [own, quoted] = await Promise.all([files.fetch(references, signal), files.fetch(references, signal)])
+  t.equal([...own, ...quoted].filter(file => 'data' in file).length, 2)
+  t.equal([...own, ...quoted].filter(file => 'lost' in file && file.lost === 'TOO_LARGE').length, 18)
+  await idle()
+  t.same(warnings, [])
 })
