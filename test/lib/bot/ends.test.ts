@@ -51,6 +51,18 @@ for (const soon of [true, false]) {
   })
 }
 
+t.test('no wait keeps a process alive', async t => {
+  for (const soon of [true, false]) {
+    const { clock, join } = share()
+    const ends = join()
+    ends.begin('s')
+    void ends.wasFetched('s', soon)
+    await idle()
+    t.ok(clock.pending > 0)
+    t.equal(clock.holding, 0)
+  }
+})
+
 t.test('nobody is waited for beyond five seconds', async t => {
   const { clock, join } = share()
   const ends = join(false)

@@ -17,6 +17,7 @@ t.test('what fails while a store is away is called again, more and more rarely, 
   const { calls, call } = failing(6)
   const asked = insist(clock, call, Infinity)
   await idle()
+  t.equal(clock.holding, 0, 'it keeps no process alive')
   for (const [index, ms] of [100, 200, 400, 800, 1000, 1000].entries()) {
     await clock.advance(ms - 1)
     t.equal(calls.count, index + 1)
