@@ -80,13 +80,13 @@ export function createAccess ({ log, run, lists, limits, decide }: AccessOptions
     admitsCommand,
     async admitsQuestion (asked, signal) {
       if (!await admitsCommand(asked, signal)) return false
-      const why = await limits.exceededBy(asked.stream.id, asked.message, asked.stream.deadline)
+      const why = await limits.exceededBy(asked.stream.id, asked.message, asked.stream.deadline, signal)
       if (why === undefined) return true
       log.info({ streamId: asked.stream.id, why }, 'message refused')
       asked.stream.refuse('LIMITED')
       return false
     },
-    leave: async ({ stream: { id }, message }) => await limits.leave(id, message)
+    leave: async ({ stream: { id, deadline }, message }) => await limits.leave(id, message, deadline)
   }
 }
 

@@ -4,6 +4,7 @@ import { createCardDelivery } from '../replies/card-delivery.ts'
 import type { CardDeliveryMode } from '../replies/card-delivery.ts'
 import { createFrames } from '../replies/frames.ts'
 import type { Source } from '../sources/source.ts'
+import type { KeyValueStore } from '../stores/key-values.ts'
 import { isTerminal } from '../stores/status.ts'
 import type { StreamRecord } from '../stores/store.ts'
 import type { ReasoningMode } from '../streams/contract.ts'
@@ -11,6 +12,7 @@ import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
 import type { Clock } from '../util/clock.ts'
 import { insist } from '../util/insist.ts'
+import type { Insist } from '../util/insist.ts'
 import type { Logger } from '../util/logger.ts'
 import { createAccessLists } from './access-lists.ts'
 import type { AccessListsOptions } from './access-lists.ts'
@@ -71,24 +73,41 @@ export interface BotAccess {
   decide: AccessDecision | undefined
 }
 
+/** A store that does not come back within that time is away, and does not only lose a reply. */
+const CLAIM_PATIENCE_MS = 5000
+
 /** Puts a bot together: all that is between an opened message and the plaintext of its reply. */
 export function assembleBot (options: BotOptions): Receive {
   const { streams, stores, texts, clock, log, scope, hooks } = options
   const { facts } = stores
+  const again: Insist = (call, until, signal) => insist(clock, call, until, signal)
+  const insistForMoment = <T>(call: () => Promise<T>): Promise<T> => again(call, clock.now() + CLAIM_PATIENCE_MS)
+  // For what no reply waits for: whoever claims again claims the same.
+  const claims: KeyValueStore = { ...facts, putIfAbsent: (...claim) => insistForMoment(() => facts.putIfAbsent(...claim)) }
   const { lists, messagesPerMinute, maxRunning, decide } = options.access
   const frames = createFrames(texts, { newCommand: (options.commands.new ?? DEFAULT_WORDS.new)[0] })
-  const ends = createEnds({ facts, shared: streams.shared, clock, log })
+  const ends = createEnds({ facts: claims, shared: streams.shared, clock, log })
   // What is due goes out before the stores close.
   streams.beforeClose(() => ends.close())
   const cards = createCardDelivery({ mode: options.cardDelivery, frames, facts })
-  const followUps = createFollowUps({ activeReply: options.activeReply, frames, cards, ends, facts, unfetched: options.unfetched, log })
-  const feedback = createFeedbackLinks({ facts, log })
+  const followUps = createFollowUps({
+    activeReply: options.activeReply,
+    frames,
+    cards: createCardDelivery({
+      mode: options.cardDelivery, frames, facts: { ...claims, get: key => insistForMoment(() => facts.get(key)) }
+    }),
+    ends,
+    facts: claims,
+    unfetched: options.unfetched,
+    log
+  })
+  const feedback = createFeedbackLinks({ facts: claims, log })
   const run = createHostCodeRunner({ clock, log })
   const access = createAccess({
     log,
     run,
     lists: createAccessLists(lists),
-    limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning }),
+    limits: createUserLimits({ ...stores, scope, messagesPerMinute, maxRunning, insist: again }),
     decide
   })
   const show = createShow({ streams, frames, cards, ends, log })
@@ -111,6 +130,7 @@ export function assembleBot (options: BotOptions): Receive {
       ends,
       hooks: createAnswerHooks(hooks, run),
       texts,
+      insist: again,
       log
     }),
     events: createEvents({ hooks, welcomeText: options.welcomeText, feedback, facts, clock, log, run, scope }),
@@ -119,12 +139,13 @@ export function assembleBot (options: BotOptions): Receive {
       ...stores,
       scope: options.conversationScope,
       parallel: options.parallel,
-      insist: (call, until, signal) => insist(clock, call, until, signal),
+      insist: again,
       ...(streams.shared && {
         watchLine: (key: string) => watchQueue({ clock, lines: stores.lines, isOver: async id => hasEnded(await streams.read(id)) }, key)
       })
     }),
     commandOf: createCommands(options.commands, texts),
+    insist: again,
     firstReplyGraceMs: options.firstReplyGraceMs,
     isDeliverable: followUps.accepts
   })

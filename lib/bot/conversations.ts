@@ -2,6 +2,8 @@ import type { HistoryTurn } from '../sources/source.ts'
 import type { History, HistoryStore } from '../stores/history.ts'
 import type { QueueStore } from '../stores/queues.ts'
 import { hashOf } from '../util/ids.ts'
+import { callOnce } from '../util/insist.ts'
+import type { Insist } from '../util/insist.ts'
 import type { Chat } from '../wecom/message.ts'
 
 /** Whose conversation a message of a group belongs to: its sender's, that of all, or none. */
@@ -19,8 +21,6 @@ export interface ConversationsOptions {
   insist?: Insist
 }
 
-export type Insist = <T>(call: () => Promise<T>, until: number, signal?: AbortSignal) => Promise<T>
-
 export interface Conversation {
   /** Lines a stream up; its place is given up at its deadline at the latest, in milliseconds since the Unix epoch. */
   join (id: string, deadline: number, signal?: AbortSignal): Promise<void>
@@ -31,15 +31,16 @@ export interface Conversation {
   /** The streams under way, the first one first. */
   streams (): Promise<string[]>
   history (): Promise<History>
-  remember (generation: number, turn: HistoryTurn): Promise<void>
+  /** The turn of the stream of that id. As with what follows, it is tried until the deadline. */
+  remember (generation: number, turn: HistoryTurn, id?: string, deadline?: number): Promise<void>
   /** Takes turns out of the history for good. */
-  forget (ids: readonly string[]): Promise<void>
+  forget (ids: readonly string[], deadline?: number): Promise<void>
   clear (): Promise<void>
 }
 
 /** Conversations: what was said in them, and whose turn it is. */
 export function createConversations (
-  { history, lines, scope, parallel, watchLine = () => () => {}, insist = call => call() }: ConversationsOptions
+  { history, lines, scope, parallel, watchLine = () => () => {}, insist = callOnce }: ConversationsOptions
 ): (chat: Chat, sender: string | undefined) => Conversation {
   const holding = { lines, history, parallel, watchLine, insist }
   return (chat, sender) => {
@@ -106,12 +107,14 @@ class Held implements Conversation {
     return this.#lasting ? await this.#holding.history.read(this.#key) : NO_HISTORY
   }
 
-  async remember (generation: number, turn: HistoryTurn): Promise<void> {
-    if (this.#lasting) await this.#holding.history.add(this.#key, generation, turn)
+  async remember (generation: number, turn: HistoryTurn, id?: string, deadline = 0): Promise<void> {
+    const { history, insist } = this.#holding
+    if (this.#lasting) await insist(() => history.add(this.#key, generation, turn, id), deadline)
   }
 
-  async forget (ids: readonly string[]): Promise<void> {
-    await this.#holding.history.drop(this.#key, ids)
+  async forget (ids: readonly string[], deadline = 0): Promise<void> {
+    const { history, insist } = this.#holding
+    await insist(() => history.drop(this.#key, ids), deadline)
   }
 
   async clear (): Promise<void> {

@@ -6,6 +6,8 @@ import type { Measures, OpenStream, ReasoningMode, StreamExit } from '../streams
 import type { HistoryUse } from '../streams/history-use.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { Texts } from '../texts/texts.ts'
+import { callOnce } from '../util/insist.ts'
+import type { Insist } from '../util/insist.ts'
 import type { Logger } from '../util/logger.ts'
 import { privateTextsIn } from '../util/private-texts.ts'
 import { describeError } from '../util/redact.ts'
@@ -31,6 +33,8 @@ export interface QuestionsOptions {
   ends: Pick<Ends, 'begin' | 'over'>
   hooks: AnswerHooksRunner
   texts: Texts
+  /** Calls again what failed because the stores were away. */
+  insist?: Insist
   log: Logger
 }
 
@@ -48,7 +52,7 @@ export interface OpenQuestion {
 export type Answering = (question: OpenQuestion) => Promise<void>
 
 export function createAnswering (options: QuestionsOptions): Answering {
-  const { streams, access, source, reasoning, followUps, ends, hooks, texts, log } = options
+  const { streams, access, source, reasoning, followUps, ends, hooks, texts, insist = callOnce, log } = options
 
   return async question => {
     const { stream: { id, ended: left }, conversation } = question
@@ -87,7 +91,8 @@ export function createAnswering (options: QuestionsOptions): Answering {
   }
 
   async function readEnded (question: OpenQuestion, asked: Asked | undefined, { measures, historyUse }: EndedHere): Promise<EndedQuestion> {
-    const record = await streams.readOnly(question.stream.id)
+    const { id, deadline } = question.stream
+    const record = await insist(() => streams.readOnly(id), deadline)
     if (asked !== undefined && historyUse !== undefined) await forget(question, asked, historyUse)
     if (asked !== undefined && record !== undefined) await remember(question, record, asked.generation)
     return { measures, record }
@@ -178,20 +183,22 @@ export function createAnswering (options: QuestionsOptions): Answering {
 
   /** What was left out would be refused again with the next question. */
   async function forget (
-    { stream: { id }, conversation }: OpenQuestion, { historyIds }: Asked, { given, used }: HistoryUse
+    { stream: { id, deadline }, conversation }: OpenQuestion, { historyIds }: Asked, { given, used }: HistoryUse
   ): Promise<void> {
     const ids = historyIds.slice(0, given - used).filter(id => id !== undefined)
-    await conversation.forget(ids).catch((error: unknown) => {
+    await conversation.forget(ids, deadline).catch((error: unknown) => {
       log.error({ streamId: id, cause: describeError(error) }, 'what was left out of a question could not be forgotten')
     })
   }
 
-  async function remember ({ inbound, conversation }: OpenQuestion, record: StreamRecord, generation: number): Promise<void> {
+  async function remember (
+    { stream: { id, deadline }, inbound, conversation }: OpenQuestion, record: StreamRecord, generation: number
+  ): Promise<void> {
     const turn = turnToRemember(inbound, record)
     if (turn === undefined) return
     // What is left of the answer is delivered all the same.
-    await conversation.remember(generation, turn).catch((error: unknown) => {
-      log.error({ streamId: record.id, cause: describeError(error, [inbound.text]) }, 'an answer could not be remembered')
+    await conversation.remember(generation, turn, id, deadline).catch((error: unknown) => {
+      log.error({ streamId: id, cause: describeError(error, [inbound.text]) }, 'an answer could not be remembered')
     })
   }
 }

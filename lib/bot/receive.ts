@@ -4,6 +4,8 @@ import type { OpenStream, Opening } from '../streams/contract.ts'
 import type { Streams } from '../streams/streams.ts'
 import { levelOf } from '../util/errors.ts'
 import { createId, hashOf } from '../util/ids.ts'
+import { callOnce } from '../util/insist.ts'
+import type { Insist } from '../util/insist.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError, safeName } from '../util/redact.ts'
 import { readUserMessage } from '../wecom/content.ts'
@@ -39,6 +41,8 @@ export interface ReceiveOptions {
   feedback: FeedbackLinks | undefined
   conversationOf: (chat: Chat, sender: string | undefined) => Conversation
   commandOf: (text: string) => Command | undefined
+  /** Calls again what failed because the stores were away. */
+  insist?: Insist
   /** How long the first answer waits for text, in milliseconds. */
   firstReplyGraceMs: number
   /** Whether there is a way to the user besides the bubble of a message. */
@@ -54,7 +58,7 @@ export type Receive = (message: Message) => Promise<Reply | undefined>
 export function createReceive (options: ReceiveOptions): Receive {
   const {
     streams, frames, show, refresh, log, scope, botName, access, answering, events, feedback, conversationOf, commandOf, firstReplyGraceMs,
-    isDeliverable
+    isDeliverable, insist = callOnce
   } = options
 
   streams.adoptFor(scope, (stream, stored) => {
@@ -133,7 +137,13 @@ export function createReceive (options: ReceiveOptions): Receive {
     }
     void stream.prepare(async signal => {
       if (!await access.admitsCommand({ stream, message, inbound }, signal)) return undefined
-      return await command({ id: stream.id, sender, conversation, stop: other => streams.stop(other) })
+      return await command({
+        id: stream.id,
+        sender,
+        conversation,
+        stop: other => streams.stop(other),
+        insist: call => insist(call, stream.deadline, signal)
+      })
     })
       .then(text => { if (text !== undefined) stream.answer(text) })
   }

@@ -15,9 +15,10 @@ export interface HistoryStore {
   read (key: string): Promise<History>
   /**
    * Adds a turn, the oldest going if a bound is reached. Nothing is added if the conversation was cleared since;
-   * if it was forgotten, because the answer took so long, it begins anew with this turn.
+   * if it was forgotten, because the answer took so long, it begins anew with this turn. Whoever adds it again because a reply was
+   * lost gives it the same id, which no other turn has.
    */
-  add (key: string, generation: number, turn: HistoryTurn): Promise<void>
+  add (key: string, generation: number, turn: HistoryTurn, id?: string): Promise<void>
   /**
    * Takes turns out for good. One that is gone, was never there, or is another conversation's changes nothing. It counts as something that
    * was said.

@@ -7,7 +7,10 @@ export interface KeyValueStore {
   putIfAbsent (key: string, value: string, ttlMs: number): Promise<string>
   /** Undefined if there is none, or none any more. */
   get (key: string): Promise<string | undefined>
-  /** Counts up and returns the count, which begins anew when `windowMs` milliseconds have passed since its first. */
-  increment (key: string, windowMs: number): Promise<number>
+  /**
+   * Counts up and returns the count, which begins anew when `windowMs` milliseconds have passed since its first. Whoever asks again because
+   * a reply was lost names the same attempt, which is counted once.
+   */
+  increment (key: string, windowMs: number, attempt?: string): Promise<number>
   close (): Promise<void>
 }

@@ -172,9 +172,10 @@ export interface StreamStore {
    * owns it if it was given up, if its owner was silent for four seconds of looks (a store that was away is no owner's
    * silence), or if it was asked to stop two seconds ago. To try is to look.
    * Its text stays until the new owner's first, at offset 0, takes the place of both tracks; that it waits or thinks, and
-   * its card, are forgotten at once. Undefined if the stream is owned, has ended, or is unknown.
+   * its card, are forgotten at once. Undefined if the stream is owned, has ended, or is unknown. Whoever asks again because a
+   * reply was lost names the same attempt, and gets the first answer.
    */
-  adopt (id: string): Promise<Adoption | undefined>
+  adopt (id: string, attempt?: string): Promise<Adoption | undefined>
   /**
    * Writes a stream anew, as its owner knows it, where the store has lost it or some of its text. False, and nothing
    * changed, if it is another's by now, or has ended.

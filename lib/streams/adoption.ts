@@ -1,6 +1,9 @@
 import type { Source } from '../sources/source.ts'
 import { FIRST_EPOCH } from '../stores/store.ts'
 import type { Adoption, NewStream, StreamRecord, StreamStore } from '../stores/store.ts'
+import type { Clock } from '../util/clock.ts'
+import { createId } from '../util/ids.ts'
+import { insist } from '../util/insist.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
 import type { OpenStream, StoredWork, StreamInput } from './contract.ts'
@@ -14,6 +17,7 @@ export type OnOwnerLost = 'restart' | 'finish'
 
 export interface AdoptionsOptions {
   store: StreamStore
+  clock: Clock
   log: Logger
   sources: ReadonlyMap<string, Source>
   onOwnerLost: OnOwnerLost
@@ -38,6 +42,9 @@ const MIN_RESTART_MS = 20_000
 /** So many owners may prepare a stream: a message that ends the process of each of them shall not end all processes. */
 const MAX_TRIES = 3
 
+/** The store takes a stream for another's to adopt by then. */
+const LOST_REPLY_MS = 4000
+
 /** A stream is run again once. That counts from the call of the source, so an owner that has not come so far has its turn repeated. */
 function mayTry ({ epoch, started }: Adoption): boolean {
   return started <= FIRST_EPOCH && epoch - started <= MAX_TRIES
@@ -45,7 +52,7 @@ function mayTry ({ epoch, started }: Adoption): boolean {
 
 /** Goes on with streams of a shared store whose owners have gone: once from the beginning, or to an end with a notice. */
 export function createAdoptions (options: AdoptionsOptions): Adoptions {
-  const { store, log, sources, onOwnerLost, deadlineMs } = options
+  const { store, clock, log, sources, onOwnerLost, deadlineMs } = options
   const adopters = new Map<string, AdoptMessage>()
   const underWay = new Set<string>()
 
@@ -79,8 +86,9 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
       if (options.isDraining() || options.isOpenHere(id) || underWay.has(id)) return
       underWay.add(id)
       try {
-        const adoption = await store.adopt(id)
-        const reading = adoption && await store.read(id)
+        const [attempt, until] = [createId(), clock.now() + LOST_REPLY_MS]
+        const adoption = await insist(clock, () => store.adopt(id, attempt), until)
+        const reading = adoption && await insist(clock, () => store.read(id), until)
         if (adoption === undefined || reading === undefined) return
         if (options.isDraining()) await store.release(id, adoption.epoch)
         else resume(reading.record, adoption)

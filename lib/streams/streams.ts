@@ -222,6 +222,7 @@ export function createStreams (options: StreamsOptions) {
 
   const adoptions = createAdoptions({
     store,
+    clock,
     log,
     sources: options.sources,
     onOwnerLost: options.onOwnerLost ?? 'restart',

@@ -5,6 +5,12 @@ import { sleep } from './waiting.ts'
 const FIRST_MS = 100
 const MAX_MS = 1000
 
+/** As `insist`, with a clock. */
+export type Insist = <T>(call: () => Promise<T>, until: number, signal?: AbortSignal) => Promise<T>
+
+/** For what nobody else has, so that it cannot be away. */
+export const callOnce: Insist = call => call()
+
 /** Calls again what failed because a store is away, until it is back, the time is over, or the signal is aborted. */
 export async function insist<T> (clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> {
   // It keeps no process alive.

@@ -11,6 +11,8 @@ export interface CommandContext {
   /** The stream that carries the answer to the command. */
   id: string
   sender: string | undefined
+  /** Calls again what failed because the stores were away. */
+  insist?: <T>(call: () => Promise<T>) => Promise<T>
 }
 
 /** Returns the answer to a command. */
@@ -56,15 +58,18 @@ function isAmongMentions (word: string, text: string): boolean {
   return false
 }
 
-async function stopAll ({ conversation, stop, id }: CommandContext, texts: Texts): Promise<string> {
-  const others = (await conversation.streams()).filter(other => other !== id)
+const callOnce = <T>(call: () => Promise<T>): Promise<T> => call()
+
+async function stopAll ({ conversation, stop, id, insist = callOnce }: CommandContext, texts: Texts): Promise<string> {
+  const others = (await insist(() => conversation.streams())).filter(other => other !== id)
   // The waiting ones first, so that none of them gets its turn in between.
-  for (const other of others.reverse()) await stop(other)
+  for (const other of others.reverse()) await insist(() => stop(other))
   return others.length === 0 ? texts.stopNothing : texts.stopDone
 }
 
 async function startAnew (context: CommandContext, texts: Texts): Promise<string> {
+  const { conversation, insist = callOnce } = context
   await stopAll(context, texts)
-  await context.conversation.clear()
+  await insist(() => conversation.clear())
   return texts.newDone
 }

@@ -26,9 +26,9 @@ export function createRedisHistory (
       const stored = turns.map(String)
       return { generation: Number(at), turns: stored.map(turnOf), ids: stored.map(idOfTurn) }
     },
-    async add (key, generation, turn) {
+    async add (key, generation, turn, id = createId()) {
       await runScript(connection, ADD, keysOf(key), [
-        String(generation), turnText(turn, createId()), String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
+        String(generation), turnText(turn, id), String(limits.turns), String(limits.bytes), ttlArg(limits.idleMs)
       ])
     },
     async drop (key, ids) {

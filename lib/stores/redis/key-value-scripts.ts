@@ -12,7 +12,7 @@ export const INCREMENT = defineScript('keyValues.increment', `
 local counted = redis.call('GET', KEYS[2])
 if counted then return tonumber(counted) end
 local count = redis.call('INCR', KEYS[1])
-redis.call('SET', KEYS[2], count, 'PX', 5000)
+redis.call('SET', KEYS[2], count, 'PX', ARGV[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
 `)

@@ -21,8 +21,8 @@ export function createRedisKeyValues ({ connection, prefix = DEFAULT_PREFIX }: R
       const fact = await connection.command(['GET', factKey(prefix, key)], factKey(prefix, key))
       return fact === null ? undefined : String(fact)
     },
-    async increment (key, windowMs) {
-      return Number(await runScript(connection, INCREMENT, countKeys(prefix, key, createId()), [ttlArg(windowMs)]))
+    async increment (key, windowMs, attempt = createId()) {
+      return Number(await runScript(connection, INCREMENT, countKeys(prefix, key, attempt), [ttlArg(windowMs)]))
     },
     // The connection is another's, and nothing is held here.
     async close () {}

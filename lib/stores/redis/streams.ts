@@ -183,8 +183,8 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       return status === 'running' ? 'owned' : status === 'stopping' ? 'stopping' : 'lost'
     },
 
-    async adopt (id) {
-      const [epoch, work, ageMs, started] = await run(ADOPT, id, createId()) as unknown[]
+    async adopt (id, attempt = createId()) {
+      const [epoch, work, ageMs, started] = await run(ADOPT, id, attempt) as unknown[]
       if (epoch === undefined) return undefined
       watchers.ring(id)
       return {

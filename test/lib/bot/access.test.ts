@@ -190,7 +190,8 @@ t.test('a limit is looked at after the host, for questions only', async t => {
   t.equal(await inquire(), true)
   t.strictSame(counted, [])
   t.equal(await question(), false)
-  t.strictSame(counted, [['s', message, 12_345]])
+  t.strictSame(counted.map(args => args.slice(0, 3)), [['s', message, 12_345]])
+  t.type(counted[0]?.[3], AbortSignal, 'nobody waits for a store whose question is over')
   t.strictSame(refused, [['s', 'LIMITED']])
   t.strictSame(log.lines, [{ level: 'info', message: 'message refused', fields: { streamId: 's', why: 'rate' } }])
 })
@@ -204,7 +205,7 @@ t.test('a question that is over leaves the limits', async t => {
   const left: unknown[][] = []
   const { access, asked, message } = setUp({ limits: { leave: async (...args) => { left.push(args) } } })
   await access.leave(asked as never)
-  t.strictSame(left, [['s', message]])
+  t.strictSame(left, [['s', message, 12_345]])
 })
 
 t.test('the lists refuse messages and events, and only an event is logged here', async t => {
