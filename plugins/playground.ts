@@ -104,7 +104,7 @@ async function playgroundPlugin (fastify: FastifyInstance, options: PlaygroundOp
   const publicUrl = options.publicUrl?.replace(/\/+$/, '')
   const playground = createPlayground({
     target: options.target ?? ownCallback(fastify, options.callbackPath),
-    targetName: options.target ?? 'the callback of this app',
+    ...(options.target !== undefined && { targetName: options.target }),
     credentials: { token: config.WECOM_TOKEN, encodingAESKey: config.WECOM_ENCODING_AES_KEY, receiveId: config.WECOM_RECEIVE_ID },
     bot: options.bot ?? 'simulated-bot',
     clock,

@@ -133,7 +133,8 @@ export interface Switches {
 }
 
 export interface Facts {
-  target: string
+  /** Absent if it is the callback of the app itself. */
+  target?: string
   bot: string
   /** Why neither media nor active replies can be tried; absent if they can. */
   noAddress?: true

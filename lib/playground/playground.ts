@@ -27,8 +27,8 @@ export const MAX_FILE_BYTES = 20 * 1024 * 1024
 
 export interface PlaygroundParts {
   target: SimulatorTarget
-  /** What the page calls it. */
-  targetName: string
+  /** What the page calls it; undefined for the app's own callback. */
+  targetName?: string
   credentials: Credentials
   bot: string
   clock: Clock
@@ -185,7 +185,12 @@ export function createPlayground (parts: PlaygroundParts): Playground {
 
   return {
     snapshot: () => ({
-      facts: { target: targetName, bot, ...(address() === undefined && { noAddress: true as const }), examples: [...EXAMPLES] },
+      facts: {
+        ...(targetName !== undefined && { target: targetName }),
+        bot,
+        ...(address() === undefined && { noAddress: true as const }),
+        examples: [...EXAMPLES]
+      },
       switches: { ...switches.state },
       conversations: archive.list()
     }),

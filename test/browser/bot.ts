@@ -5,7 +5,7 @@ import { createLoopback } from '../../lib/outbound/loopback.ts'
 import { EXAMPLES } from '../../lib/playground/examples.ts'
 import type { Clock } from '../../lib/util/clock.ts'
 import wecomStream, { cards } from '../../plugins/index.ts'
-import type { ReplyPart, Turn } from '../../plugins/index.ts'
+import type { ReplyPart, Turn, WecomStreamOptions } from '../../plugins/index.ts'
 import playground from '../../plugins/playground.ts'
 import { kLoopback } from '../../plugins/streams.ts'
 
@@ -76,9 +76,11 @@ async function * answer ({ prompt, attachments = [] }: Turn, { signal }: { signa
 export interface BotOptions {
   /** The time of the playground, which a test may let run faster. */
   clock?: Clock
+  /** Other options of the bot. */
+  wecom?: WecomStreamOptions
 }
 
-export async function startBot ({ clock }: BotOptions = {}): Promise<{ app: FastifyInstance, address: string }> {
+export async function startBot ({ clock, wecom }: BotOptions = {}): Promise<{ app: FastifyInstance, address: string }> {
   const app = Fastify({ forceCloseConnections: true })
   app.decorate(kLoopback, createLoopback())
   await app.register(wecomStream, {
@@ -90,7 +92,8 @@ export async function startBot ({ clock }: BotOptions = {}): Promise<{ app: Fast
     welcomeText: 'Hello! Ask me anything.',
     history: { turns: 0 },
     onFeedback () {},
-    onCardEvent: ({ taskId, key }: any) => cards.updateTemplateCard(cards.done({ taskId, title: 'Thank you', choice: key }))
+    onCardEvent: ({ taskId, key }: any) => cards.updateTemplateCard(cards.done({ taskId, title: 'Thank you', choice: key })),
+    ...wecom
   } as never)
   await app.register(playground, { ...CREDENTIALS, env: {}, print () {}, ...(clock !== undefined && { clock }) })
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -115,9 +115,10 @@ t.test('the Chinese README says the same: its sections, tables, links and sample
       tables: [...prose.matchAll(/^\|.*\|$/gm)].map(([row]) => row.split('|').length),
       lists: [...prose.matchAll(/^(?:\d\.|-) /gm)].length,
       names: [...new Set(prose.match(/\b(?:WECOM|STREAM|OPENAI|REDIS)_[A-Z_]+\b/g))].sort(),
-      links: [...prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target).filter(
+      links: [...prose.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target).filter(
         target => target !== 'README.md' && target !== CHINESE
-      ).sort(),
+        // A picture shows the language of its page.
+      ).map(target => target.replace('.zh-CN.png', '.png')).sort(),
       samples: fencesOf(document).map(
         ({ language, code }) => [language, language === 'mermaid' ? code.split('\n').length : code.replace(/ *(?:\/\/|#) .*$/gm, '')]
       )
@@ -125,6 +126,18 @@ t.test('the Chinese README says the same: its sections, tables, links and sample
   }
   t.strictSame(outline(CHINESE), outline('README.md'))
   t.ok(read('README.md').includes(`](${CHINESE})`) && read(CHINESE).includes('](README.md)'), 'each leads to the other')
+})
+
+t.test('the pictures are few, small, and each is shown', t => {
+  const folder = new URL('test/screenshots/', ROOT)
+  const pictures = readdirSync(folder)
+  t.ok(pictures.length <= 6)
+  const shown = read('README.md') + read(CHINESE)
+  for (const name of pictures) {
+    t.ok(statSync(new URL(name, folder)).size < 150 * 1024, name)
+    t.ok(shown.includes(`](test/screenshots/${name})`), `${name} is linked`)
+  }
+  t.end()
 })
 
 t.test('each room has a page that says what it may import and which files are public', async t => {

@@ -23,7 +23,7 @@ function App () {
       <header class='top'>
         {view.place !== 'list' && <button class='back' aria-label={say('back')} onClick={() => changed({ place: 'list' })}>‹</button>}
         <h1>{say('playground')}</h1>
-        <span class='target'>{view.snapshot.facts.target}</span>
+        <span class='target'>{view.snapshot.facts.target ?? say('ownTarget')}</span>
         {view.status === 'lost' && <span class='state bad' role='status'>{say('lost')}</span>}
         <span class='space' />
         <button class='narrow' onClick={() => changed({ place: view.place === 'tools' ? 'chat' : 'tools' })}>{say('tools')}</button>

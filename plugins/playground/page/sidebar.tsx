@@ -85,5 +85,7 @@ const Item = memo(({ id, name, kind, isLoaded, isSelected, preview }: ItemProps)
 function previewOf ({ entries }: Conversation): string {
   const last = entries.findLast(entry => entry.kind !== 'event')
   if (last === undefined) return ''
-  return last.kind === 'user' ? wordsOf(last.message).slice(0, 40) : last.content.slice(-40)
+  if (last.kind === 'user') return wordsOf(last.message).slice(0, 40)
+  const end = last.content.startsWith('<think>') ? last.content.indexOf('</think>') + '</think>'.length : 0
+  return last.content.slice(end, end + 200).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[#*`>|]/g, '').trim().slice(0, 40)
 }

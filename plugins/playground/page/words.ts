@@ -1,6 +1,7 @@
 /** Everything that the page says, in its two languages: English, Chinese. */
 const WORDS = {
   playground: ['Playground', '演练场'],
+  ownTarget: ['the callback of this app', '本应用的回调'],
   connecting: ['Connecting…', '正在连接…'],
   lost: ['The connection is lost. Trying again…', '连接已断开，正在重试…'],
   wrongToken: ['The token is not that of this start. Open the address that was printed.', '令牌不是本次启动的。请打开终端中打印的地址。'],

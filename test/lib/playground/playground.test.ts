@@ -359,7 +359,7 @@ t.test('a conversation as a test passes against the bot that it was held with, a
   t.teardown(() => app.close())
   const target = await app.listen({ host: '127.0.0.1', port: 0 }) + '/wecom/callback'
   const real = createPlayground({
-    target, targetName: '', credentials: CREDENTIALS, bot: 'simulated-bot', clock: wallClock, address: () => undefined
+    target, credentials: CREDENTIALS, bot: 'simulated-bot', clock: wallClock, address: () => undefined
   })
   t.teardown(() => real.close())
   const { id } = real.create({ kind: 'group', name: 'A "quoted" name', members: ['zhangsan'] })
