@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { attempt } from '../util/attempt.ts'
 import { OutboundError } from './error.ts'
 import { isAllowedHost } from './hosts.ts'
 import { refusedAddress } from './lookup.ts'
@@ -19,8 +20,8 @@ export interface TargetRules {
 /** Where a URL leads, if it may be followed. What a name means is judged later, by `guardLookup`. */
 export function readTarget (text: string, { allowedHosts, isAllowedAddress }: TargetRules): Target {
   // The error of the constructor would carry the text.
-  if (!URL.canParse(text)) throw refused('its URL is none')
-  const url = new URL(text)
+  const url = attempt(() => new URL(text))
+  if (url === undefined) throw refused('its URL is none')
   if (url.protocol !== 'https:') throw refused('its URL is not https')
   if (url.username !== '' || url.password !== '') throw refused('its URL has a user name')
   if (!isAllowedHost(url.host, allowedHosts)) throw refused('its host is not among the allowed ones')

@@ -38,7 +38,9 @@ export class Intake {
   readonly #clock: Clock
   readonly #maxContentBytes: number
   readonly #images: ImageBudget
-  readonly #joiners: Record<Channel, TextJoiner> = { content: createTextJoiner(), reasoning: createTextJoiner() }
+  // Made when there is text: a stream may wait for long.
+  #content: TextJoiner | undefined
+  #thought: TextJoiner | undefined
   #reasoning: ReasoningMode = 'hide'
   #media: ReplyMedia | undefined
   #thinkingNoted = false
@@ -131,6 +133,10 @@ export class Intake {
     }
   }
 
+  #joinerOf (channel: Channel): TextJoiner {
+    return channel === 'content' ? (this.#content ??= createTextJoiner()) : (this.#thought ??= createTextJoiner())
+  }
+
   #think (text: string): IntakeEnd | undefined {
     if (this.#reasoning === 'placeholder' && !this.#thinkingNoted && text !== '') {
       this.#thinkingNoted = true
@@ -148,7 +154,7 @@ export class Intake {
     this.#firstPieceAt ??= this.#clock.now()
     this.#chunks++
     if (!keep) return undefined
-    const text = this.#joiners[channel].push(chunk)
+    const text = this.#joinerOf(channel).push(chunk)
     const room = this.#maxContentBytes - this.#bytes
     const fitting = Buffer.byteLength(text) <= room ? text : headOf(text, room)
     this.#bytes += Buffer.byteLength(fitting)

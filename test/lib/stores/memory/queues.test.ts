@@ -22,23 +22,32 @@ t.test('a place is kept to the millisecond', async t => {
   t.same(await store.read('k'), [])
 })
 
-t.test('a place has one background timer, which goes with it', async t => {
+t.test('all places share one background timer, which is set for the first that is given up, and goes with the last', async t => {
   const { clock, store } = create()
-  const options: unknown[] = []
+  const timers: unknown[] = []
   const { setTimeout } = clock
-  clock.setTimeout = (callback, ms, given) => {
-    options.push(given)
-    return setTimeout(callback, ms, given)
+  clock.setTimeout = (callback, ms, options) => {
+    timers.push([ms, options])
+    return setTimeout(callback, ms, options)
   }
-  await store.join('k', 'a', clock.now() + 1000)
+  const background = { background: true }
   await store.join('k', 'a', clock.now() + 2000)
-  await store.join('k', 'b', clock.now() + 1000)
-  t.equal(clock.pending, 2)
-  await store.leave('k', 'a')
+  await store.join('k', 'b', clock.now() + 3000)
+  t.strictSame(timers, [[2000, background]])
+  await store.join('other', 'c', clock.now() + 1000)
+  t.strictSame(timers, [[2000, background], [1000, background]])
   t.equal(clock.pending, 1)
   await clock.advance(1000)
+  t.same(await store.read('other'), [])
+  t.strictSame(timers.at(-1), [1000, background])
+  await store.leave('k', 'a')
+  t.equal(clock.pending, 1)
+  await clock.advance(2000)
+  t.same(await store.read('k'), [])
   t.equal(clock.pending, 0)
-  t.strictSame(options, Array.from({ length: 3 }, () => ({ background: true })))
+  await store.join('k', 'a', clock.now() + 1000)
+  await store.leave('k', 'a')
+  t.equal(clock.pending, 0)
 })
 
 t.test('what changes nothing rings nobody, and a change rings once', async t => {
