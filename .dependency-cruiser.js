@@ -1,6 +1,6 @@
 /** The rooms of lib/ from the lowest floor up. A room imports rooms of lower floors only, for types too. */
 const FLOORS = [
-  ['util'], ['outbound'], ['wecom'], ['texts'], ['sources', 'simulator'], ['stores'], ['streams', 'replies'], ['config'],
+  ['diagnostics', 'util'], ['outbound'], ['wecom'], ['texts'], ['sources', 'simulator'], ['stores'], ['streams', 'replies'], ['config'],
   ['bot', 'playground'], ['cli']
 ]
 

@@ -20,6 +20,7 @@ import { routeOptionFaults } from '../lib/config/route-options.ts'
 import { callbackSettings } from '../lib/config/settings.ts'
 import type { CallbackConfig } from '../lib/config/settings.ts'
 import { windowFaults } from '../lib/config/window.ts'
+import { createPseudonyms } from '../lib/diagnostics/pseudonyms.ts'
 import { createActiveReply } from '../lib/replies/active-reply.ts'
 import type { ActiveReplyOptions } from '../lib/replies/active-reply.ts'
 import type { CardDeliveryMode } from '../lib/replies/card-delivery.ts'
@@ -34,6 +35,7 @@ import type { Clock } from '../lib/util/clock.ts'
 import { ConfigError, RefusalError } from '../lib/util/errors.ts'
 import { createLimiter } from '../lib/util/limiter.ts'
 import { readPost, readVerification } from '../lib/wecom/callback-request.ts'
+import { createCallbackSignals } from '../lib/wecom/callback-signals.ts'
 import type { Sealed } from '../lib/wecom/envelope.ts'
 import { createOpenEnvelope } from '../lib/wecom/key-pairs.ts'
 import type { OpenedEnvelope } from '../lib/wecom/key-pairs.ts'
@@ -90,6 +92,8 @@ export interface CallbackPluginOptions extends AnswerHooks, EventHooks {
   tokenOld?: string
   /** The EncodingAESKey before, likewise. One of the two alone means that the other did not change. `WECOM_ENCODING_AES_KEY_OLD`. */
   encodingAESKeyOld?: string
+  /** Key of the hashes by which logs and signals name users and chats; default: made of the Token. `STREAM_HASH_SECRET`. */
+  hashSecret?: string
   /** Default empty, as it is for a bot that the company made itself. `WECOM_RECEIVE_ID`. */
   receiveId?: string
   /** Default `/wecom/callback`. `WECOM_CALLBACK_PATH`. */
@@ -168,6 +172,8 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   const oldPair = oldPairOf(config)
   const openEnvelope = createOpenEnvelope({ token, encodingAESKey, receiveId }, oldPair)
   const { log } = fastify
+  const pseudonymOf = createPseudonyms(config.STREAM_HASH_SECRET ?? token)
+  const signals = createCallbackSignals({ instance: streams.instance, bot: config.WECOM_BOT_NAME }, pseudonymOf)
   const receive = assembleBot({
     streams,
     stores: fastify[kStores],
@@ -176,6 +182,7 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
     log,
     scope: fastify.prefix + path + asText(constraints),
     botName: config.WECOM_BOT_NAME,
+    pseudonymOf,
     source: await sourceOf(options, streams),
     reasoning: config.STREAM_REASONING,
     attachments: createAttachments({
@@ -226,7 +233,9 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   fastify.setErrorHandler(async (error, request, reply) => {
-    const refusal = refuse(asRefusal(error), request.log)
+    const refused = asRefusal(error, () => signals.failed(request))
+    const refusal = refuse(refused, request.log)
+    signals.refused(request, refused.code, refusal.statusCode)
     return await reply.code(refusal.statusCode).type('application/json').send(refusal.body)
   })
 
@@ -234,22 +243,32 @@ async function callbackPlugin (fastify: FastifyInstance, options: CallbackPlugin
 
   // URL verification: the bare text within 1 s, nothing around it (document 101033).
   fastify.get(path, { ...shared, exposeHeadRoute: false }, async (request, reply) => {
+    const context = signals.start(request, 'verification', 0)
     const { text: echo } = open(readVerification(request.raw.url as string))
     // The seal of a message fits here, too: who has only seen one go by must not have it opened.
     if (isMessage(echo)) throw new RefusalError('WECOM_ERR_MESSAGE', 'what is to be echoed is a message')
+    if (context !== undefined) signals.answered(context, 200, echo.length)
     return await reply.type('text/plain').send(echo)
   })
 
   fastify.post(path, shared, async (request, reply) => {
-    const sealed = readPost(request.raw.url as string, request.body as Buffer | undefined)
+    const body = request.body as Buffer | undefined
+    const context = signals.start(request, 'unknown', body?.length ?? 0)
+    const sealed = readPost(request.raw.url as string, body)
     const { text, pair, seal } = open(sealed)
-    const answer = await receive(parseMessage(text, pair))
-    if (answer === undefined) return await reply.send('')
+    const message = parseMessage(text, pair)
+    if (context !== undefined) signals.opened(context, message)
+    const answer = await receive(message, context)
+    if (answer === undefined) {
+      if (context !== undefined) signals.answered(context, 200, 0)
+      return await reply.send('')
+    }
     if (answer.written !== undefined) reply.raw.once('finish', answer.written)
     const { encrypt, signature, timestamp, nonce } = seal(answer.text, String(Math.floor(clock.now() / 1000)), sealed.nonce)
     // Base64 and hex need no escapes, and are long enough not to be looked through for some.
-    return await reply.type('application/json')
-      .send(`{"encrypt":"${encrypt}","msgsignature":"${signature}","timestamp":${timestamp},"nonce":${JSON.stringify(nonce)}}`)
+    const sent = `{"encrypt":"${encrypt}","msgsignature":"${signature}","timestamp":${timestamp},"nonce":${JSON.stringify(nonce)}}`
+    if (context !== undefined) signals.answered(context, 200, sent.length)
+    return await reply.type('application/json').send(sent)
   })
 }
 
@@ -277,7 +296,7 @@ function resolveSource (source: string | Source, streams: Streams): Source {
 }
 
 /** What Fastify says of a body that it could not read is a refusal; anything else is for the host's own error handler. */
-function asRefusal (error: unknown): RefusalError {
+function asRefusal (error: unknown, orElse: () => void): RefusalError {
   if (error instanceof RefusalError) return error
   const { code, message } = error as { code?: unknown, message?: string }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
@@ -286,6 +305,7 @@ function asRefusal (error: unknown): RefusalError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
     return new RefusalError('WECOM_ERR_BODY', `the body cannot be read: ${message}`)
   }
+  orElse()
   throw error
 }
 

@@ -14,6 +14,8 @@ import { topNames } from '../lib/config/options.ts'
 import { callbackSettings, streamsSettings } from '../lib/config/settings.ts'
 import type { SourceOptions } from '../lib/config/sources.ts'
 import { warnOfSuspects } from '../lib/config/suspects.ts'
+import { CHANNELS as channels } from '../lib/diagnostics/channels.ts'
+import type { Contexts as WecomContexts } from '../lib/diagnostics/contexts.ts'
 import type { StreamFailure, StreamState } from '../lib/replies/state-view.ts'
 import { createMockSource } from '../lib/sources/mock.ts'
 import type { MockOptions } from '../lib/sources/mock.ts'
@@ -24,7 +26,7 @@ import type {
 } from '../lib/sources/source.ts'
 import { StreamStatus } from '../lib/stores/status.ts'
 import type { ReasoningMode, StreamInput } from '../lib/streams/contract.ts'
-import type { ImageToFit } from '../lib/streams/image-fit.ts'
+import type { ImageToFit } from '../lib/streams/media/image-fit.ts'
 import type { Language, TextOverrides, Texts } from '../lib/texts/texts.ts'
 import type { Clock } from '../lib/util/clock.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError, UnavailableError } from '../lib/util/errors.ts'
@@ -88,6 +90,7 @@ const named = {
   createMockSource,
   createOpenAISource,
   cards,
+  channels,
   StreamStatus,
   ConfigError,
   InputError,
@@ -105,7 +108,7 @@ export default plugin
 // `require()` gives this very function, which is why it carries the named exports too.
 export { plugin as 'module.exports' }
 export {
-  streams, callback, createMockSource, createOpenAISource, cards, StreamStatus, ConfigError, InputError, BusyError, ClosedError,
+  streams, callback, createMockSource, createOpenAISource, cards, channels, StreamStatus, ConfigError, InputError, BusyError, ClosedError,
   SourceError, UnavailableError
 }
 export type {
@@ -116,5 +119,6 @@ export type {
   LostAttachment, MessageContext, MessageDecision, MockOptions, OpenAIOptions, Quote, ReasoningMode, ReplyPart, SelectedOptions, Source,
   SourceContext, SourceErrorOptions,
   SourceOptions,
-  StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage
+  StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage,
+  WecomContexts
 }

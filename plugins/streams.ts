@@ -22,8 +22,8 @@ import type { HistoryLimits } from '../lib/stores/history.ts'
 import type { RedisClient } from '../lib/stores/redis/connection.ts'
 import { clientFaults } from '../lib/stores/redis/host-client.ts'
 import type { StreamInput } from '../lib/streams/contract.ts'
-import type { ImageToFit } from '../lib/streams/image-fit.ts'
 import { PATIENCE_MS } from '../lib/streams/last-frames.ts'
+import type { ImageToFit } from '../lib/streams/media/image-fit.ts'
 import { createStreams } from '../lib/streams/streams.ts'
 import type { Streams } from '../lib/streams/streams.ts'
 import { loadTexts, textFaults } from '../lib/texts/texts.ts'
@@ -166,7 +166,8 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   const clock = options.clock ?? systemClock
   // Before the stores: what fails here leaves no connection behind.
   const sources = await createSources(options, config, clock)
-  const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log })
+  const instance = createId().slice(0, 8)
+  const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log, instance })
   const fit = options.images?.fit
   const run = createHostCodeRunner({ clock, log: fastify.log })
   const streams = createStreams({
@@ -183,6 +184,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     clock,
     log: fastify.log,
     createId,
+    instance,
     limits: {
       deadlineMs: config.STREAM_DEADLINE_MS,
       lateDeadlineMs: config.STREAM_LATE_DEADLINE_MS,

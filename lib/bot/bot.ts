@@ -1,4 +1,5 @@
 import type { BotStores } from '../config/stores.ts'
+import type { PseudonymOf } from '../diagnostics/pseudonyms.ts'
 import type { ActiveReply } from '../replies/active-reply.ts'
 import { createCardDelivery } from '../replies/card-delivery.ts'
 import type { CardDeliveryMode } from '../replies/card-delivery.ts'
@@ -50,6 +51,8 @@ export interface BotOptions {
   /** Keeps this bot apart from another in the same app. */
   scope: string
   botName: string
+  /** Stands for users and chats in what is told of the bot's streams. Default: they are left out. */
+  pseudonymOf?: PseudonymOf
   /** Undefined is that of the streams. */
   source: Source | undefined
   reasoning: ReasoningMode
@@ -78,7 +81,8 @@ const CLAIM_PATIENCE_MS = 5000
 
 /** Puts a bot together: all that is between an opened message and the plaintext of its reply. */
 export function assembleBot (options: BotOptions): Receive {
-  const { streams, stores, texts, clock, log, scope, hooks } = options
+  const { streams, stores, texts, clock, log, scope, hooks, pseudonymOf = NOBODY } = options
+  streams.nameBot(scope, { bot: options.botName, pseudonymOf })
   const { facts } = stores
   const again: Insist = (call, until, signal) => insist(clock, call, until, signal)
   const insistForMoment = <T>(call: () => Promise<T>): Promise<T> => again(call, clock.now() + CLAIM_PATIENCE_MS)
@@ -99,7 +103,9 @@ export function assembleBot (options: BotOptions): Receive {
     ends,
     facts: claims,
     unfetched: options.unfetched,
-    log
+    log,
+    identity: { instance: streams.instance, bot: options.botName },
+    pseudonymOf
   })
   const feedback = createFeedbackLinks({ facts: claims, log })
   const run = createHostCodeRunner({ clock, log })
@@ -150,5 +156,7 @@ export function assembleBot (options: BotOptions): Receive {
     isDeliverable: followUps.accepts
   })
 }
+
+const NOBODY: PseudonymOf = () => undefined
 
 const hasEnded = (record: StreamRecord | undefined): boolean => record === undefined || isTerminal(record.status)

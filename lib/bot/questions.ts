@@ -59,6 +59,8 @@ export function createAnswering (options: QuestionsOptions): Answering {
     let ended: EndedQuestion | undefined
     const files = filesOf(question)
     ends.begin(id)
+    question.stream.report.isFollowed = true
+    question.stream.report.sender ??= question.message.sender
     try {
       const asked = await ask(question, files)
       // One function in all until here: what waits for a source is there a thousand times.
@@ -81,6 +83,7 @@ export function createAnswering (options: QuestionsOptions): Answering {
     }
     // The next question of the conversation does not wait for any of this.
     const delivery = ended?.record && await followUps.deliver(question.message, ended.record)
+    streams.settle(id, delivery ?? 'unknown')
     ends.over(id)
     if (ended !== undefined) await hooks.onFinish(finishOf(question, ended, delivery))
   }

@@ -1,3 +1,4 @@
+import type { CallbackContext } from '../diagnostics/contexts.ts'
 import type { Frames } from '../replies/frames.ts'
 import type { Notice } from '../stores/store.ts'
 import type { OpenStream, Opening } from '../streams/contract.ts'
@@ -53,7 +54,7 @@ export interface ReceiveOptions {
 const COMMAND_GRACE_MS = 200
 
 /** Joins messages and streams. Gives the reply; undefined is the empty one. */
-export type Receive = (message: Message) => Promise<Reply | undefined>
+export type Receive = (message: Message, callback?: CallbackContext) => Promise<Reply | undefined>
 
 export function createReceive (options: ReceiveOptions): Receive {
   const {
@@ -69,11 +70,11 @@ export function createReceive (options: ReceiveOptions): Receive {
 
   const hint = hintAtName(botName, log)
 
-  return async message => {
+  return async (message, callback) => {
     switch (message.kind) {
       case 'event': return await answerEvent(message)
       case 'stream': return await refresh(message)
-      default: return await answer(message)
+      default: return await answer(message, callback)
     }
   }
 
@@ -82,13 +83,18 @@ export function createReceive (options: ReceiveOptions): Receive {
     return text === undefined ? undefined : { text }
   }
 
-  async function answer (message: Message): Promise<Reply> {
+  async function answer (message: Message, callback: CallbackContext | undefined): Promise<Reply> {
+    let opened: string | undefined
     try {
       const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.kind) }, 'a message is of a kind that cannot be read')
       if (inbound !== undefined) hint(message, inbound)
       const command = inbound && commandOf(inbound.text)
-      const { id, stream, runnable } = await streams.open(openingFor(message, inbound, command, access.refusedBy(message)))
+      const { id, stream, runnable } = await streams.open({
+        ...openingFor(message, inbound, command, access.refusedBy(message)), sender: message.sender, callback, awaitsReply: true
+      })
+      opened = id
+      if (callback !== undefined) callback.streamId = id
       if (stream !== undefined && runnable) start(stream, message, inbound as UserMessage, command)
       await stream?.untilEnded(command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
       const record = await streams.read(id).catch((error: unknown) => {
@@ -104,6 +110,8 @@ export function createReceive (options: ReceiveOptions): Receive {
       const failure = { ...storeIsAway(), ...(!streams.shared && { code: 'INTERNAL' as const }) }
       log.error({ ...failure, cause: describeError(error) }, 'a message could not be answered')
       return { text: frames.failure(createId(), failure) }
+    } finally {
+      if (opened !== undefined) streams.replied(opened)
     }
   }
 

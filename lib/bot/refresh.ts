@@ -26,6 +26,12 @@ export type Refresh = (message: Message) => Promise<Reply | undefined>
 export function createRefresh ({ streams, frames, show, ends, log, scope }: RefreshOptions): Refresh {
   return async message => {
     const id = message.streamId ?? ''
+    const reply = await answer(id, message)
+    streams.refreshed(id, reply !== undefined)
+    return reply
+  }
+
+  async function answer (id: string, message: Message): Promise<Reply | undefined> {
     try {
       const record = await streams.read(id)
       // Its owner, if it still has one, is about to write it anew.

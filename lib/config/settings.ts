@@ -29,6 +29,9 @@ const bot = {
     expected: 'the EncodingAESKey that the bot had before: 43 characters of the base64 alphabet, or nothing',
     check: value => isEncodingAESKey(String(value))
   }),
+  STREAM_HASH_SECRET: text(
+    'hashSecret', '[Logs and signals](../diagnostics/README.md) name users and chats by a hash; this is its key. Unset: made of the Token'
+  ),
   WECOM_RECEIVE_ID: text('receiveId', 'Leave it unset for a bot that your company made itself', { default: '' }),
   WECOM_CALLBACK_PATH: text('path', 'Path of the route, behind the `prefix` of `register` if there is one', {
     default: '/wecom/callback',

@@ -1,5 +1,6 @@
 import { createMockSource } from '../sources/mock.ts'
 import type { MockOptions } from '../sources/mock.ts'
+import { nameSource } from '../sources/names.ts'
 import { createOpenAISource } from '../sources/openai/openai.ts'
 import type { OpenAIOptions } from '../sources/openai/openai.ts'
 import { prepareSource } from '../sources/prepare.ts'
@@ -61,6 +62,7 @@ export async function createSources (options: SourceOptions, config: StreamsConf
     ...openaiSource(options, config, clock),
     ...Object.entries(options.sources ?? {})
   ])
+  for (const [name, source] of sources) nameSource(source, { name })
   const source = (typeof options.source === 'function' ? options.source : sources.get(chosenName({ ...config }))) as Source
   await Promise.all([source, ...Object.values(options.sources ?? {})].map(prepareSource))
   return { source, sources }

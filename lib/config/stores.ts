@@ -39,6 +39,8 @@ export interface StoresOptions {
   client: RedisClient | undefined
   clock: Clock
   log: Logger
+  /** Names the registration in what is told of its store. */
+  instance?: string
 }
 
 /** Beyond these, the one that was silent for longest is forgotten. */
@@ -68,13 +70,14 @@ function inMemory ({ config, clock }: StoresOptions): Stores {
   }
 }
 
-async function inRedis ({ config, client, clock, log }: StoresOptions): Promise<Stores> {
+async function inRedis ({ config, client, clock, log, instance }: StoresOptions): Promise<Stores> {
   const timing = { clock, timeoutMs: config.REDIS_COMMAND_TIMEOUT_MS }
   const prefix = config.REDIS_PREFIX
   const url = config.REDIS_URL as string
   const connection = await superviseRedis({
     clock,
     log,
+    ...(instance !== undefined && { instance }),
     prefix,
     probe: probeRedis,
     wrongServerCure: client === undefined

@@ -3,6 +3,7 @@ import type { Clock } from '../util/clock.ts'
 import { SourceError } from '../util/errors.ts'
 import type { FailureClass } from '../util/errors.ts'
 import { sleep } from '../util/waiting.ts'
+import { nameSource } from './names.ts'
 import type { AnyLogSource, ReplyPart } from './source.ts'
 
 export interface MockOptions {
@@ -24,7 +25,7 @@ export function createMockSource (options: MockOptions = {}): AnyLogSource {
   const { chunkDelayMs = 500, chunks = HELLO, echo = true, failure, clock = systemClock } = options
   const delayOf = typeof chunkDelayMs === 'function' ? chunkDelayMs : () => chunkDelayMs
 
-  return async function * mock ({ prompt }, { signal }) {
+  const source: AnyLogSource = async function * mock ({ prompt }, { signal }) {
     if (echo) yield `Q: ${prompt}\n`
     for (const [index, chunk] of chunks.entries()) {
       const delay = delayOf(index)
@@ -33,4 +34,5 @@ export function createMockSource (options: MockOptions = {}): AnyLogSource {
     }
     if (failure !== undefined) throw failure instanceof Error ? failure : new SourceError({ class: failure })
   }
+  return nameSource(source, { name: 'mock' })
 }

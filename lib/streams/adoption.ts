@@ -25,7 +25,7 @@ export interface AdoptionsOptions {
   deadlineMs: number
   isOpenHere (id: string): boolean
   isDraining (): boolean
-  open (stream: NewStream, tenure: { epoch: number, ageMs: number }): RunningStream
+  open (stream: NewStream, tenure: { epoch: number, ageMs: number, linkedTo: string | undefined }): RunningStream
   run (stream: OpenStream, input: StreamInput): void
 }
 
@@ -57,8 +57,9 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
   const underWay = new Set<string>()
 
   function resume ({ id, status, chat, metadata }: StreamRecord, adoption: Adoption): void {
-    const { epoch, work, adoptions, ageMs } = adoption
-    const run = options.open({ id, metadata, ...(chat && { chat }) }, { epoch, ageMs })
+    const { epoch, adoptions, ageMs } = adoption
+    const work = adoption.work === undefined ? undefined : JSON.parse(adoption.work) as StoredWork
+    const run = options.open({ id, metadata, ...(chat && { chat }) }, { epoch, ageMs, linkedTo: work?.traceparent })
     log.warn({ streamId: id, adoptions, ageMs }, 'a stream was taken over from an owner that has gone')
     const again = againOf(work)
     const mayRestart = onOwnerLost === 'restart' && mayTry(adoption) && deadlineMs - ageMs >= MIN_RESTART_MS
@@ -69,8 +70,7 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
   }
 
   /** Undefined if this process cannot do it. */
-  function againOf (json: string | undefined): ((stream: OpenStream) => void) | undefined {
-    const work = json === undefined ? undefined : JSON.parse(json) as StoredWork
+  function againOf (work: StoredWork | undefined): ((stream: OpenStream) => void) | undefined {
     if (work === undefined) return undefined
     if ('input' in work) {
       const { input } = work
@@ -101,6 +101,10 @@ export function createAdoptions (options: AdoptionsOptions): Adoptions {
     adoptFor (scope, adoptMessage) { adopters.set(scope, adoptMessage) }
   }
 }
+
+/** What is kept of it, with the mark of a tracer. */
+export const storedWork = (work: StoredWork, traceparent: string | undefined): string =>
+  JSON.stringify(traceparent === undefined ? work : { ...work, traceparent })
 
 /** A source that is a function is known to this process alone. */
 export function workOf ({ source, ...input }: StreamInput): { work?: StoredWork } {

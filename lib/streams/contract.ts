@@ -1,3 +1,4 @@
+import type { CallbackContext } from '../diagnostics/contexts.ts'
 import type { Source, Turn, Usage } from '../sources/source.ts'
 import type { Outcome, RefusalNotice, StreamMetadata } from '../stores/store.ts'
 import type { Chat } from '../wecom/message.ts'
@@ -12,11 +13,17 @@ export interface StreamInput extends Omit<Turn, 'deadline'> {
 }
 
 /** What is to be done in a stream, as plain data: a message for the callback of that scope, or what the host had asked a source. */
-export type StoredWork =
+export type StoredWork = { traceparent?: string } & (
   | { scope: string, message: Record<string, unknown> }
   | { input: Omit<StreamInput, 'source'> & { source?: string } }
+)
 
 export interface Opening {
+  /** Who asks, and in which request, for what is told of the stream. */
+  sender?: string | undefined
+  callback?: CallbackContext | undefined
+  /** `replied` will be called for it. */
+  awaitsReply?: boolean
   /** Names the message that asks for the stream. */
   claim?: string
   chat?: Chat
@@ -79,6 +86,8 @@ export interface OpenStream {
   readonly id: string
   /** When it was asked for, be it by another process: milliseconds since the Unix epoch. */
   readonly askedAt: number
+  /** What is told of it: who asked, and whether somebody will say how its end was delivered. */
+  readonly report: { isFollowed: boolean, sender: string | undefined }
   /** When it is ended whatever its source does: milliseconds since the Unix epoch. */
   readonly deadline: number
   /** Resolves when the stream has left this process. Never rejects. */

@@ -64,9 +64,9 @@ interface EndOfStream {
   cause: object
 }
 
-/** One line for the end of a stream, as loud as its failure asks for. */
+/** One line for the end of a stream, as loud as its failure asks for. Its summary follows when it is delivered. */
 export function logEnd (log: Logger, { fields, failure, cause }: EndOfStream): void {
-  if (failure === undefined) return log.info(fields, 'stream ended')
+  if (failure === undefined) return log.debug(fields, 'stream ended')
   const { code, reference } = failure
   log[FAILURE_LEVELS[code]]({ ...fields, class: code, reference, ...cause }, 'stream failed')
 }

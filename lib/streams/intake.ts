@@ -10,8 +10,8 @@ import type { Measures, ReasoningMode, SourceCall } from './contract.ts'
 import type { EndReason } from './ending.ts'
 import { historyNoteOf, historyUseOf, turnsIn } from './history-use.ts'
 import type { HistoryUse } from './history-use.ts'
-import type { ImageBudget } from './image-fit.ts'
-import { ReplyMedia } from './reply-media.ts'
+import type { ImageBudget } from './media/image-fit.ts'
+import { ReplyMedia } from './media/reply-media.ts'
 import type { Writer } from './stream-writer.ts'
 import type { Watchdog } from './watchdog.ts'
 
@@ -46,6 +46,7 @@ export class Intake {
   #thinkingNoted = false
   #bubbleClosed = false
   #firstPieceAt: number | undefined
+  #firstTextAt: number | undefined
   #chunks = 0
   #bytes = 0
   #usage: Usage | undefined
@@ -123,6 +124,10 @@ export class Intake {
     return refused
   }
 
+  firstTextMsSince (openedAt: number): number | undefined {
+    return this.#firstTextAt && Math.round(this.#firstTextAt - openedAt)
+  }
+
   measuresSince (openedAt: number): Measures {
     return {
       durationMs: Math.round(this.#clock.now() - openedAt),
@@ -152,6 +157,7 @@ export class Intake {
     }
     this.#watchdog.progress()
     this.#firstPieceAt ??= this.#clock.now()
+    if (channel === 'content') this.#firstTextAt ??= this.#clock.now()
     this.#chunks++
     if (!keep) return undefined
     const text = this.#joinerOf(channel).push(chunk)

@@ -12,6 +12,14 @@ export class Places<W extends Worker> {
     this.#count = count
   }
 
+  get taken (): number {
+    return this.#working.size
+  }
+
+  get waiting (): number {
+    return this.#waiting.size
+  }
+
   /** Calls `start` now or when a place is free, unless the worker has ended by then. */
   take (worker: W, start: () => void): void {
     if (this.#working.size >= this.#count) {

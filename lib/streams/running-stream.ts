@@ -8,9 +8,10 @@ import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
 import type { Measures, OpenStream, SourceCall, StreamExit } from './contract.ts'
 import { causeOf, endingOf, logEnd } from './ending.ts'
 import type { EndReason } from './ending.ts'
-import type { ImageBudget } from './image-fit.ts'
 import { Intake } from './intake.ts'
+import type { ImageBudget } from './media/image-fit.ts'
 import { pump } from './pump.ts'
+import type { StreamReport } from './report.ts'
 import { SharedStreamWriter } from './shared-stream-writer.ts'
 import { StreamSourceContext } from './source-context.ts'
 import { StreamWriter } from './stream-writer.ts'
@@ -41,6 +42,7 @@ const DISCARDED: StreamExit = { how: 'discarded' }
 /** A stream, as one process owns it. Times are in milliseconds since the Unix epoch. */
 export interface StreamOwnership {
   stream: NewStream
+  report: StreamReport
   epoch: number
   /** When it was asked for, be it by another process. */
   askedAt: number
@@ -61,6 +63,7 @@ const ENDED = new DOMException('The stream has ended', 'AbortError')
 export class RunningStream implements OpenStream {
   readonly id: string
   readonly askedAt: number
+  readonly report: StreamReport
   /** Milliseconds since the Unix epoch. */
   readonly deadline: number
   /** When WeCom shows no more of it. */
@@ -84,12 +87,15 @@ export class RunningStream implements OpenStream {
   #timedOut: Outcome | undefined
 
   /** The deadline counts from now on, the other clocks from `start`. Where the bubble is over before it, the source goes on behind it. */
-  constructor (deps: RunningStreamDependencies, { stream, epoch, askedAt, bubbleDeadline: bubble, deadline, created }: StreamOwnership) {
+  constructor (
+    deps: RunningStreamDependencies, { stream, report, epoch, askedAt, bubbleDeadline: bubble, deadline, created }: StreamOwnership
+  ) {
     const { store, clock, limits } = deps
     this.#deps = deps
     this.#created = created
     this.id = stream.id
     this.askedAt = askedAt
+    this.report = report
     this.#epoch = epoch
     this.deadline = deadline
     this.bubbleDeadline = bubble
@@ -172,6 +178,7 @@ export class RunningStream implements OpenStream {
     this.#intake.expect(work)
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
+    this.report.sourceCalled(work.source)
     const context = this.#context(this.#abort.signal)
     const leave = pump(() => this.#open(() => work.source(work.turn, context)), yielded => this.#accept(yielded), end => {
       // It has ended by itself: there is nobody to be told.
@@ -202,6 +209,7 @@ export class RunningStream implements OpenStream {
     const cause = causeOf(error, turn)
     if (isTimeout(reason)) this.#timedOut = this.#outcomeOf(reason, error)
     const measures = this.#intake.measuresSince(this.#openedAt)
+    this.report.sourceLeft(reason, endingOf(reason, error).class, measures)
     const { historyUse } = this.#intake
     const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
     this.#storeEnd(reason, error, cause, measures).catch((failure: unknown) => {
@@ -270,6 +278,7 @@ export class RunningStream implements OpenStream {
     const refused = await this.#intake.complete(this.id, reason, error)
     const outcome = this.#timedOut ?? this.#outcomeOf(reason, error)
     const { status, failure } = outcome
+    this.report.ended({ reason, outcome, measures, firstTextMs: this.#intake.firstTextMsSince(this.#openedAt) })
     const stored = await this.#writer.end(outcome)
     if (this.#exit) return this.#exit
     const fields = {
@@ -295,7 +304,7 @@ export class RunningStream implements OpenStream {
   }
 
   #context (signal: AbortSignal): StreamSourceContext {
-    return new StreamSourceContext(signal, this.#deps.log, this.id, async work => {
+    return new StreamSourceContext(signal, this.#deps.log, this.report, async work => {
       const release = this.#watchdog.hold()
       try {
         return await work

@@ -1,6 +1,9 @@
+import { kAttemptFailed } from '../sources/attempts.ts'
 import type { SourceContext } from '../sources/source.ts'
+import type { FailureClass } from '../util/errors.ts'
 import { withTrace } from '../util/logger.ts'
 import type { ContextLogger, Logger } from '../util/logger.ts'
+import type { StreamReport } from './report.ts'
 
 /** What a source is given besides its turn. */
 // A class, because a getter in an object literal costs each stream some 400 bytes.
@@ -8,17 +11,21 @@ export class StreamSourceContext implements SourceContext {
   readonly signal: AbortSignal
   readonly untimed: SourceContext['untimed']
   readonly #log: Logger
-  readonly #streamId: string
+  readonly #report: StreamReport
 
-  constructor (signal: AbortSignal, log: Logger, streamId: string, untimed: SourceContext['untimed']) {
+  constructor (signal: AbortSignal, log: Logger, report: StreamReport, untimed: SourceContext['untimed']) {
     this.signal = signal
     this.untimed = untimed
     this.#log = log
-    this.#streamId = streamId
+    this.#report = report
   }
 
   // A child logger costs more than the rest of a waiting stream, and most sources never log.
   get log (): ContextLogger {
-    return withTrace(this.#log.child({ streamId: this.#streamId }))
+    return withTrace(this.#log.child({ streamId: this.#report.id }))
+  }
+
+  [kAttemptFailed] (failure: FailureClass): void {
+    this.#report.attemptFailed(failure)
   }
 }

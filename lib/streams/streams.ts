@@ -4,13 +4,15 @@ import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { describeError } from '../util/redact.ts'
 import { startHeartbeat } from '../util/waiting.ts'
-import { createAdoptions, workOf } from './adoption.ts'
+import { createAdoptions, storedWork, workOf } from './adoption.ts'
 import type { OnOwnerLost, AdoptMessage } from './adoption.ts'
 import type { OpenStream, Opened, Opening, ReasoningMode, StreamInput } from './contract.ts'
 import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { Places } from './places.ts'
 import { StreamReader } from './reader.ts'
+import { StreamReports } from './report.ts'
+import type { BotNames, SettledDelivery, StreamReport } from './report.ts'
 import { RunningStream } from './running-stream.ts'
 import type { RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
@@ -32,17 +34,20 @@ export interface StreamsOptions extends Omit<RunningStreamDependencies, 'limits'
   sources: ReadonlyMap<string, Source>
   /** What becomes of a stream of a shared store whose owner has gone; default `restart`. */
   onOwnerLost?: OnOwnerLost
+  /** Names this registration in what is told of its streams. */
+  instance?: string
 }
 
 export type Streams = ReturnType<typeof createStreams>
 
 /** Streams and the sources that fill them. Knows nothing of messages. */
 export function createStreams (options: StreamsOptions) {
-  const { store, clock, log, createId, limits } = options
+  const { store, clock, log, createId, limits, instance = '' } = options
   // Every stream that is open here: preparing, waiting in the queue, or with its source at work.
   const runs = new Map<string, RunningStream>()
   const places = new Places<RunningStream>(limits.maxRunning)
   const lastFrames = new LastFrames(clock)
+  const reports = new StreamReports({ instance, clock, log })
   const closeListeners: Array<() => Promise<void>> = []
   let draining: Promise<void> | undefined
   let stopHeartbeat = (): void => {}
@@ -60,18 +65,21 @@ export function createStreams (options: StreamsOptions) {
 
   const isFull = (): boolean => runs.size >= limits.maxRunning + limits.maxQueued
 
-  function openRunningStream (stream: NewStream, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}): RunningStream {
+  function openRunningStream (
+    stream: NewStream, report: StreamReport, created: Promise<string>, { epoch = FIRST_EPOCH, ageMs = 0 } = {}
+  ): RunningStream {
     const askedAt = clock.now() - ageMs
     const bubble = askedAt + limits.deadlineMs
     const deadline = stream.metadata?.deliverable === true ? Math.max(bubble, askedAt + limits.lateDeadlineMs) : bubble
-    const run = new RunningStream(options, { stream, epoch, askedAt, bubbleDeadline: bubble, deadline, created })
+    const run = new RunningStream(options, { stream, report, epoch, askedAt, bubbleDeadline: bubble, deadline, created })
     runs.set(run.id, run)
     const isShown = stream.chat !== undefined
-    void run.ended.then(({ how }) => {
+    void run.ended.then(exit => {
       runs.delete(run.id)
+      reports.left(report, exit)
       places.release(run)
       // A bubble that was closed before ended long ago.
-      if (isShown && how === 'ended' && !run.bubbleClosed) lastFrames.await(run.id)
+      if (isShown && exit.how === 'ended' && !run.bubbleClosed) lastFrames.await(run.id)
     })
     return run
   }
@@ -96,23 +104,29 @@ export function createStreams (options: StreamsOptions) {
      * for another, it is created as ended, with an excuse. The deadline of a runnable stream counts from now on.
      */
     async open (
-      { always = false, deliverable = false, bubbleBytes, outcome = always ? undefined : refusal(), why, work, ...opening }: Opening
+      {
+        always = false, deliverable = false, bubbleBytes, outcome = always ? undefined : refusal(), why, work, sender, callback,
+        awaitsReply = false, ...opening
+      }: Opening
     ): Promise<Opened> {
       const id = createId()
       const stream: NewStream = {
         id,
         ...opening,
         ...((deliverable || bubbleBytes !== undefined) && { metadata: metadataOf(deliverable, bubbleBytes) }),
-        ...(outcome && { outcome }),
-        ...(store.shared && work && { work: JSON.stringify(work) })
+        ...(outcome && { outcome })
       }
+      const report = reports.open(stream, { sender, callback, awaitsReply })
+      if (store.shared && work) stream.work = storedWork(work, report.turn?.traceparent)
       const created = store.create(stream)
-      const run = outcome === undefined ? openRunningStream(stream, created) : undefined
+      const run = outcome === undefined ? openRunningStream(stream, report, created) : undefined
+      const discard = (): void => run === undefined ? reports.left(report, { how: 'discarded' }) : run.discard()
       const kept = await created.catch((error: unknown) => {
-        run?.discard()
+        discard()
         throw error
       })
-      if (kept !== id) run?.discard()
+      if (kept !== id) discard()
+      else if (outcome !== undefined) reports.bornEnded(report, outcome)
       if (kept === id && outcome?.failure) {
         log.warn({ streamId: id, class: outcome.failure.code, reference: outcome.failure.reference, open: runs.size }, 'stream refused')
       }
@@ -148,6 +162,17 @@ export function createStreams (options: StreamsOptions) {
 
     /** The source itself, or the one of that name. Throws an `InputError` if there is none. */
     resolveSource,
+
+    /** Says how a bot is called in what is told of its streams. */
+    nameBot: (scope: string, names: BotNames): void => reports.nameBot(scope, names),
+
+    /** To be told when a message was replied to, a refresh answered, and the end of an answer delivered. */
+    replied: (id: string): void => reports.replied(id),
+    refreshed: (id: string, hasFrame: boolean): void => reports.refreshed(id, hasFrame),
+    settle: (id: string, delivery: SettledDelivery): void => reports.settle(id, delivery),
+
+    /** Names this registration in what is told of its streams. */
+    instance,
 
     read: (id: string) => reader.read(id),
 
@@ -195,6 +220,7 @@ export function createStreams (options: StreamsOptions) {
       draining ??= Promise.resolve()
       await endAll()
       await Promise.all(closeListeners.map(async listener => { await listener() }))
+      reports.close()
       stopHeartbeat()
       reader.close()
       lastFrames.close()
@@ -229,7 +255,10 @@ export function createStreams (options: StreamsOptions) {
     deadlineMs: limits.deadlineMs,
     isOpenHere: id => runs.has(id),
     isDraining: () => draining !== undefined,
-    open: (stream, tenure) => openRunningStream(stream, Promise.resolve(stream.id), tenure),
+    open (stream, { linkedTo, ...tenure }) {
+      const report = reports.open(stream, { linkedTo, restarts: tenure.epoch - FIRST_EPOCH })
+      return openRunningStream(stream, report, Promise.resolve(stream.id), tenure)
+    },
     run: (stream, input) => streams.run(stream, input)
   })
 

@@ -365,6 +365,7 @@ t.test('the plugin function carries the named exports, which is what require() g
   t.equal(plugin, forRequire)
   t.same(Object.keys(others).sort(), [
     'BusyError', 'ClosedError', 'ConfigError', 'InputError', 'SourceError', 'StreamStatus', 'UnavailableError', 'callback', 'cards',
+    'channels',
     'createMockSource', 'createOpenAISource', 'streams'
   ])
   for (const [name, value] of Object.entries(others)) t.equal((plugin as unknown as Record<string, unknown>)[name], value, name)

@@ -3,6 +3,8 @@ import { createLimiter } from '../../util/limiter.ts'
 import type { Logger } from '../../util/logger.ts'
 import { redact } from '../../util/redact.ts'
 import { abortable, sleep } from '../../util/waiting.ts'
+import { attemptFailed } from '../attempts.ts'
+import { nameSource } from '../names.ts'
 import { prepareBy } from '../prepare.ts'
 import type { AnyLogSource, ReplyPart } from '../source.ts'
 import { splitThinking } from '../split-thinking.ts'
@@ -66,6 +68,7 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
         // Behind the first part of an answer another one would not fit.
         const leftOut = mayAsk && !hasParts && failure.refusal !== undefined ? asked.reduce(failure.refusal) : undefined
         if (leftOut !== undefined) {
+          attemptFailed(context, failure.class)
           log.warn({ ...fields, without: leftOut }, 'the provider refused the request, asking again with less')
           body = requestBody(settings, asked)
           continue
@@ -78,6 +81,7 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
           throw toSourceError(failure, facts, { identifier, hasParts })
         }
         retries++
+        attemptFailed(context, failure.class)
         log.warn(fields, 'the provider failed before its answer began, trying again')
         place.leave()
         // The limiter's pause is the wait of a rate limit.
@@ -88,7 +92,7 @@ export function createOpenAISource (options: OpenAIOptions): AnyLogSource {
       }
     }
   }
-  return prepareBy(source, loadOpenAI)
+  return nameSource(prepareBy(source, loadOpenAI), { name: 'openai', model: settings.model })
 }
 
 /** How a provider ended its answer; louder if it was not as it should be. */
@@ -100,7 +104,7 @@ function logEnd (
   const isOdd = contentType !== undefined || unknownParts !== undefined || deltas !== undefined || ending === 'unknown'
   const word = identifier(finishReason ?? 'none') ?? 'not printable'
   const fields = { model, attempt, finishReason: word, ending, contentType, skipped, unknownParts, deltas }
-  log[isOdd ? 'warn' : 'info'](
+  log[isOdd ? 'warn' : 'debug'](
     fields, isOdd ? 'the provider ended its answer, which is not as it should be' : 'the provider ended its answer'
   )
 }

@@ -1,3 +1,5 @@
+import { channels, publishEnd, publishStart } from '../../diagnostics/channels.ts'
+import type { StoreContext } from '../../diagnostics/contexts.ts'
 import type { Clock } from '../../util/clock.ts'
 import type { Logger } from '../../util/logger.ts'
 import { describeError, redact } from '../../util/redact.ts'
@@ -9,6 +11,8 @@ export interface OutageLogOptions {
   secrets: readonly string[]
   /** What to do about a server that is the wrong one for good. */
   wrongServerCure: string
+  /** Whose connection it is, for what is told of outages. */
+  instance: string
 }
 
 interface Told {
@@ -27,6 +31,7 @@ interface Outage extends Told {
   kind: FailureKind
   since: number
   failures: number
+  context: StoreContext | undefined
 }
 
 const EVERY_MS = 60_000
@@ -50,8 +55,8 @@ export class OutageLog {
     const { clock, log, secrets, wrongServerCure } = this.#options
     const now = clock.now()
     if (this.#outage === undefined || (kind === 'wrong server' && this.#outage.kind !== kind)) {
-      const { since = now, failures = 0 } = this.#outage ?? {}
-      this.#outage = { kind, since, failures: failures + 1, at: now, count: 0, operations: new Set() }
+      const { since = now, failures = 0, context = this.#startOutage(operation) } = this.#outage ?? {}
+      this.#outage = { kind, since, failures: failures + 1, context, at: now, count: 0, operations: new Set() }
       if (kind === 'wrong server') log.error({ operation, code, cure: wrongServerCure }, 'this server of Redis takes no commands now')
       else log.error({ operation, cause: describeError(error, secrets), ...(cure !== '' && { cure }) }, 'Redis is away')
       return
@@ -63,9 +68,18 @@ export class OutageLog {
 
   /** Ends an outage, whose last failure was at that time. */
   back (at: number): void {
-    const { failures, since } = this.#outage as Outage
+    const { failures, since, kind, context } = this.#outage as Outage
+    if (context !== undefined) {
+      context.outcome = kind
+      publishEnd('store', context, true)
+    }
     this.#options.log.info({ failures, forMs: Math.round(at - since) }, 'Redis is back')
     this.#outage = undefined
+  }
+
+  #startOutage (operation: string): StoreContext | undefined {
+    if (!channels.store.hasSubscribers) return undefined
+    return publishStart('store', { instance: this.#options.instance, kind: 'outage', operation, startedAt: performance.now() })
   }
 
   /** Of a trial each operation is told. */

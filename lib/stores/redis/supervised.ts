@@ -1,3 +1,5 @@
+import { channels, publishEnd, publishStart } from '../../diagnostics/channels.ts'
+import type { StoreContext } from '../../diagnostics/contexts.ts'
 import type { Clock } from '../../util/clock.ts'
 import { UnavailableError } from '../../util/errors.ts'
 import { insist } from '../../util/insist.ts'
@@ -25,6 +27,8 @@ export interface SupervisedOptions {
   secrets?: readonly string[]
   /** Tries everything that will be asked, at the first connection: what is refused is told then, and not when a user asks. */
   probe?: (options: ProbeOptions) => Promise<void>
+  /** Whose connection it is, for what is told of commands. */
+  instance?: string
   connect: (events: ConnectionEvents) => Promise<RedisConnection>
 }
 
@@ -41,9 +45,9 @@ const LOADING_MS = 2000
  * it, and while Redis is away, or another server is the master, it is looked for each second.
  */
 export async function superviseRedis (
-  { clock, log, prefix, wrongServerCure, secrets = [], probe, connect }: SupervisedOptions
+  { clock, log, prefix, wrongServerCure, secrets = [], instance = '', probe, connect }: SupervisedOptions
 ): Promise<RedisConnection> {
-  const outages = new OutageLog({ clock, log, secrets, wrongServerCure })
+  const outages = new OutageLog({ clock, log, secrets, wrongServerCure, instance })
   const standing: { connection?: RedisConnection } = {}
   let disturbedAt = -Infinity
   let loadingSince: number | undefined
@@ -132,12 +136,19 @@ export async function superviseRedis (
   }
 
   const commandOf = (isTrial: boolean): RedisConnection['command'] => async (args, key, operation = String(args[0])) => {
+    const context = channels.store.hasSubscribers ? startCommand(instance, operation) : undefined
     try {
-      return await ask(args, key, answers ? REPEAT_MS : [])
+      const reply = await ask(args, key, answers ? REPEAT_MS : [])
+      if (context !== undefined) endCommand(context, 'answered')
+      return reply
     } catch (error) {
-      if (isUnknownScript(error)) throw error
+      if (isUnknownScript(error)) {
+        if (context !== undefined) endCommand(context, 'answered')
+        throw error
+      }
       lastKey = String(key)
       const { reason, code, kind } = failed(operation, error, isTrial)
+      if (context !== undefined) endCommand(context, kind)
       // The client's own error may hold what was asked.
       throw new UnavailableError(Object.assign(new Error(reason), { code, kind }))
     }
@@ -174,4 +185,12 @@ export async function superviseRedis (
       await opened.close()
     }
   }
+}
+
+const startCommand = (instance: string, operation: string): StoreContext =>
+  publishStart('store', { instance, kind: 'command', operation, startedAt: performance.now() })
+
+function endCommand (context: StoreContext, outcome: NonNullable<StoreContext['outcome']>): void {
+  context.outcome = outcome
+  publishEnd('store', context, outcome !== 'answered')
 }

@@ -77,7 +77,7 @@ t.test('what a fetched bubble could not hold is sent, once, whoever else would',
   t.strictSame(asked[0], ['s', true], 'it waits for the fetch')
   t.match(sent, [[URL_OF_WECOM, { content: /^x+$/ }]])
   t.strictSame(log.lines, [
-    { level: 'info', fields: { streamId: 's', bytes: sent[0]?.[1].content?.length }, message: 'the rest of an answer was delivered' }
+    { level: 'debug', fields: { streamId: 's', bytes: sent[0]?.[1].content?.length }, message: 'the rest of an answer was delivered' }
   ])
   t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), LONG), 'delivered', 'another message is another')
 })
@@ -95,7 +95,7 @@ t.test('an answer whose end nobody came for is sent whole, once', async t => {
   const { late, sent, log } = setUp({ fetched: async () => false })
   t.equal(await late.deliver(message(), SHORT), 'delivered')
   t.strictSame(sent, [[URL_OF_WECOM, { content: 'short' }]])
-  t.hasStrict(log.lines, [{ level: 'info', message: 'an answer whose end nobody came for was delivered' }])
+  t.hasStrict(log.lines, [{ level: 'debug', message: 'an answer whose end nobody came for was delivered' }])
   t.equal(await late.deliver(message(), SHORT), 'unfetched', 'its one call has been made')
   t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), LONG), 'delivered')
   const { content = '' } = sent[1]?.[1] ?? {}
@@ -157,7 +157,7 @@ t.test('a late card goes alone when the end was fetched, once', async t => {
   t.equal(await late.deliver(message(), WITH_CARD), 'delivered')
   t.strictSame(sent, [[URL_OF_WECOM, { card: CARD }]])
   t.strictSame(asked, [['s', true]], 'it waits for that')
-  t.hasStrict(log.lines, [{ level: 'info', fields: { streamId: 's' }, message: 'the card of an answer was delivered' }])
+  t.hasStrict(log.lines, [{ level: 'debug', fields: { streamId: 's' }, message: 'the card of an answer was delivered' }])
   t.equal(await cards.isClaimed('s'), true)
   t.equal(await late.deliver(message(`${URL_OF_WECOM}2`), WITH_CARD), 'fetched')
   t.equal(sent.length, 1)
@@ -183,7 +183,7 @@ t.test('the call goes to the text before it goes to a card, unless the card is a
   const { late, sent, cards, log } = setUp({ fetched: async () => false })
   t.equal(await late.deliver(message(), WITH_CARD), 'delivered')
   t.strictSame(sent.pop()?.[1], { content: `short\n\n${texts.tooLate}` })
-  t.hasStrict(log.lines, [{ level: 'warn', message: 'a card was not shown, as nobody came for the end of its answer' }, { level: 'info' }])
+  t.hasStrict(log.lines, [{ level: 'warn', message: 'a card was not shown, as nobody came for the end of its answer' }, { level: 'debug' }])
   await cards.claim('shown', 'first reply')
   await late.deliver(message(`${URL_OF_WECOM}2`), { ...WITH_CARD, id: 'shown' })
   t.strictSame(sent.pop()?.[1], { content: 'short' })

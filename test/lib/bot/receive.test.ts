@@ -594,7 +594,7 @@ t.test('a late card that cannot go alone comes once, with the end, and again onl
   t.same(await parsed(refresh(id, { msgid: 'r2' })), withCard, 'its reply was lost')
   for (const msgid of [undefined, '']) t.same(await parsed(refresh(id, { msgid })), without)
   t.same(log.lines.map(({ level, message }) => [level, message]), [
-    ['info', 'stream ended'],
+    ['debug', 'stream ended'],
     ...Array(2).fill(['warn', 'a card comes with the last frame, which not every client of WeCom shows'])
   ])
 })

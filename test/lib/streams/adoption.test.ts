@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
 import type { StreamStore } from '../../../lib/stores/store.ts'
 import type { Opening } from '../../../lib/streams/contract.ts'
@@ -8,6 +9,7 @@ import { createManualClock } from '../../fixtures/clock.ts'
 import type { ManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { createSharedStore } from '../../fixtures/shared-store.ts'
+import { listen } from '../../fixtures/signals.ts'
 import { createHandSource } from '../../fixtures/sources.ts'
 import { byId } from '../../fixtures/streams-by-id.ts'
 import { idle } from '../../fixtures/waiting.ts'
@@ -631,4 +633,32 @@ t.test('a stream whose text has to be written anew cannot be read, but adopted',
   t.equal(two.replica.writes.length, 0)
   await clock.advance(331_001)
   t.hasStrict(await two.streams.read(id), { status: 'error', failure: { code: 'TIMEOUT' } }, 'it is over by its deadline')
+})
+
+t.test('an adopted stream is told as one, with the mark that a tracer had left, and in its summary', async t => {
+  const told = listen(t, ['turn'])
+  const onStart = (turn: unknown): void => { (turn as { traceparent?: string }).traceparent ??= 'of the first' }
+  subscribe('tracing:fastify-wecom-stream:turn:start', onStart)
+  t.teardown(() => unsubscribe('tracing:fastify-wecom-stream:turn:start', onStart))
+  const { clock, memory, join, works } = share()
+  const [one, two] = [join(), join()]
+  two.takeUp()
+  const { id } = await one.streams.open(opening)
+  t.strictSame(works().map(work => JSON.parse(work as string).traceparent), ['of the first'])
+  await clock.advance(10_000)
+  await memory.release(id, 1)
+  await two.shown(id)
+  await two.hand.call().push('hello')
+  await two.hand.call().end()
+  await idle()
+  const starts = told.filter(({ event }) => event === 'start').map(({ fields: { restarts, linkedTo } }) => ({ restarts, linkedTo }))
+  t.strictSame(starts, [{ restarts: 0, linkedTo: undefined }, { restarts: 1, linkedTo: 'of the first' }])
+  t.hasStrict(two.log.summaries, [{ fields: { streamId: id, restarts: 1, outcome: 'done', delivery: 'none' } }])
+  t.strictSame(one.log.summaries, [], 'the one that did not end it has no summary')
+})
+
+t.test('nothing of a tracer is stored if there is none', async t => {
+  const { join, works } = share()
+  await join().streams.open(opening)
+  t.strictSame(works().map(work => JSON.parse(work as string)), [opening.work])
 })

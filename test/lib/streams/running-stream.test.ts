@@ -8,6 +8,7 @@ import { createMemoryStore } from '../../../lib/stores/memory/streams.ts'
 import type { StreamStore } from '../../../lib/stores/store.ts'
 import type { ReasoningMode } from '../../../lib/streams/contract.ts'
 import type { EndReason } from '../../../lib/streams/ending.ts'
+import { StreamReport } from '../../../lib/streams/report.ts'
 import { RunningStream } from '../../../lib/streams/running-stream.ts'
 import type { RunningStreamLimits } from '../../../lib/streams/running-stream.ts'
 import { SourceError } from '../../../lib/util/errors.ts'
@@ -52,6 +53,7 @@ function open ({ bubble = 1000, limits = {}, created = promise => promise, wrap 
     deps,
     {
       stream,
+      report: new StreamReport(stream, clock.now(), '', undefined, {}),
       epoch: 1,
       askedAt: clock.now(),
       bubbleDeadline: clock.now() + bubble,
@@ -124,7 +126,7 @@ t.test('an end part ends the stream, and nothing is read after it', async t => {
     t.strictSame(await stored(), { status: 'done', content: 'a', ...notice })
     t.equal(call.asked, 2)
     t.equal(call.closes, 1)
-    t.hasStrict(log.lines, [{ level: 'info', fields: { usage: { inputTokens: 3 } } }])
+    t.hasStrict(log.lines, [{ level: 'debug', fields: { usage: { inputTokens: 3 } } }])
     t.equal(clock.pending, 0)
   }
 })
@@ -537,7 +539,7 @@ t.test('a store that refuses is told in the log as well', async t => {
     const { start, run, log, clock } = open({ wrap: () => broken })
     start(yielding('a', 'b'))
     await run.ended
-    t.hasStrict(log.lines, [{ level: 'info', fields: { stored: false } }])
+    t.hasStrict(log.lines, [{ level: 'debug', fields: { stored: false } }])
     t.equal(clock.pending, 0)
   }
 })
@@ -572,7 +574,7 @@ t.test('a stream that ends well leaves one line with its measures', async t => {
   await call.end()
   await stored()
   t.strictSame(log.lines, [{
-    level: 'info',
+    level: 'debug',
     message: 'stream ended',
     fields: {
       streamId: 's', status: 'done', reason: 'END', stored: true, durationMs: 150, firstPieceMs: 120, chunks: 3, bytes: 4, usage: 'unknown'
@@ -669,7 +671,7 @@ t.test('an answer in place of a source is the whole of the stream', async t => {
   const { run, stored, clock, log } = open()
   run.answer('as you wish')
   t.strictSame(await stored(), { status: 'done', content: 'as you wish' })
-  t.hasStrict(log.lines, [{ level: 'info', fields: { reason: 'END', bytes: 11 } }])
+  t.hasStrict(log.lines, [{ level: 'debug', fields: { reason: 'END', bytes: 11 } }])
   run.answer('again')
   t.strictSame(await stored(), { status: 'done', content: 'as you wish' }, 'an ended stream stays as it is')
   t.equal(clock.pending, 0)
@@ -735,7 +737,7 @@ t.test('images are stored with the end; those that cannot be shown cost themselv
   await call.end()
   const item = { msgtype: 'image', image: { base64: PNG, md5: createHash('md5').update(PNG, 'base64').digest('hex') } }
   t.strictSame(await stored(), { status: 'done', content: 'look', metadata: { images: [item, item] } })
-  t.hasStrict(log.lines, [{ level: 'info', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
+  t.hasStrict(log.lines, [{ level: 'debug', fields: { stored: true, refused: ['image: NOT_DATA', 'image: NOT_DATA'] } }])
 
   const many = startHand()
   for (let n = 0; n < 12; n++) await many.call.push({ type: 'image', data: PNG })
@@ -856,7 +858,7 @@ t.test('a refusal ends a stream with its sentence and its notice', async t => {
   const { run, stored, log } = open()
   run.refuse('DENIED', 'not you')
   t.strictSame(await stored(), { status: 'done', content: 'not you', notice: 'DENIED' })
-  t.hasStrict(log.lines, [{ level: 'info', fields: { reason: 'DENIED' } }])
+  t.hasStrict(log.lines, [{ level: 'debug', fields: { reason: 'DENIED' } }])
 })
 
 t.test('a stream may fail before it has a source', async t => {

@@ -412,7 +412,7 @@ t.test('a stream that was opened can be refused, with a sentence or without', as
     t.equal(await prepared, undefined)
     t.equal(await read(id), shown)
     t.hasStrict(log.lines.splice(0), [
-      { level: 'info', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }
+      { level: 'debug', message: 'stream ended', fields: { streamId: id, status: 'done', reason: 'LIMITED', stored: true } }
     ])
     streams.run(id, { prompt: 'a' })
     streams.refuse(id, 'DENIED', 'again')
@@ -513,7 +513,8 @@ t.test('a store that cannot create rejects, and leaves nothing', async t => {
 t.test('a store that writes nothing, or refuses, is told in the log, and leaves nothing', async t => {
   const reject = async (): Promise<never> => { throw new Error('away') }
   for (const [wrap, level] of [
-    [{ append: reject }, 'error'], [{ end: reject }, 'error'], [{ append: async () => false }, 'info'], [{ end: async () => false }, 'info']
+    [{ append: reject }, 'error'], [{ end: reject }, 'error'], [{ append: async () => false }, 'debug'],
+    [{ end: async () => false }, 'debug']
   ] as const) {
     const { streams, log, clock, quiet } = build({ wrap: () => wrap, source: yielding('a', 'b'), limits: { maxRunning: 5 } })
     for (let i = 0; i < 5; i++) await streams.start('a')
@@ -948,7 +949,7 @@ t.test('20,000 streams that were started and have expired leave nothing, and the
       for (const id of batch.filter((_, index) => index % 5 === 3)) await streams.stop(id)
       await until(() => streams.size === 0)
       ids.push(...batch)
-      log.lines.length = 0
+      log.lines.length = log.summaries.length = 0
       await clock.advance(60_000)
     }
     last = ids.at(-1) as string

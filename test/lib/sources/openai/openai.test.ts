@@ -37,9 +37,9 @@ function build (provider: { url: string }, options: Partial<OpenAIOptions> = {},
   const write = (): void => { t.fail('only warnings are expected') }
   let onWarn = (): void => {}
   const log: Logger = {
-    debug: write,
+    info: write,
     // How the provider ended its answer.
-    info (fields) { ends.push({ ...fields as object }) },
+    debug (fields) { ends.push({ ...fields as object }) },
     error: write,
     child: () => log,
     warn (fields) {

@@ -7,6 +7,7 @@ import { superviseRedis } from '../../../../lib/stores/redis/supervised.ts'
 import type { SupervisedOptions } from '../../../../lib/stores/redis/supervised.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
 import { createLog } from '../../../fixtures/log.ts'
+import { listen } from '../../../fixtures/signals.ts'
 import { idle } from '../../../fixtures/waiting.ts'
 
 const READONLY = new Error("READONLY You can't write against a read only replica.")
@@ -321,4 +322,26 @@ t.test('a server that is away from the first moment is looked for, too', async t
   t.hasStrict(log.lines[1], { message: 'Redis is back' })
   t.ok(connection.lastDisruptionAt?.() as number > 1)
   await connection.close()
+})
+
+t.test('commands and outages are told to who listens', async t => {
+  const told = listen(t, ['store'])
+  const { clock, connection, fail, failures } = await supervise(t, { instance: 'i' })
+  const ends = () => told.splice(0).filter(({ event }) => event === 'asyncEnd' || event === 'error')
+    .map(({ event, fields: { instance, kind, operation, outcome } }) => [event, instance, kind, operation, outcome])
+  await connection.command(['GET', 'k'], 'k')
+  t.strictSame(ends(), [['asyncEnd', 'i', 'command', 'GET', 'answered']])
+  await fail(new Error('NOSCRIPT No matching script.'))
+  t.strictSame(ends(), [['asyncEnd', 'i', 'command', 'streams.read', 'answered']])
+  await fail(new Error('OOM command not allowed'))
+  t.strictSame(ends(), [['error', 'i', 'command', 'streams.read', 'refused'], ['asyncEnd', 'i', 'command', 'streams.read', 'refused']])
+  failures.look = RESET
+  const failed = fail(RESET)
+  await idle()
+  await clock.advance(600)
+  await failed
+  t.strictSame(ends(), [['error', 'i', 'command', 'streams.read', 'away'], ['asyncEnd', 'i', 'command', 'streams.read', 'away']])
+  delete failures.look
+  await clock.advance(5000)
+  t.strictSame(ends(), [['error', 'i', 'outage', 'streams.read', 'away'], ['asyncEnd', 'i', 'outage', 'streams.read', 'away']])
 })

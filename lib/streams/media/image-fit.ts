@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
-import type { Clock } from '../util/clock.ts'
-import { readImage } from '../wecom/reply-images.ts'
-import type { ReplyImage } from '../wecom/reply-images.ts'
+import type { Clock } from '../../util/clock.ts'
+import { readImage } from '../../wecom/reply-images.ts'
+import type { ReplyImage } from '../../wecom/reply-images.ts'
 
 /** An image of an answer, for code of the host that makes it smaller. */
 export interface ImageToFit {

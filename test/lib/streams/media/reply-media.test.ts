@@ -1,8 +1,8 @@
 import t from 'tap'
-import { ReplyMedia } from '../../../lib/streams/reply-media.ts'
-import { readImage } from '../../../lib/wecom/reply-images.ts'
-import type { ReplyImage } from '../../../lib/wecom/reply-images.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
+import { ReplyMedia } from '../../../../lib/streams/media/reply-media.ts'
+import { readImage } from '../../../../lib/wecom/reply-images.ts'
+import type { ReplyImage } from '../../../../lib/wecom/reply-images.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
 
 // The smallest PNG: one black pixel. What follows its end does not matter.
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { fitImages } from '../../../lib/streams/image-fit.ts'
-import type { FitCall, FitImage } from '../../../lib/streams/image-fit.ts'
-import { readImage } from '../../../lib/wecom/reply-images.ts'
-import type { ReplyImage } from '../../../lib/wecom/reply-images.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
+import { fitImages } from '../../../../lib/streams/media/image-fit.ts'
+import type { FitCall, FitImage } from '../../../../lib/streams/media/image-fit.ts'
+import { readImage } from '../../../../lib/wecom/reply-images.ts'
+import type { ReplyImage } from '../../../../lib/wecom/reply-images.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
 
 // The smallest PNG: one black pixel. What follows its end does not matter.
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==', 'base64')

@@ -1,0 +1,134 @@
+import t from 'tap'
+import { attemptFailed } from '../../../lib/sources/attempts.ts'
+import { nameSource } from '../../../lib/sources/names.ts'
+import type { Source } from '../../../lib/sources/source.ts'
+import { StreamReports } from '../../../lib/streams/report.ts'
+import { StreamSourceContext } from '../../../lib/streams/source-context.ts'
+import { createManualClock } from '../../fixtures/clock.ts'
+import { createLog } from '../../fixtures/log.ts'
+import { listen } from '../../fixtures/signals.ts'
+
+const measures = { durationMs: 900, firstPieceMs: 10, chunks: 3, bytes: 7, usage: { inputTokens: 1 } }
+const chat = { scope: '/', user: 'li' }
+
+function setUp () {
+  const [clock, log] = [createManualClock(), createLog()]
+  const reports = new StreamReports({ instance: 'i', clock, log })
+  reports.nameBot('/', { bot: 'Robot', pseudonymOf: id => id && `hash of ${id}` })
+  return { clock, log, reports }
+}
+
+t.test('a stream has one line that says all of it when its delivery is known', async t => {
+  const { clock, log, reports } = setUp()
+  const report = reports.open({ id: 's', chat: { scope: '/', group: 'g' } }, { sender: 'li', awaitsReply: true, restarts: 2 })
+  report.isFollowed = true
+  report.sourceCalled(nameSource((async function * () {}) as Source, { name: 'openai', model: 'm' }))
+  await clock.advance(40)
+  reports.replied('s')
+  await clock.advance(40)
+  reports.replied('s')
+  for (const hasFrame of [true, true, false]) reports.refreshed('s', hasFrame)
+  report.ended({ reason: 'END', outcome: { status: 'done' }, measures, firstTextMs: 20 })
+  reports.left(report, { how: 'ended' })
+  t.strictSame(log.summaries, [])
+  reports.settle('s', 'delivered')
+  reports.settle('s', 'fetched')
+  reports.close()
+  t.strictSame(log.summaries, [{
+    level: 'info',
+    message: 'stream summary',
+    fields: {
+      streamId: 's',
+      bot: 'Robot',
+      user: 'hash of li',
+      chat: 'hash of g',
+      source: 'openai',
+      model: 'm',
+      outcome: 'done',
+      finishReason: 'END',
+      class: undefined,
+      firstReplyMs: 40,
+      firstTextMs: 20,
+      durationMs: 900,
+      chunks: 3,
+      bytes: 7,
+      usage: { inputTokens: 1 },
+      refreshes: 3,
+      frames: 4,
+      restarts: 2,
+      delivery: 'delivered'
+    }
+  }])
+})
+
+t.test('what nobody follows is told when it has ended and its message has a reply, in either order', async t => {
+  const { log, reports } = setUp()
+  const end = { reason: 'END', outcome: { status: 'done' }, measures } as const
+  const refused = reports.open({ id: 'refused', chat }, { awaitsReply: true })
+  reports.bornEnded(refused, { status: 'done', notice: 'DENIED' })
+  t.strictSame(log.summaries, [])
+  reports.replied('refused')
+  const slow = reports.open({ id: 'slow', chat }, { awaitsReply: true })
+  reports.replied('slow')
+  slow.ended(end)
+  reports.left(slow, { how: 'ended' })
+  const own = reports.open({ id: 'own' }, {})
+  own.ended(end)
+  reports.left(own, { how: 'ended' })
+  const busy = reports.open({ id: 'busy' }, {})
+  reports.bornEnded(busy, { status: 'error', failure: { code: 'BUSY', reference: 'r' } })
+  const empty = reports.open({ id: 'empty' }, {})
+  reports.bornEnded(empty, { status: 'done' })
+  t.strictSame(log.summaries.map(({ fields: { streamId, user, finishReason, class: failure, delivery } }) =>
+    [streamId, user, finishReason, failure, delivery]), [
+    ['refused', 'hash of li', 'DENIED', undefined, 'none'], ['slow', 'hash of li', 'END', undefined, 'none'],
+    ['own', undefined, 'END', undefined, 'none'], ['busy', undefined, 'BUSY', 'BUSY', 'none'],
+    ['empty', undefined, 'END', undefined, 'none']
+  ])
+})
+
+t.test('at shutdown what is not known is unknown; what was left to others, or never was, is not told', async t => {
+  const { log, reports } = setUp()
+  for (const [id, how] of [['kept', 'ended'], ['handed', 'handed-over'], ['fenced', 'fenced'], ['never', 'discarded']] as const) {
+    const report = reports.open({ id, chat }, {})
+    report.isFollowed = true
+    reports.left(report, { how })
+  }
+  reports.replied('never')
+  reports.refreshed('never', true)
+  reports.close()
+  t.strictSame(log.summaries.map(({ fields: { streamId, delivery } }) => [streamId, delivery]), [['kept', 'unknown']])
+})
+
+t.test('a source is told by its name, how it ended, and which of its requests had failed', async t => {
+  const told = listen(t, ['source', 'turn'])
+  const { log, reports } = setUp()
+  const source = nameSource((async function * () {}) as Source, { name: 'openai', model: 'm' })
+  for (const [reason, failure, outcome] of [
+    ['END', undefined, 'ended'], ['LENGTH', undefined, 'ended'], ['FAILED', 'BUSY', 'failed'], ['STOP', undefined, 'left'],
+    ['IDLE', 'TIMEOUT', 'left'], [undefined, undefined, 'left']
+  ] as const) {
+    const report = reports.open({ id: 's', chat }, {})
+    report.sourceCalled(source)
+    attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, async work => await work), 'BUSY')
+    report.sourceLeft(reason, failure, measures)
+    report.sourceLeft('END', undefined, measures)
+    const ends = told.splice(0)
+      .filter(({ channel, event }) => channel === 'source' && (event === 'error' || event === 'asyncEnd'))
+    t.strictSame(ends.map(({ event }) => event), failure === undefined ? ['asyncEnd'] : ['error', 'asyncEnd'])
+    t.hasStrict(ends[0]?.fields, {
+      instance: 'i', bot: 'Robot', source: 'openai', model: 'm', outcome, failure, failedAttempts: ['BUSY'], chunks: 3, inputTokens: 1
+    })
+  }
+})
+
+t.test('a context of the host takes no note of attempts, nor does a report to which nobody listens', async t => {
+  const { log, reports } = setUp()
+  attemptFailed({}, 'BUSY')
+  const report = reports.open({ id: 's' }, {})
+  report.sourceCalled((async function * () {}) as Source)
+  attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, async work => await work), 'BUSY')
+  report.sourceLeft('END')
+  reports.left(report, { how: 'ended' })
+  t.hasStrict(log.lines, [])
+})
