@@ -13,18 +13,17 @@ export const callOnce: Insist = call => call()
 
 /** Calls again what failed because a store is away, until it is back, the time is over, or the signal is aborted. */
 export async function insist<T> (clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> {
-  // It keeps no process alive.
-  const inBackground: Clock = { ...clock, setTimeout: (callback, ms) => clock.setTimeout(callback, ms, { background: true }) }
-
-  async function attempt (pauseMs: number): Promise<T> {
+  for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_MS)) {
     try {
       return await call()
     } catch (error) {
       if (!isPassing(error) || clock.now() + pauseMs > until) throw error
     }
-    await sleep(inBackground, pauseMs, signal)
-    return await attempt(Math.min(2 * pauseMs, MAX_MS))
+    await sleep(inBackground(clock), pauseMs, signal)
   }
-
-  return await attempt(FIRST_MS)
 }
+
+/** Its timers keep no process alive. */
+const inBackground = (clock: Clock): Clock => ({
+  ...clock, setTimeout: (callback, ms) => clock.setTimeout(callback, ms, { background: true })
+})
