@@ -158,7 +158,10 @@ export function createFrames (texts: Texts, { newCommand }: FramesOptions = {}):
     whole (record, { card: isShown = false } = {}) {
       const { images, card, tooLate } = record.metadata
       const isMissing = images !== undefined || (card !== undefined && !isShown) || tooLate === true
-      return messageOf(record.content, [...tailOf(record, true), ...isMissing ? [texts.tooLate] : []])
+      const tail = [...tailOf(record, true), ...isMissing ? [texts.tooLate] : []]
+      // Its card, which was shown, was all of it.
+      if (tail.length === 0 && !isVisible(record.content)) return texts.complete
+      return messageOf(record.content, tail)
     }
   }
 }

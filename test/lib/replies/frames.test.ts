@@ -526,6 +526,8 @@ t.test('an answer whose end nobody has seen is told from its beginning, with wha
   t.equal(whole({ content: 'hello world', metadata: { sealedAt: 5 } }), 'hello world')
   t.equal(whole({ content: '```\na', notice: 'LENGTH' }), `\`\`\`\na\n\`\`\`\n\n${texts.length}`)
   t.equal(whole({ content: '' }), texts.empty)
+  const seenCard = record({ status: 'done', content: ' ', metadata: { card: CARD } })
+  t.equal(frames.whole(seenCard, { card: true }), texts.complete, 'a card that was shown, and nothing else')
   t.equal(whole({ content: '', notice: 'STOPPED' }), texts.stopped)
   t.equal(whole({ status: 'error', failure: { code: 'TIMEOUT', reference: 'r' } }), `hello\n\n${texts.failures.TIMEOUT}（编号 r）`)
   for (const metadata of [{ images }, { card: CARD }, { tooLate: true }] as const) {
