@@ -1,7 +1,7 @@
 /** The rooms of lib/ from the lowest floor up. A room imports rooms of lower floors only, for types too. */
 const FLOORS = [
   ['diagnostics', 'util'], ['outbound'], ['wecom'], ['texts'], ['sources', 'simulator'], ['stores'], ['streams', 'replies'], ['config'],
-  ['bot', 'playground'], ['cli']
+  ['bot', 'playground', 'signals'], ['cli']
 ]
 
 const rooms = FLOORS.flat()

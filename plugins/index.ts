@@ -17,6 +17,7 @@ import { warnOfSuspects } from '../lib/config/suspects.ts'
 import { CHANNELS as channels } from '../lib/diagnostics/channels.ts'
 import type { Contexts as WecomContexts } from '../lib/diagnostics/contexts.ts'
 import type { StreamFailure, StreamState } from '../lib/replies/state-view.ts'
+import type { WecomHealth } from '../lib/signals/health.ts'
 import { createMockSource } from '../lib/sources/mock.ts'
 import type { MockOptions } from '../lib/sources/mock.ts'
 import { createOpenAISource } from '../lib/sources/openai/openai.ts'
@@ -120,5 +121,5 @@ export type {
   SourceContext, SourceErrorOptions,
   SourceOptions,
   StreamFailure, StreamInput, StreamsPluginOptions, StreamState, TemplateCard, TextOverrides, Texts, Turn, Usage,
-  WecomContexts
+  WecomContexts, WecomHealth
 }

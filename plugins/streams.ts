@@ -18,6 +18,8 @@ import { warnOfSuspects } from '../lib/config/suspects.ts'
 import type { Loopback } from '../lib/outbound/loopback.ts'
 import { viewOf, viewsOf } from '../lib/replies/state-view.ts'
 import type { StreamState } from '../lib/replies/state-view.ts'
+import { createHealth } from '../lib/signals/health.ts'
+import type { WecomHealth } from '../lib/signals/health.ts'
 import type { HistoryLimits } from '../lib/stores/history.ts'
 import type { RedisClient } from '../lib/stores/redis/connection.ts'
 import { clientFaults } from '../lib/stores/redis/host-client.ts'
@@ -83,6 +85,8 @@ export interface StreamsPluginOptions extends SourceOptions {
   onOwnerLost?: 'restart' | 'finish'
   /** What is remembered of a conversation. `turns: 0` switches it off. `STREAM_HISTORY_*`. */
   history?: Partial<HistoryLimits>
+  /** Path of a route for probes: 200 if the app is ready, else 503. Default: there is none. `STREAM_HEALTH_PATH`. */
+  healthPath?: string
   /** Of the sentences; default `zh-CN`. `WECOM_LANGUAGE`. */
   language?: Language
   /** Sentences of yours in place of ours. */
@@ -142,6 +146,8 @@ declare module 'fastify' {
      * fetched how, for which it has three seconds. To be called before `close()`.
      */
     drainStreams (): Promise<void>
+    /** What is known of the bot's parts, without asking any of them. Never throws. */
+    wecomHealth (): WecomHealth
     [kStreams]: Streams
     [kStores]: BotStores
     [kCallbacks]: string[]
@@ -167,7 +173,9 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   // Before the stores: what fails here leaves no connection behind.
   const sources = await createSources(options, config, clock)
   const instance = createId().slice(0, 8)
-  const { store, close, ...stores } = await createStores({ config, client: options.redis?.client, clock, log: fastify.log, instance })
+  const { store, health: storeHealth, close, ...stores } = await createStores(
+    { config, client: options.redis?.client, clock, log: fastify.log, instance }
+  )
   const fit = options.images?.fit
   const run = createHostCodeRunner({ clock, log: fastify.log })
   const streams = createStreams({
@@ -202,12 +210,14 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
   const callbacks: string[] = []
   // Callbacks are registered behind this.
   fastify.addHook('onReady', async () => {
+    health.booted()
     fastify.log.info({ source, state, callbacks }, 'streams are ready')
     if (source === 'mock' && options.sources?.['mock'] === undefined && isProduction(options.env)) {
       fastify.log.warn('the mock answers in production: set OPENAI_API_KEY, or give a source of yours')
     }
   })
 
+  const health = createHealth({ streams, store: storeHealth, clock })
   fastify.decorate(kStreams, streams)
   fastify.decorate(kStores, stores)
   fastify.decorate(kMediaPool, new MediaPool())
@@ -221,6 +231,14 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     if (config.STREAM_SHUTDOWN_GRACE_MS > 0) await streams.allFetched()
   })
 
+  fastify.decorate('wecomHealth', () => health.read())
+  if (config.STREAM_HEALTH_PATH !== undefined) {
+    fastify.get(config.STREAM_HEALTH_PATH, { logLevel: 'warn' }, async (_request, reply) => {
+      const { instance: _, ...told } = health.read()
+      return await reply.code(told.ready ? 200 : 503).header('cache-control', 'no-store').send(told)
+    })
+  }
+
   // The last moment at which this server may still answer a refresh (where the host has set return503OnClosing: false).
   // Fastify rejects a close() that takes longer than its pluginTimeout, 0 being no limit.
   const roomMs = Math.max(0, (fastify.initialConfig.pluginTimeout || Infinity) - MARGIN_MS - PATIENCE_MS)
@@ -232,6 +250,7 @@ async function streamsPlugin (fastify: FastifyInstance, options: StreamsPluginOp
     await streams.close()
     await Promise.all(Object.values(stores).map(async kept => await kept.close()))
     await close()
+    health.closed()
   })
 }
 

@@ -11,6 +11,8 @@ import type { ConfigOf, Setting } from './setting.ts'
 
 // A new setting is one entry here: the types of the config, the checks, the reference and `.env.example` follow from it.
 
+const isPath = (value: unknown): boolean => /^\/[^\s?#:*%\\]*$/.test(String(value))
+
 const bot = {
   WECOM_TOKEN: requiredText('token', '`Token` of the bot in the admin console', {
     expected: 'the Token of the bot in the WeCom admin console, without white space and quotes',
@@ -36,7 +38,7 @@ const bot = {
   WECOM_CALLBACK_PATH: text('path', 'Path of the route, behind the `prefix` of `register` if there is one', {
     default: '/wecom/callback',
     expected: 'a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards',
-    check: value => /^\/[^\s?#:*%\\]*$/.test(String(value)),
+    check: isPath,
     printable: true
   }),
   WECOM_BOT_NAME: text(
@@ -124,6 +126,11 @@ const streams = {
     'images.maxBytes', 'All images of an answer together, before base64: WeCom refuses frames of more than 1 MiB',
     { default: DEFAULT_IMAGES_MAX_BYTES }
   ),
+  STREAM_HEALTH_PATH: text('healthPath', 'Path of a [route](../signals/README.md#health) for probes; unset: there is none', {
+    expected: 'a path that begins with a slash, without spaces, backslashes, escapes, query, parameters or wildcards',
+    check: isPath,
+    printable: true
+  }),
   STREAM_MAX_CONTENT_BYTES: bytes('maxContentBytes', 'Text of one answer; a source that goes on is stopped', { default: 1024 * 1024 })
 } satisfies Record<string, Setting>
 

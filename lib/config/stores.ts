@@ -1,3 +1,4 @@
+import type { StoreHealth } from '../stores/health.ts'
 import type { HistoryStore } from '../stores/history.ts'
 import type { KeyValueStore } from '../stores/key-values.ts'
 import { createMemoryHistory } from '../stores/memory/history.ts'
@@ -29,6 +30,7 @@ export interface BotStores {
 /** Everything that is kept. */
 export interface Stores extends BotStores {
   store: StreamStore
+  health: StoreHealth
   /** Closes what holds them; each of them has its own `close`. */
   close (): Promise<void>
 }
@@ -66,6 +68,7 @@ function inMemory ({ config, clock }: StoresOptions): Stores {
     history: createMemoryHistory(clock, historyLimits(config), MAX_CONVERSATIONS),
     lines: createMemoryQueues(clock),
     facts: createMemoryKeyValues(clock, MAX_FACTS),
+    health: { kind: 'memory' },
     async close () {}
   }
 }
@@ -92,6 +95,12 @@ async function inRedis ({ config, client, clock, log, instance }: StoresOptions)
     history: createRedisHistory({ ...shared, limits: historyLimits(config) }),
     lines: createRedisQueues(shared),
     facts: createRedisKeyValues(shared),
+    health: {
+      kind: 'redis',
+      check: async () => await connection.command(['SET', `${prefix}p:{p}`, '1', 'PX', '1000'], `${prefix}p:{p}`, 'health'),
+      lastDisruptionAt: () => connection.lastDisruptionAt?.() ?? -Infinity,
+      evictionPolicy: () => connection.evictionPolicy?.()
+    },
     close: () => connection.close()
   }
 }

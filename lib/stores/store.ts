@@ -159,6 +159,8 @@ export interface StreamStore {
   read (id: string): Promise<StreamReading | undefined>
   /** What this process has last read of a stream: for when the store is away. */
   lastRead? (id: string): LastRead | undefined
+  /** Text, reasoning and images of the ended streams that are held here, in bytes. */
+  heldBytes? (): number
   /** True for some seconds after it was away: what it does not know then, an owner may be about to restore. */
   isRecovering? (): boolean
   /** Moves a running stream to `stopping`; leaves any other as it is. Gives what `read` would give now. */

@@ -67,6 +67,10 @@ export class Intake {
     return this.#bubbleClosed
   }
 
+  get bytes (): number {
+    return this.#bytes
+  }
+
   get historyUse (): HistoryUse | undefined {
     return this.#historyUse
   }

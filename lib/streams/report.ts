@@ -5,6 +5,7 @@ import { nameOf } from '../sources/names.ts'
 import type { Source } from '../sources/source.ts'
 import type { NewStream, Outcome } from '../stores/store.ts'
 import type { Clock } from '../util/clock.ts'
+import type { FailureClass } from '../util/errors.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Chat } from '../wecom/message.ts'
 import type { Measures, StreamExit } from './contract.ts'
@@ -115,6 +116,13 @@ export class StreamReport {
     this.#end = end
   }
 
+  /** How its source did; undefined if it had none, or was told to leave off. */
+  get sourceOutcome (): 'success' | FailureClass | undefined {
+    const { reason, outcome } = this.#end ?? {}
+    if (this.#source === undefined || outcome === undefined || reason === 'SHUTDOWN' || reason === 'OWNER_LOST') return undefined
+    return outcome.failure?.code ?? (reason === 'END' || reason === 'LENGTH' ? 'success' : undefined)
+  }
+
   /** Tells the channel how it left this process. */
   left ({ how }: Pick<StreamExit, 'how'>): void {
     if (this.turn === undefined) return
@@ -196,6 +204,12 @@ export class StreamReport {
   }
 }
 
+/** In milliseconds since the Unix epoch. */
+export interface SourceHealth {
+  readonly lastSuccessAt?: number
+  readonly lastFailure?: { class: FailureClass, at: number }
+}
+
 export interface ReportsOptions {
   instance: string
   clock: Clock
@@ -208,6 +222,7 @@ export class StreamReports {
   readonly #bots = new Map<string, BotNames>()
   /** Until it is known how they were delivered. */
   readonly #kept = new Map<string, StreamReport>()
+  #sourceHealth: SourceHealth = {}
 
   constructor (options: ReportsOptions) {
     this.#options = options
@@ -251,8 +266,20 @@ export class StreamReports {
   /** The stream has left this process. */
   left (report: StreamReport, exit: Pick<StreamExit, 'how'>): void {
     report.left(exit)
+    this.#noteSource(report.sourceOutcome)
     if (exit.how !== 'ended') this.#kept.delete(report.id)
     else if (report.isComplete) this.settle(report.id, 'none')
+  }
+
+  sourceHealth (): SourceHealth {
+    return this.#sourceHealth
+  }
+
+  #noteSource (outcome: StreamReport['sourceOutcome']): void {
+    if (outcome === undefined) return
+    const at = Math.round(this.#options.clock.now())
+    const news: SourceHealth = outcome === 'success' ? { lastSuccessAt: at } : { lastFailure: { class: outcome, at } }
+    this.#sourceHealth = { ...this.#sourceHealth, ...news }
   }
 
   settle (id: string, delivery: SettledDelivery): void {

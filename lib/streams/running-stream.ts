@@ -129,6 +129,11 @@ export class RunningStream implements OpenStream {
     return this.#shared?.recordWith(known)
   }
 
+  /** Of text that it holds. */
+  get bytes (): number {
+    return this.#intake.bytes
+  }
+
   get hasEnded (): boolean {
     return this.#hasEnded
   }

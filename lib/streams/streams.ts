@@ -236,6 +236,23 @@ export function createStreams (options: StreamsOptions) {
     /** Resolves when WeCom has been given the last of every stream, or has had the time to take it. */
     allFetched: (): Promise<void> => lastFrames.allFetched(),
 
+    /** What this process has to do just now. */
+    load () {
+      const now = clock.now()
+      const open = [...runs.values()]
+      return {
+        draining: draining !== undefined,
+        open: runs.size,
+        running: places.taken,
+        queued: places.waiting,
+        oldestMs: Math.round(open.reduce((oldest, { askedAt }) => Math.max(oldest, now - askedAt), 0)),
+        bytes: open.reduce((sum, run) => sum + run.bytes, store.heldBytes?.() ?? 0)
+      }
+    },
+
+    /** When a source has last answered, and when and how one has last failed. */
+    sourceHealth: () => reports.sourceHealth(),
+
     /** How many streams are open in this process, the waiting ones included. */
     get size (): number {
       return runs.size

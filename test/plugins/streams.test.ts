@@ -1,7 +1,7 @@
 import t from 'tap'
 import callback from '../../plugins/callback.ts'
+import wecomStream, { SourceError } from '../../plugins/index.ts'
 import type { StreamState } from '../../plugins/index.ts'
-import wecomStream from '../../plugins/index.ts'
 import streams from '../../plugins/streams.ts'
 import type { StreamsPluginOptions } from '../../plugins/streams.ts'
 import { createApp, keys, post, refreshMessage, textMessage } from '../fixtures/app.ts'
@@ -370,4 +370,38 @@ t.test('a server of Redis that is away keeps no app from starting', async t => {
   await t.rejects(app.startStream('hi'))
   t.hasStrict(lines.filter(({ level }) => level === 50), [{ msg: 'Redis is away' }])
   await app.close()
+})
+
+t.test('the app tells its health, and a route does if one is asked for', async t => {
+  const { app } = createApp(t)
+  await app.register(streams, { source: yielding('hello'), healthPath: '/healthz' })
+  t.hasStrict(app.wecomHealth(), { ready: false, live: true, store: { kind: 'memory' }, running: 0, bytes: 0 })
+  await app.ready()
+  await app.startStream('hi')
+  await idle()
+  await idle()
+  t.hasStrict(app.wecomHealth(), { ready: true, degraded: [], bytes: 5 })
+  t.strictSame(Object.keys(app.wecomHealth().source), ['lastSuccessAt'])
+  const { statusCode, headers, body } = await app.inject('/healthz')
+  t.equal(statusCode, 200)
+  t.equal(headers['cache-control'], 'no-store')
+  const { instance, ...told } = app.wecomHealth()
+  t.match(instance, /^[0-9a-f]{8}$/)
+  t.strictSame(JSON.parse(body), told)
+  await app.drainStreams()
+  t.equal((await app.inject('/healthz')).statusCode, 200, 'nobody else has what this process has')
+  await app.close()
+  t.hasStrict(app.wecomHealth(), { live: false })
+
+  const { app: other } = createApp(t)
+  await other.register(streams, { source: yielding('hello') })
+  t.equal((await other.inject('/healthz')).statusCode, 404)
+})
+
+t.test('a source that fails is degraded', async t => {
+  const { app } = await build({ source: throwing(new SourceError({ class: 'AUTH' })) })
+  await app.startStream('hi')
+  await idle()
+  await idle()
+  t.hasStrict(app.wecomHealth(), { degraded: ['source'], source: { lastFailure: { class: 'AUTH' } }, ready: true })
 })

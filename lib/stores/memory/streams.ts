@@ -176,6 +176,8 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       return { record: snapshot(entry), isOrphan: entry.epoch < 0 && !isTerminal(entry.status) }
     },
 
+    heldBytes: () => endedBytes,
+
     async requestStop (id) {
       const entry = entries.get(id)
       if (entry === undefined) return undefined

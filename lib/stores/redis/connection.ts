@@ -11,6 +11,8 @@ export interface RedisConnection {
   lastDisruptionAt? (): number
   /** To be called if something is not there: a server that was not there before is a disruption. `key` is as with a command. */
   checkServer? (key: string): Promise<void>
+  /** How the server evicts keys when it is full, if it has said so. */
+  evictionPolicy? (): string | undefined
   /** Looks for the server anew, as the one that is there may be the wrong one. Only for a connection that was opened here. */
   reconnect? (): void
   /** Closes what was opened here; a client of the host's stays open. */

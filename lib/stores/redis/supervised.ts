@@ -56,6 +56,7 @@ export async function superviseRedis (
   let looking = false
   let cancelLook = (): void => {}
   let closed = false
+  let policy: string | undefined
   const closing = new AbortController()
   const servers = new Set<string>()
 
@@ -158,7 +159,7 @@ export async function superviseRedis (
     const connection: RedisConnection = { command: commandOf(true), async close () {} }
     await insist(clock, () => probe({ connection, clock, prefix }), Infinity, closing.signal)
     await checkServer()
-    const policy = await readEvictionPolicy(opened)
+    policy = await readEvictionPolicy(opened)
     if (policy === undefined || policy === 'noeviction') return
     log.warn({ policy, cure: 'set maxmemory-policy noeviction' }, 'Redis evicts keys when it is full: answers and conversations get lost')
   }
@@ -177,6 +178,7 @@ export async function superviseRedis (
   return {
     command: commandOf(false),
     checkServer,
+    evictionPolicy: () => policy,
     lastDisruptionAt: () => Math.max(disturbedAt, opened.lastDisruptionAt?.() ?? -Infinity),
     async close () {
       closed = true

@@ -2,6 +2,7 @@ import t from 'tap'
 import { attemptFailed } from '../../../lib/sources/attempts.ts'
 import { nameSource } from '../../../lib/sources/names.ts'
 import type { Source } from '../../../lib/sources/source.ts'
+import type { Outcome } from '../../../lib/stores/store.ts'
 import { StreamReports } from '../../../lib/streams/report.ts'
 import { StreamSourceContext } from '../../../lib/streams/source-context.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
@@ -131,4 +132,25 @@ t.test('a context of the host takes no note of attempts, nor does a report to wh
   report.sourceLeft('END')
   reports.left(report, { how: 'ended' })
   t.hasStrict(log.lines, [])
+})
+
+t.test('it is known when a source has last answered, and when and how one has last failed', async t => {
+  const { clock, reports } = setUp()
+  const end = (reason: string, outcome: Outcome, source = true): void => {
+    const report = reports.open({ id: reason }, {})
+    if (source) report.sourceCalled((async function * () {}) as Source)
+    report.ended({ reason, outcome, measures })
+    reports.left(report, { how: 'ended' })
+  }
+  const failed = (code: 'BUSY' | 'BROKEN'): Outcome => ({ status: 'error', failure: { code, reference: 'r' } })
+  end('END', { status: 'done' }, false)
+  end('STOP', { status: 'done' })
+  end('SHUTDOWN', failed('BROKEN'))
+  end('OWNER_LOST', failed('BROKEN'))
+  t.strictSame(reports.sourceHealth(), {})
+  const at = clock.now()
+  end('END', { status: 'done' })
+  await clock.advance(5)
+  end('FAILED', failed('BUSY'))
+  t.strictSame(reports.sourceHealth(), { lastSuccessAt: at, lastFailure: { class: 'BUSY', at: at + 5 } })
 })
