@@ -4,6 +4,7 @@ import { ran } from '../fixtures/samples.ts'
 import { NAMES as RUN_ELSEWHERE } from '../samples/sample.ts'
 // One process for all, one after the other: samples read the working directory and the environment.
 import './readme/start.ts'
+import './readme/signals.ts'
 import './readme/sources.ts'
 import './readme/chat.ts'
 import './readme/replicas.ts'

@@ -403,5 +403,6 @@ t.test('a source that fails is degraded', async t => {
   await app.startStream('hi')
   await idle()
   await idle()
+  await app.ready()
   t.hasStrict(app.wecomHealth(), { degraded: ['source'], source: { lastFailure: { class: 'AUTH' } }, ready: true })
 })
