@@ -33,6 +33,7 @@ import type { Clock } from '../lib/util/clock.ts'
 import { BusyError, ClosedError, ConfigError, InputError, SourceError, UnavailableError } from '../lib/util/errors.ts'
 import type { ConfigFault, FailureClass, SourceErrorOptions } from '../lib/util/errors.ts'
 import type { ContextLogger, Logger } from '../lib/util/logger.ts'
+import { checkNode } from '../lib/util/node-version.ts'
 import * as builders from '../lib/wecom/cards/build-card.ts'
 import type { TemplateCard } from '../lib/wecom/cards/card-types.ts'
 import { checkCard } from '../lib/wecom/cards/check-card.ts'
@@ -100,6 +101,8 @@ const named = {
   SourceError,
   UnavailableError
 }
+
+checkNode()
 
 /** A WeCom AI bot for the app: its streams, its methods and its callback route. Reads the environment and `.env`. */
 const plugin: FastifyPluginAsync<WecomStreamOptions> & typeof named =

@@ -1,3 +1,7 @@
+import { checkNode } from '../lib/util/node-version.ts'
+
+checkNode()
+
 export { createSimulator } from '../lib/simulator/simulator.ts'
 export type { Simulator, SimulatorOptions, VerifyResult } from '../lib/simulator/simulator.ts'
 export type { EventOptions, SimulatedEvent } from '../lib/simulator/event.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import util from 'node:util'
 import { ConfigError } from '../util/errors.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -8,7 +8,7 @@ export type Env = Readonly<Record<string, string | undefined>>
 export function readEnvironment (path = '.env', env: Env = process.env): Env {
   let file: Env = {}
   try {
-    file = parseEnv(textOf(path, readFileSync(path))) as Env
+    file = util.parseEnv(textOf(path, readFileSync(path))) as Env
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const { code } = error as NodeJS.ErrnoException

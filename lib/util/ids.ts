@@ -1,4 +1,4 @@
-import { hash, randomFillSync } from 'node:crypto'
+import crypto, { randomFillSync } from 'node:crypto'
 
 const RANDOM_BYTES = 16
 let pool = Buffer.alloc(0)
@@ -15,4 +15,4 @@ export function random16 (): Buffer {
 export const createId = (): string => random16().toString('hex')
 
 /** A key of fixed length for parts of any length and content, none of which can pass for another. */
-export const hashOf = (...parts: string[]): string => hash('sha256', JSON.stringify(parts))
+export const hashOf = (...parts: string[]): string => crypto.hash('sha256', JSON.stringify(parts))
