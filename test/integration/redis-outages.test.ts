@@ -15,6 +15,8 @@ const LONG = process.env['FAULTS'] === 'long'
 const DROPS = LONG ? 1000 : 100
 const RESTARTS = LONG ? 20 : 3
 const STREAMS = 6
+/** WeCom waits so long for a reply. A refresh takes milliseconds, and an excuse the half second for which a command is repeated. */
+const REPLY_MS = 5000
 const PREFIX = 'outages:'
 
 t.setTimeout(LONG ? 900_000 : 120_000)
@@ -69,7 +71,7 @@ if (hasRedisServer()) {
     }
     t.equal(provider.requests.filter(request => promptOf(request).includes(name)).length, STREAMS, 'no model is asked twice')
     t.strictSame(balancer.failures, [])
-    t.ok(balancer.slowestMs < 1000, `the slowest refresh took ${balancer.slowestMs} ms`)
+    t.ok(balancer.slowestMs < REPLY_MS, `the slowest refresh took ${balancer.slowestMs} ms`)
   }
 
   t.test(`${DROPS} lost replies double nothing and lose nothing`, { timeout: LONG ? 300_000 : 60_000 }, async t => {
@@ -105,10 +107,10 @@ if (hasRedisServer()) {
       const wecom = wecomAt(callback)
       const refused = await wecom.send('hello?')
       t.ok(refused.content.startsWith(texts.failures.BUSY), refused.content)
-      t.ok(Date.now() - startedAt < 2000, `refused after ${Date.now() - startedAt} ms`)
+      t.ok(Date.now() - startedAt < REPLY_MS, `refused after ${Date.now() - startedAt} ms`)
       await pause(2000)
       await server.start()
-      const until = Date.now() + 5000
+      const until = Date.now() + 30_000
       let said = ''
       while (said !== '1 messages' && Date.now() < until) {
         said = (await wecomAt(callback, { refreshMs: 100 }).send(

@@ -8,6 +8,7 @@ import { createProvider } from '../fixtures/provider.ts'
 import { openRedis } from '../fixtures/redis.ts'
 import { replicaOf, SECRETS, startBalancer, startReplica, valueOf, wecomAt } from '../fixtures/replicas.ts'
 import type { Replica, StartOptions } from '../fixtures/replicas.ts'
+import { until } from '../fixtures/waiting.ts'
 
 const texts = loadTexts()
 const LONG = process.env['FAULTS'] === 'long'
@@ -15,10 +16,6 @@ const DUPLICATES = 60
 const PER_MINUTE = 5
 
 t.setTimeout(120_000)
-
-const until = async (reached: () => boolean): Promise<void> => {
-  while (!reached()) await new Promise(resolve => setTimeout(resolve, 10))
-}
 
 const redis = await openRedis(t)
 if (redis !== undefined) {
@@ -46,7 +43,7 @@ if (redis !== undefined) {
     const wecom = wecomAt(balancer.callback, { refreshMs: 50 })
     const name = `group of ${group.length}`
     const ownerOf = async (prompt: string): Promise<Replica> => {
-      await until(() => callsFor(prompt).length > 0)
+      await until(() => callsFor(prompt).length > 0, 60_000)
       return group.find(replica => replica.name === replicaOf(callsFor(prompt)[0] as { headers: {} })) as Replica
     }
     const anotherThan = (owner: Replica): Replica => group.find(replica => replica !== owner) ?? owner
@@ -105,7 +102,7 @@ if (redis !== undefined) {
         let id = ''
         const asked = say('followed', prompt, { onFrame: (frame: { reply: any }) => { id = frame.reply.stream.id } })
         const owner = await ownerOf(prompt)
-        await until(() => id !== '')
+        await until(() => id !== '', 60_000)
         const states = await (await fetch(`${anotherThan(owner).url}/states/${id}`)).json() as Array<{ content: string }>
         t.ok(states.length > 2, 'it is seen to grow')
         return {
@@ -130,7 +127,7 @@ if (redis !== undefined) {
             eventtype: 'feedback_event', feedback_event: { id, type: 1 }
           }
         })
-        await until(() => other.told.some(message => message.told === 'feedback' && message.streamId === id))
+        await until(() => other.told.some(message => message.told === 'feedback' && message.streamId === id), 60_000)
         return other.told.flatMap(
           message => message.told === 'feedback' && message.streamId === id ? [message.sender?.replace(name, 'group')] : []
         )
@@ -139,7 +136,7 @@ if (redis !== undefined) {
         const prompt = `4000 words every 0 ms, ${name}`
         const url = active.url()
         const said = await say('late', prompt, { repeat: 3, responseUrl: url })
-        await until(() => active.calls.some(call => call.url === url))
+        await until(() => active.calls.some(call => call.url === url), 60_000)
         const calls = active.calls.filter(call => call.url === url)
         const head = said.content.slice(0, said.content.indexOf(`\n\n${texts.later}`))
         return { said, calls: calls.length, isWhole: head + calls[0]?.body.markdown.content === words(4000) }
