@@ -16,11 +16,17 @@ async function boot (how: Boot): Promise<Booted> {
 /** What the package needs besides Fastify; what these need Fastify has loaded. */
 const ALWAYS = ['env-schema', 'fastify-plugin']
 
+/** Nothing of the playground, the commands or the simulator. */
+const OWN = [
+  ...['bot', 'config', 'outbound', 'replies', 'sources', 'stores', 'streams', 'texts', 'util', 'wecom'].map(room => `lib/${room}`),
+  ...['callback', 'index', 'streams'].map(name => `plugins/${name}.ts`)
+]
+
 t.test('an app loads the packages of what it uses, also if a key is set', async t => {
   const own = await boot({ source: 'own' })
-  t.strictSame(own, { packages: ALWAYS })
+  t.strictSame(own, { packages: ALWAYS, own: OWN })
   t.strictSame(await boot({ source: 'mock' }), own)
-  t.strictSame(await boot({ source: 'openai' }), { packages: [...ALWAYS, 'openai'].sort() })
+  t.strictSame(await boot({ source: 'openai' }), { packages: [...ALWAYS, 'openai'].sort(), own: OWN })
 })
 
 t.test('a package that is missing is a fault at boot of those that use it, and of no others', async t => {
