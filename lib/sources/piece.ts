@@ -1,10 +1,7 @@
 import type { ReplyPart, Usage } from './source.ts'
 
-export type Piece = { type: 'text', text: string } | ReplyPart
-
-/** What a source yielded, whatever it was: undefined if it is neither a string nor a well-formed reply part. */
-export function readPiece (yielded: unknown): Piece | undefined {
-  if (typeof yielded === 'string') return { type: 'text', text: yielded }
+/** What a source yielded that is no string, whatever it was: undefined if it is no well-formed reply part. */
+export function readPiece (yielded: unknown): ReplyPart | undefined {
   if (typeof yielded !== 'object' || yielded === null) return undefined
   const part = yielded as Record<string, unknown>
   switch (part['type']) {

@@ -145,8 +145,9 @@ export interface StreamStore {
    * Adds text behind the first `offset` UTF-16 units of a track. Text that stands there already is left as it is, so a
    * repeated append is harmless. False, and nothing changed, if the stream is unknown or ended, the epoch is not
    * the owner's, or the track is shorter than `offset` or differs from the text.
+   * A store of this process says so at once: a promise for each piece would cost more than all else that is done with it.
    */
-  append (id: string, epoch: number, track: Channel, offset: number, text: string): Promise<boolean>
+  append (id: string, epoch: number, track: Channel, offset: number, text: string): boolean | Promise<boolean>
   /** Sets those of the metadata that are given. False, and nothing changed, as with `append`. */
   setMetadata (id: string, epoch: number, metadata: StreamMetadata): Promise<boolean>
   /**

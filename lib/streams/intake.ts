@@ -83,9 +83,9 @@ export class Intake {
 
   /** Takes what the source yields. Gives the end of the reading, if this is it. */
   accept (yielded: unknown): IntakeEnd | undefined {
+    if (typeof yielded === 'string') return this.#take('content', yielded, true)
     const piece = readPiece(yielded)
     switch (piece?.type) {
-      case 'text': return this.#take('content', piece.text, true)
       case 'reasoning': return this.#think(piece.text)
       case 'image':
       case 'card':
@@ -166,9 +166,10 @@ export class Intake {
     if (!keep) return undefined
     const text = this.#joinerOf(channel).push(chunk)
     const room = this.#maxContentBytes - this.#bytes
-    const fitting = Buffer.byteLength(text) <= room ? text : headOf(text, room)
-    this.#bytes += Buffer.byteLength(fitting)
+    const bytes = Buffer.byteLength(text)
+    const fitting = bytes <= room ? text : headOf(text, room)
+    this.#bytes += bytes <= room ? bytes : Buffer.byteLength(fitting)
     this.#writer.write(channel, fitting)
-    return fitting === text ? undefined : { reason: 'TOO_LARGE' }
+    return bytes <= room ? undefined : { reason: 'TOO_LARGE' }
   }
 }

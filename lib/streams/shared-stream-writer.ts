@@ -139,7 +139,7 @@ export class SharedStreamWriter implements Writer {
       const offset = this.#stored[track]
       const text = this.#whole[track].slice(offset)
       if (text === '') continue
-      if (!await this.#persist(() => store.append(id, epoch, track, offset, text))) return false
+      if (!await this.#persist(async () => await store.append(id, epoch, track, offset, text))) return false
       this.#stored[track] = offset + text.length
     }
     const metadata = this.#metadata

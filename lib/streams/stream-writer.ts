@@ -40,8 +40,8 @@ export class StreamWriter implements Writer {
     if (text === '') return
     this.#pending[track] += text
     if (this.#writing !== undefined) return
-    this.#writing = this.#writePending()
-    this.#writing.catch(() => {})
+    this.#writing = this.#tryToWrite()
+    this.#writing?.catch(() => {})
   }
 
   async setMetadata (metadata: StreamMetadata): Promise<boolean> {
@@ -52,14 +52,26 @@ export class StreamWriter implements Writer {
     return await (this.#writing ?? true) && await this.#store.end(this.#id, this.#epoch, outcome)
   }
 
-  async #writePending (): Promise<boolean> {
+  /** Undefined if all has been written. */
+  #tryToWrite (): Promise<boolean> | undefined {
+    try {
+      const written = this.#writePending()
+      return written === true ? undefined : Promise.resolve(written)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #writePending (): boolean | Promise<boolean> {
     while (this.#pending.reasoning !== '' || this.#pending.content !== '') {
       const track = this.#pending.reasoning !== '' ? 'reasoning' : 'content'
       const text = this.#pending[track]
       this.#pending[track] = ''
       const offset = this.#written[track]
       this.#written[track] += text.length
-      if (!await this.#store.append(this.#id, this.#epoch, track, offset, text)) return false
+      const stored = this.#store.append(this.#id, this.#epoch, track, offset, text)
+      if (stored === false) return false
+      if (stored !== true) return stored.then(isStored => isStored && this.#writePending())
     }
     this.#writing = undefined
     return true

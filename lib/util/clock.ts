@@ -9,10 +9,12 @@ export interface Clock {
   setTimeout (callback: () => void, ms: number, options?: { background?: boolean }): () => void
 }
 
+const { timeOrigin } = performance
+
 /** For deadlines and waits. */
 export const systemClock: Clock = {
   // Anchored to the wall clock, driven by the monotonic one: a corrected system time moves no deadline.
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => timeOrigin + performance.now(),
   setTimeout (callback, ms, options) {
     const timer = setTimeout(callback, ms)
     if (options?.background === true) timer.unref()

@@ -34,7 +34,7 @@ async function write (store: StreamStore, id: string, count: number, before: (in
   for (let index = 0; index < count; index++) {
     const piece = PIECES[index % PIECES.length] as string
     await before(index)
-    if (!await insist(() => store.append(id, 1, 'content', text.length, piece))) throw new Error(`piece ${index} was refused`)
+    if (!await insist(async () => await store.append(id, 1, 'content', text.length, piece))) throw new Error(`piece ${index} was refused`)
     text += piece
   }
   return text

@@ -50,7 +50,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
       return await streams.append(id, epoch, track, Math.max(0, length - back), text)
     })),
   fc.tuple(id, epoch, text).map(
-    ([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, ({ streams }) => streams.append(id, epoch, 'content', 0, text))
+    ([id, epoch, text]) => name(`begin ${id} ${epoch} ${text}`, async ({ streams }) => await streams.append(id, epoch, 'content', 0, text))
   ),
   fc.tuple(
     id, epoch, fc.constantFrom({}, { waiting: true }, { waiting: false }, { thinking: true } as const, { lost: ['TIMEOUT'] } as const)

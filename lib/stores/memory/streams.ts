@@ -135,7 +135,7 @@ export function createMemoryStore (options: MemoryStoreOptions): StreamStore {
       return id
     },
 
-    async append (id, epoch, track, offset, text) {
+    append (id, epoch, track, offset, text) {
       const entry = owned(id, epoch)
       if (entry === undefined) return false
       if (entry.textEpoch !== epoch) {

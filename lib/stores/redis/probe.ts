@@ -23,7 +23,13 @@ const TTL_MS = 10_000
  * for the connection to tell, and the life goes on. Rejects if Redis is away: nothing can be found out then.
  */
 export async function probeRedis (options: ProbeOptions): Promise<void> {
-  for (const step of lifeOf(options)) await step().catch((error: unknown) => { if (isPassing(error)) throw error })
+  for (const step of lifeOf(options)) {
+    try {
+      await step()
+    } catch (error) {
+      if (isPassing(error)) throw error
+    }
+  }
 }
 
 /** What keys a server may evict when it is full; undefined if it does not say. */
@@ -38,7 +44,7 @@ export async function readRunId (connection: RedisConnection, key?: string): Pro
   return /^run_id:(\S+)/m.exec(String(info))?.[1]
 }
 
-function lifeOf ({ connection, clock, prefix }: ProbeOptions): Array<() => Promise<unknown>> {
+function lifeOf ({ connection, clock, prefix }: ProbeOptions): Array<() => Promise<unknown> | boolean> {
   const shared = { connection, clock, prefix }
   const streams = createRedisStreams({ ...shared, retentionMs: TTL_MS, runningTtlMs: TTL_MS })
   const lines = createRedisQueues(shared)

@@ -1,11 +1,6 @@
 import t from 'tap'
 import { readPiece } from '../../../lib/sources/piece.ts'
 
-t.test('a string is text, also an empty one', async t => {
-  t.strictSame(readPiece('a'), { type: 'text', text: 'a' })
-  t.strictSame(readPiece(''), { type: 'text', text: '' })
-})
-
 t.test('well-formed parts are read', async t => {
   t.strictSame(readPiece({ type: 'reasoning', text: 'hm', more: 1 }), { type: 'reasoning', text: 'hm' })
   for (const part of [{ type: 'end', reason: 'stop' }, {

@@ -165,3 +165,22 @@ t.test('a store that throws at once is one that fails', async t => {
   await idle()
   await t.rejects(writer.end({ status: 'done' }), { message: 'away' })
 })
+
+t.test('a store that answers at once is written to at once, until it refuses', async t => {
+  const calls: string[] = []
+  const store = {
+    append (_id: string, _epoch: number, _track: string, offset: number, text: string) {
+      calls.push(`${offset} ${text}`)
+      return text !== 'refused'
+    },
+    end: async () => true
+  } as unknown as StreamStore
+  const writer = new StreamWriter(store, 's', 1)
+  for (const text of ['a', 'b', 'c']) writer.write('content', text)
+  t.strictSame(calls, ['0 a', '1 b', '2 c'])
+  t.equal(await writer.end({ status: 'done' }), true)
+  writer.write('content', 'refused')
+  writer.write('content', 'd')
+  t.strictSame(calls, ['0 a', '1 b', '2 c', '3 refused'])
+  t.equal(await writer.end({ status: 'done' }), false)
+})

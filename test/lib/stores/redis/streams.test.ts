@@ -571,7 +571,8 @@ if (redis !== undefined) {
     const failing: RedisConnection = { ...connection, async command () { throw new Error('away') } }
     const { clock, store } = create({ connection: failing })
     for (const call of [
-      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'), () => store.append('s', 1, 'content', 0, 'a'), () =>
+      (): Promise<unknown> => store.create({ id: 's' }), () => store.read('s'),
+      async () => await store.append('s', 1, 'content', 0, 'a'), () =>
         store.setMetadata('s', 1, {}),
       () => store.end('s', 1, { status: 'done' }), () => store.requestStop('s'), () => store.renew('s', 1), () => store.adopt('s'), () =>
         store.release('s', 1)
