@@ -7,7 +7,8 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const common = { bundle: true, platform: 'node', target: 'node20.19' }
 const modules = [
-  'plugins/index.ts', 'plugins/testing.ts', 'plugins/playground.ts', 'lib/cli/start.ts', 'lib/cli/demo.ts', 'lib/cli/server.ts'
+  'plugins/index.ts', 'plugins/testing.ts', 'plugins/playground.ts', 'plugins/metrics.ts',
+  'lib/cli/start.ts', 'lib/cli/demo.ts', 'lib/cli/server.ts'
 ]
 
 /** Few large files: importing them takes a third of what importing each source file takes. An entry loads nothing that it does not use. */
@@ -93,7 +94,7 @@ function reachable (file, seen = new Set()) {
   return seen
 }
 
-const needed = new Set(['index', 'testing', 'playground'].flatMap(name => [...reachable(join('dist/plugins', `${name}.d.ts`))]))
+const needed = new Set(['index', 'testing', 'playground', 'metrics'].flatMap(name => [...reachable(join('dist/plugins', `${name}.d.ts`))]))
 for (const name of readdirSync('dist', { recursive: true })) {
   const file = join('dist', name)
   if (file.endsWith('.d.ts') && !needed.has(file)) rmSync(file)

@@ -15,3 +15,12 @@ t.test('pressure.mjs: a health check for other plugins', async t => {
   t.ok(log.some(line => line.includes('ready when the app listens')))
   t.equal(app.wecomHealth().ready, true)
 })
+
+t.test('metrics.mjs: what happened is scraped', async t => {
+  const { url, wecom } = await serve(t, 'metrics.mjs')
+  t.equal(await talk(t, wecom(), 'hello'), HELLO)
+  const scraped = await (await fetch(`${url}/metrics`)).text()
+  t.ok(scraped.includes('\nwecom_callbacks_total{kind="verification",code="none"} 1\n'))
+  t.ok(scraped.includes('\nwecom_callbacks_total{kind="message",code="none"} 1\n'))
+  t.ok(scraped.includes('\nwecom_streams_total{outcome="done",class="none"} 1\n'))
+})
