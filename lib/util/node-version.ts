@@ -7,8 +7,9 @@ import { ConfigError } from './errors.ts'
  * version: a module that names it is not even loaded.
  */
 export function checkNode (
-  version: string = process.versions.node, { hash, parseEnv }: { hash?: unknown, parseEnv?: unknown } = { ...crypto, ...util }
+  version: string = process.versions.node, there: { hash?: unknown, parseEnv?: unknown } = { hash: crypto.hash, parseEnv: util.parseEnv }
 ): void {
+  const { hash, parseEnv } = there
   if (hash !== undefined && parseEnv !== undefined) return
   throw new ConfigError([{ name: 'Node.js', problem: `is ${version}, expected 20.19 or later, 22.12 or later, or 24 and later` }])
 }
