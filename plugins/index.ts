@@ -10,7 +10,7 @@ import type {
 import { readEnvironment } from '../lib/config/environment.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { callbackExtraOptions, fastifyOptions, streamsExtraOptions } from '../lib/config/extra-options.ts'
-import { topNames } from '../lib/config/options.ts'
+import { knownOptions, topNames } from '../lib/config/options.ts'
 import { callbackSettings, streamsSettings } from '../lib/config/settings.ts'
 import type { SourceOptions } from '../lib/config/sources.ts'
 import { warnOfSuspects } from '../lib/config/suspects.ts'
@@ -51,6 +51,7 @@ export interface WecomStreamOptions extends StreamsPluginOptions, Omit<CallbackP
   env?: Env
 }
 
+const callbackOptionsKnown = knownOptions(callbackSettings, callbackExtraOptions)
 const callbackNames = topNames([...Object.values(callbackSettings), ...callbackExtraOptions])
 const streamsNames = topNames([...Object.values(streamsSettings), ...streamsExtraOptions])
 const fastifyNames = topNames(fastifyOptions)
@@ -75,7 +76,7 @@ async function wecomStream (fastify: FastifyInstance, options: WecomStreamOption
   const callbackOptions = pick(options, isCallbackOption)
   // What both halves take is looked at once, and what neither knows: the streams refuse it.
   const streamsOptions = pick(options, name => !isCallbackOption(name))
-  const streamsReading = readStreamsConfig(streamsOptions, env)
+  const streamsReading = readStreamsConfig(streamsOptions, env, callbackOptionsKnown)
   const callbackReading = readCallbackConfig(callbackOptions, env, streamsReading.input['STREAM_DEADLINE_MS'])
   const faults = withoutRepeats([...callbackReading.faults, ...streamsReading.faults])
   if (faults.length > 0) throw new ConfigError(faults)

@@ -8,6 +8,7 @@ import type { ConfigReading } from '../lib/config/config.ts'
 import { isProduction } from '../lib/config/environment.ts'
 import type { Env } from '../lib/config/environment.ts'
 import { streamsExtraOptions } from '../lib/config/extra-options.ts'
+import type { KnownOption } from '../lib/config/options.ts'
 import { streamsSettings } from '../lib/config/settings.ts'
 import type { StreamsConfig } from '../lib/config/settings.ts'
 import { chosenName, createSources, sourceFaults } from '../lib/config/sources.ts'
@@ -157,8 +158,10 @@ declare module 'fastify' {
 }
 
 /** The settings of this half with all their faults. */
-export const readStreamsConfig = (options: StreamsPluginOptions, env: Env): ConfigReading<StreamsConfig> =>
-  readConfig(streamsSettings, { options: namedSource(options), env, extraOptions: streamsExtraOptions }, input =>
+export const readStreamsConfig = (
+  options: StreamsPluginOptions, env: Env, elsewhere: readonly KnownOption[] = []
+): ConfigReading<StreamsConfig> =>
+  readConfig(streamsSettings, { options: namedSource(options), env, extraOptions: streamsExtraOptions, elsewhere }, input =>
     [...sourceFaults(options, input), ...textFaults(options.texts), ...clientFaults(options.redis?.client)])
 
 // A source that is a function is no setting.

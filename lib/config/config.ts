@@ -5,6 +5,7 @@ import { isBlank } from './environment.ts'
 import type { Env } from './environment.ts'
 import type { ExtraOption } from './extra-options.ts'
 import { hasOption, optionAt, optionFaults, typeOf } from './options.ts'
+import type { KnownOption } from './options.ts'
 import { SPACE_OR_QUOTE } from './setting.ts'
 import type { ConfigOf, Setting } from './setting.ts'
 
@@ -19,6 +20,8 @@ export interface ConfigSources {
   env: Env
   /** Options besides those of the settings; any other is refused. */
   extraOptions: readonly ExtraOption[]
+  /** What another plugin takes of the same options: an unknown one may be meant for it. */
+  elsewhere?: readonly KnownOption[]
 }
 
 export interface ConfigReading<C> {
@@ -40,7 +43,7 @@ export function configOf<C> ({ config, faults }: ConfigReading<C>): C {
  */
 export function readConfig<S extends Settings> (
   settings: S,
-  { options, env, extraOptions }: ConfigSources,
+  { options, env, extraOptions, elsewhere }: ConfigSources,
   crossCheck: CrossCheck = () => []
 ): ConfigReading<ConfigOf<S>> {
   const inputs = Object.entries<Setting>(settings).map(([variable, setting]) => readInput(variable, setting, options, env))
@@ -59,7 +62,7 @@ export function readConfig<S extends Settings> (
   }
   const faults = [
     ...inputs.filter(input => wrong.has(input)).map(faultOf),
-    ...optionFaults(options, settings, extraOptions),
+    ...optionFaults(options, settings, extraOptions, elsewhere),
     ...crossCheck(data)
   ]
   return { config: config as ConfigOf<S>, faults, input: data }

@@ -29,21 +29,29 @@ export const topNames = (options: Iterable<{ option: string }>): Set<string> =>
 
 /** What is wrong with options that no setting reads: some that nobody knows, some of another type. */
 export const optionFaults = (
-  options: object, settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[]
+  options: object, settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[], elsewhere: readonly KnownOption[] = []
 ): ConfigFault[] => [
-  ...unknownOptions(options, [...Object.entries(settings).map(([variable, { option }]) => ({ option, variable })), ...extraOptions]),
+  ...unknownOptions(options, knownOptions(settings, extraOptions), elsewhere),
   ...unfitOptions(options, extraOptions)
 ]
 
-interface KnownOption {
+export interface KnownOption {
   option: string
   variable?: string
 }
 
-function unknownOptions (options: object, expected: readonly KnownOption[]): ConfigFault[] {
+export const knownOptions = (settings: Readonly<Record<string, Setting>>, extraOptions: readonly ExtraOption[]): KnownOption[] =>
+  [...Object.entries(settings).map(([variable, { option }]) => ({ option, variable })), ...extraOptions]
+
+/** `elsewhere` are those that another plugin takes: one of them may be meant. */
+function unknownOptions (options: object, expected: readonly KnownOption[], elsewhere: readonly KnownOption[]): ConfigFault[] {
   const known = new Set(expected.map(({ option }) => option))
-  const groups = topNames(expected.filter(({ option }) => option.includes('.')))
-  const unknown = (path: string): ConfigFault => ({ name: `option ${path}`, problem: `is unknown, expected ${nearestTo(path, expected)}` })
+  const groupsOf = (all: readonly KnownOption[]): Set<string> => topNames(all.filter(({ option }) => option.includes('.')))
+  const groups = groupsOf(expected)
+  const meant = [...expected, ...elsewhere]
+  const candidates = [...meant, ...[...groupsOf(meant)].map(option => ({ option }))]
+  const unknown = (path: string): ConfigFault =>
+    ({ name: `option ${path}`, problem: `is unknown, expected ${nearestTo(path, candidates)}` })
 
   return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
     if (!groups.has(name)) return known.has(name) && !name.includes('.') ? [] : [unknown(name)]

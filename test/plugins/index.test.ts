@@ -317,6 +317,22 @@ t.test('registered twice in one app, it says how a further bot is registered', a
   })
 })
 
+t.test('an option that nobody knows is told with the nearest one, whichever half takes it', async t => {
+  const { app } = createApp(t)
+  await t.rejects(Promise.resolve(app.register(wecomStream, {
+    ...keys, env: {}, botname: 'x', medai: {}, deadlineMS: 5, opneai: {}, zzzzzzzz: 1
+  } as object)), {
+    code: 'WECOM_ERR_CONFIG',
+    faults: [
+      { name: 'option botname', problem: 'is unknown, expected option botName' },
+      { name: 'option medai', problem: 'is unknown, expected option media' },
+      { name: 'option deadlineMS', problem: 'is unknown, expected option deadlineMs' },
+      { name: 'option opneai', problem: 'is unknown, expected option openai' },
+      { name: 'option zzzzzzzz', problem: 'is unknown, expected one of those in lib/config/README.md' }
+    ]
+  })
+})
+
 t.test('faults of commands are among all the others', async t => {
   const { app } = createApp(t)
   const options = { env: {}, commands: { stop: '/stop' }, deadlineMs: 0 } as unknown as WecomStreamOptions
