@@ -18,7 +18,9 @@ const ALWAYS = ['env-schema', 'fastify-plugin']
 
 /** Nothing of the playground, the commands or the simulator. */
 const OWN = [
-  ...['bot', 'config', 'outbound', 'replies', 'sources', 'stores', 'streams', 'texts', 'util', 'wecom'].map(room => `lib/${room}`),
+  ...[
+    'bot', 'config', 'diagnostics', 'outbound', 'replies', 'signals', 'sources', 'stores', 'streams', 'texts', 'util', 'wecom'
+  ].map(room => `lib/${room}`),
   ...['callback', 'index', 'streams'].map(name => `plugins/${name}.ts`)
 ]
 
