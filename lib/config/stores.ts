@@ -98,7 +98,7 @@ async function inRedis ({ config, client, clock, log, instance }: StoresOptions)
     health: {
       kind: 'redis',
       check: async () => await connection.command(['SET', `${prefix}p:{p}`, '1', 'PX', '1000'], `${prefix}p:{p}`, 'health'),
-      lastDisruptionAt: () => connection.lastDisruptionAt?.() ?? -Infinity,
+      lastDisruptionAt: () => connection.lastDisruptionAt?.(),
       evictionPolicy: () => connection.evictionPolicy?.()
     },
     close: () => connection.close()

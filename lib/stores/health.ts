@@ -4,7 +4,7 @@ export interface StoreHealth {
   /** Sends one command. Rejects if the store is away or refuses it. */
   check? (): Promise<unknown>
   /** In milliseconds since the Unix epoch; -Infinity if it never was. */
-  lastDisruptionAt? (): number
+  lastDisruptionAt? (): number | undefined
   /** How keys are evicted when it is full; undefined if it does not say. */
   evictionPolicy? (): string | undefined
 }

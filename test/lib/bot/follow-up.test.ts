@@ -14,6 +14,7 @@ import { readMessage } from '../../../lib/wecom/message.ts'
 import type { Message } from '../../../lib/wecom/message.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
+import { listen } from '../../fixtures/signals.ts'
 
 const URL_OF_WECOM = 'https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=secret'
 const message = (url: unknown = URL_OF_WECOM): Message => readMessage({ msgtype: 'text', response_url: url })
@@ -191,4 +192,21 @@ t.test('the call goes to the text before it goes to a card, unless the card is a
   t.strictSame(sent.pop()?.[1], { card: CARD })
   await late.deliver(message(`${URL_OF_WECOM}4`), { ...WITH_CARD, id: 'group', content: '', chat: { scope: 's', group: 'g' } })
   t.strictSame(sent.pop()?.[1], { content: texts.tooLate })
+})
+
+t.test('a delivery is told with what was sent, how much of it, and why it failed', async t => {
+  const told = listen(t, ['delivery'])
+  const ends = () => told.splice(0).filter(({ event }) => event === 'error' || event === 'asyncEnd').map(({ event, fields }) => {
+    const { startedAt, durationMs, ...rest } = fields
+    return [event, rest]
+  })
+  const base = { instance: '', streamId: 's', user: undefined, chat: undefined }
+  await setUp({ fetched: async () => false }).late.deliver(message(), SHORT)
+  t.strictSame(ends(), [['asyncEnd', { ...base, sent: 'whole', bytes: 5, outcome: 'delivered' }]])
+  await setUp().late.deliver(message(), WITH_CARD)
+  t.strictSame(ends(), [['asyncEnd', { ...base, sent: 'card', outcome: 'delivered' }]])
+  const send = async (): Promise<never> => { throw Object.assign(new Error('secret'), { reason: 'USED' }) }
+  await setUp({ send }).late.deliver(readMessage({ msgtype: 'text', chatid: 'g', response_url: URL_OF_WECOM }), LONG)
+  const failed = { sent: 'rest', reason: 'USED', outcome: 'failed' }
+  t.hasStrict(ends(), [['error', failed], ['asyncEnd', failed]])
 })

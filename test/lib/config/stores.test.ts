@@ -72,6 +72,23 @@ t.test('a client of the host\'s comes before a URL', async t => {
   await close()
 })
 
+t.test('the health of a store in this process is that of the process, one elsewhere can be asked', async t => {
+  const clock = createManualClock()
+  const here = await createStores({ config: configFor(), client: undefined, clock, log: createLog() })
+  t.strictSame(here.health, { kind: 'memory' })
+  const { asked, client } = silentClient()
+  const { health, close } = await createStores({ config: configFor({ REDIS_PREFIX: 'mine:' }), client, clock, log: createLog() })
+  t.equal(health.kind, 'redis')
+  t.equal(health.evictionPolicy?.(), undefined)
+  t.equal(health.lastDisruptionAt?.(), -Infinity)
+  const checking = t.rejects(health.check?.() as Promise<unknown>, { code: 'WECOM_ERR_UNAVAILABLE' })
+  t.strictSame(asked.at(-1), ['SET', 'mine:p:{p}', '1', 'PX', '1000'])
+  await clock.advance(1000)
+  await checking
+  t.ok(Number(health.lastDisruptionAt?.()) > 0)
+  await close()
+})
+
 t.test('a server that is away keeps nobody from starting', async t => {
   const log = createLog()
   const { store, close } = await createStores(
