@@ -1,11 +1,14 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import promClient from 'prom-client'
 import t from 'tap'
 import wecomStream, {
-  callback, cards, createMockSource, createOpenAISource, SourceError, streams, StreamStatus
+  callback, cards, channels, createMockSource, createOpenAISource, SourceError, streams, StreamStatus
 } from '../../plugins/index.ts'
 import type {
-  ContextLogger, EventHooks, HistoryTurn, HostCommand, Logger, ReplyPart, Source, StreamState, Turn, WecomStreamOptions
+  ContextLogger, EventHooks, HistoryTurn, HostCommand, Logger, ReplyPart, Source, StreamState, Turn, WecomContexts, WecomHealth,
+  WecomStreamOptions
 } from '../../plugins/index.ts'
+import wecomMetrics from '../../plugins/metrics.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
 
@@ -37,6 +40,18 @@ export async function methods (app: FastifyInstance): Promise<void> {
   if (status === 'finished') return
   // @ts-expect-error what the user may see of a failure has no cause
   state.error?.cause.toString()
+}
+
+export async function signals (app: FastifyInstance): Promise<number | undefined> {
+  const health: WecomHealth = app.wecomHealth()
+  await app.register(wecomMetrics, { client: promClient })
+  await app.register(wecomMetrics, { client: promClient, registry: new promClient.Registry() })
+  // @ts-expect-error the client is the host's
+  await app.register(wecomMetrics, {})
+  const name: 'fastify-wecom-stream:turn' = channels.turn
+  const turn: WecomContexts['turn'] = { instance: health.instance, streamId: name, restarts: 0, startedAt: 0 }
+  // @ts-expect-error a context has no text
+  return turn.content
 }
 
 export async function options (app: FastifyInstance): Promise<void> {
