@@ -1,5 +1,5 @@
 // npm run bench -- [--quick] [--json FILE] [--against DIR] [refreshes] [messages] [conversations] [latency] [heap] [intake] [redis]
-// [imports] [door]
+// [imports] [door] [chat]
 //
 // The servers run the built package, each in a process of its own; the load comes from this one. What is compared is
 // measured in turn, in an order that changes from round to round, and told as medians of all rounds. The rates of one
@@ -8,6 +8,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { benchAgainst } from './against.ts'
 import { entryOf } from './built.ts'
+import { benchChat, MAX_PROMPT_MS } from './chat.ts'
 import { benchDoor, MAX_DOOR_RATIO } from './door.ts'
 import type { DoorShape } from './door.ts'
 import { benchImports, MAX_IMPORT_RATIO } from './imports.ts'
@@ -124,6 +125,16 @@ async function benchAllDoor (): Promise<DoorShape[]> {
   return shapes
 }
 
+async function benchAllChat (): Promise<{ promptMs: number }> {
+  const chat = await benchChat()
+  printTable('Milliseconds until chat shows its prompt, with a bot of its own', ['', 'ms'], [['chat prompt', whole(chat.promptMs)]])
+  if (chat.promptMs > MAX_PROMPT_MS) {
+    console.log(`  It is above ${MAX_PROMPT_MS}.`)
+    process.exitCode = 1
+  }
+  return chat
+}
+
 function describeLoad (): string {
   const { streams, refreshesPerSecond, chunkEveryMs } = settings.latency
   return `${whole(streams)} streams that grow every ${chunkEveryMs} ms, ${whole(refreshesPerSecond)} refreshes per second`
@@ -138,7 +149,8 @@ const parts = {
   intake: benchAllIntake,
   redis: benchAllRedis,
   imports: benchAllImports,
-  door: benchAllDoor
+  door: benchAllDoor,
+  chat: benchAllChat
 }
 
 /** More digits would be noise. */
