@@ -183,7 +183,7 @@ export interface StreamStore {
    * Writes a stream anew, as its owner knows it, where the store has lost it or some of its text. False, and nothing
    * changed, if it is another's by now, or has ended.
    */
-  restore (stream: NewStream, epoch: number, texts: Record<Channel, string>): Promise<boolean>
+  restore (stream: NewStream, epoch: number, texts: Record<Channel, string>, ageMs?: number): Promise<boolean>
   /** Lets the stream be adopted at once. Nothing happens if the epoch is not the owner's. */
   release (id: string, epoch: number): Promise<void>
   /** Calls back after each change, until the returned function is called or the stream is gone. */

@@ -102,7 +102,7 @@ export class RunningStream implements OpenStream {
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
     this.#openedAt = clock.now()
     this.#shared = store.shared &&
-      new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, onLost: () => this.#fence() })
+      new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, askedAt, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
     this.#watchdog = new Watchdog(clock, limits, bubble, reason => this.#late(reason))
     this.#intake = new Intake({

@@ -10,6 +10,8 @@ export interface SharedWriting {
   /** As it was created. */
   stream: NewStream
   epoch: number
+  /** When its age began, in milliseconds since the Unix epoch; default now. */
+  askedAt?: number
   /** Called once, if the stream turns out to have another owner, or to have ended. */
   onLost: () => void
 }
@@ -23,6 +25,7 @@ export class SharedStreamWriter implements Writer {
   readonly #given: SharedWriting
   readonly #whole: Record<Channel, string> = { reasoning: '', content: '' }
   readonly #stored: Record<Channel, number> = { reasoning: 0, content: 0 }
+  readonly #askedAt: number
   #metadata: StreamMetadata
   #storedNotes: StreamMetadata
   #left = false
@@ -33,6 +36,7 @@ export class SharedStreamWriter implements Writer {
 
   constructor (given: SharedWriting) {
     this.#given = given
+    this.#askedAt = given.askedAt ?? given.clock.now()
     this.#metadata = this.#storedNotes = given.stream.metadata ?? {}
   }
 
@@ -84,10 +88,11 @@ export class SharedStreamWriter implements Writer {
 
   /** The store does not know the owner: either it has lost the stream, which is written anew, or the stream is another's. */
   async recover (): Promise<boolean> {
-    const { store, stream, epoch, onLost } = this.#given
+    const { store, clock, stream, epoch, onLost } = this.#given
     if (this.#left) return false
     const { content, reasoning } = this.#whole
-    if (await store.restore({ ...stream, metadata: this.#metadata }, epoch, { content, reasoning })) return true
+    const whole = { ...stream, metadata: this.#metadata }
+    if (await store.restore(whole, epoch, { content, reasoning }, clock.now() - this.#askedAt)) return true
     if (!this.#left) {
       this.#left = true
       onLost()

@@ -110,10 +110,9 @@ ${NOW}
 if status then
   ttl = redis.call('PTTL', KEYS[1])
 else
-  redis.call(
-    'HSET', KEYS[1], 'b', time[1] .. string.format('%06d', time[2]), 'v', 1, 'n', 1, 'e', epoch, 's', 'running',
-    'h', ARGV[3], 'o', '', 'm', ARGV[4]
-  )
+  -- Its age goes on. It is another stream than before all the same: of two births one is hardly ever the same microsecond.
+  local birth = string.format('%.0f', (now - ARGV[9]) * 1000 + time[2] % 1000)
+  redis.call('HSET', KEYS[1], 'b', birth, 'v', 1, 'n', 1, 'e', epoch, 's', 'running', 'h', ARGV[3], 'o', '', 'm', ARGV[4])
 end
 redis.call('HSET', KEYS[1], 'l', now + ${LEASE_MS})
 if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call('STRLEN', KEYS[3]) < #reasoning then
@@ -123,7 +122,7 @@ if textEpoch ~= epoch or redis.call('STRLEN', KEYS[2]) < #content or redis.call(
   if content ~= '' then redis.call('SET', KEYS[2], content, 'PX', ttl) end
   if reasoning ~= '' then redis.call('SET', KEYS[3], reasoning, 'PX', ttl) end
 end
-for index = 9, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
+for index = 10, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[index], ARGV[index + 1]) end
 ${pexpireAll('ttl')}
 redis.call('HINCRBY', KEYS[1], 'n', 1)
 redis.call('HINCRBY', KEYS[1], 'v', 1)

@@ -196,10 +196,10 @@ export function createRedisStreams (options: RedisStreamsOptions): StreamStore {
       }
     },
 
-    async restore ({ id, claim, chat, metadata = {} }, epoch, { content, reasoning }) {
+    async restore ({ id, claim, chat, metadata = {} }, epoch, { content, reasoning }, ageMs = 0) {
       const restored = Number(await run(RESTORE, id, String(epoch), ttlArg(runningTtlMs), jsonOf(chat),
         claim === undefined ? '' : claimKey(prefix, claim), content, String(content.length), reasoning, String(reasoning.length),
-        ...fieldsOf(metadata)))
+        String(Math.max(0, Math.round(ageMs))), ...fieldsOf(metadata)))
       if (restored === 0) return false
       // Who comes second finds it again; who cannot be told is answered by a stream of its own.
       if (claim !== undefined) claimFor(id, claim, runningTtlMs).catch(() => {})

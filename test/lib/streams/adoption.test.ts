@@ -431,12 +431,15 @@ t.test('who has taken a stream over writes it anew as it is, and has its last fr
   })
   two.takeUp()
   const { id } = await one.streams.open({ ...opening, chat: { scope: '/', user: 'u' }, deliverable: true })
+  await one.clock.advance(400)
   await memory.release(id, 1)
   await two.shown(id)
   await two.hand.call().push('new')
   isLost = true
   await two.clock.advance(1000)
-  t.strictSame(restored, [[{ id, chat: { scope: '/', user: 'u' }, metadata: { deliverable: true } }, 2, { content: 'new', reasoning: '' }]])
+  t.strictSame(restored, [
+    [{ id, chat: { scope: '/', user: 'u' }, metadata: { deliverable: true } }, 2, { content: 'new', reasoning: '' }, 1000]
+  ], 'as old as the question')
   await two.hand.call().end()
   let fetched = false
   const all = two.streams.allFetched().then(() => { fetched = true })

@@ -1013,7 +1013,7 @@ t.test('a stream that the store has lost is written anew at a sign of life, and 
   await call.push('a')
   await call.push('b')
   await run.renew()
-  t.strictSame(restored, [[{ id: 's', metadata: {} }, 1, { content: 'ab', reasoning: '' }]])
+  t.strictSame(restored, [[{ id: 's', metadata: {} }, 1, { content: 'ab', reasoning: '' }, 0]])
   t.equal(call.context.signal.aborted, false)
   await clock.advance(75)
   await call.end()

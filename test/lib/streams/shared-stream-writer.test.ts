@@ -221,7 +221,7 @@ t.test('a stream that the store has lost is written anew, once, and goes on', as
   await clock.advance(75)
   await write('c')
   await answer(false)
-  t.strictSame(calls.at(-1)?.args, [{ id: 's', ...stream }, 3, { content: 'abc', reasoning: 'hm' }])
+  t.strictSame(calls.at(-1)?.args, [{ id: 's', ...stream }, 3, { content: 'abc', reasoning: 'hm' }, 150], 'with its age')
   await answer()
   t.equal(log().at(-1), 'append 3 content 1 b', 'it stands there already')
   await answer()

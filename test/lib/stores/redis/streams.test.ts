@@ -276,6 +276,21 @@ if (redis !== undefined) {
     t.equal((await keys(prefix)).length, 1)
   })
 
+  t.test('what is written anew is as old as it was, and another stream than before', async t => {
+    const { store, prefix } = create()
+    await store.restore({ id: 's' }, 1, { content: 'a', reasoning: '' }, 200_000.4)
+    const ageMs = (await store.read('s'))?.ageMs as number
+    t.ok(ageMs >= 200_000 && ageMs < 230_000, `it is ${ageMs} ms old`)
+    const birth = async () => String(await connection.command(['HGET', keyOf(prefix), 'b'], keyOf(prefix)))
+    const first = await birth()
+    t.match(first, /^\d{16}$/)
+    await connection.command(['DEL', keyOf(prefix)], keyOf(prefix))
+    await new Promise(resolve => setTimeout(resolve, 5))
+    await store.restore({ id: 's' }, 1, { content: 'ab', reasoning: '' }, 200_000)
+    t.not(await birth(), first)
+    t.equal((await store.read('s'))?.record.content, 'ab')
+  })
+
   t.test('a claim that cannot be written anew costs no stream', async t => {
     const failing: RedisConnection = {
       ...connection,
