@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -29,6 +32,18 @@ t.test('an app loads the packages of what it uses, also if a key is set', async 
   t.strictSame(own, { packages: ALWAYS, own: OWN })
   t.strictSame(await boot({ source: 'mock' }), own)
   t.strictSame(await boot({ source: 'openai' }), { packages: [...ALWAYS, 'openai'].sort(), own: OWN })
+})
+
+t.test('a command of a clone in which nothing is installed says what to run', async t => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
+  const before = /^node -e "([^"]*)" \|\| npm run --silent build:missing$/.exec(scripts['prestart'] ?? '')?.[1] as string
+  const missing = /^node -e "(.*)" && npm run build$/.exec(scripts['build:missing'] ?? '')?.[1] as string
+  // Elsewhere: what is not found in a folder is looked for in those above it.
+  const cwd = mkdtempSync(join(tmpdir(), 'wecom-clone-'))
+  t.teardown(() => rmSync(cwd, { recursive: true }))
+  const inFolder = (code: string): Promise<unknown> => run(process.execPath, ['-e', code], { cwd })
+  await t.rejects(inFolder(before), { code: 1 })
+  await t.rejects(inFolder(missing), { code: 1, stderr: 'There is no dist, and nothing to build it with: run npm ci --include=dev\n' })
 })
 
 t.test('a package that is missing is a fault at boot of those that use it, and of no others', async t => {
