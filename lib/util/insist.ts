@@ -12,15 +12,19 @@ export type Insist = <T>(call: () => Promise<T>, until: number, signal?: AbortSi
 export const callOnce: Insist = call => call()
 
 /** Calls again what failed because a store is away, until it is back, the time is over, or the signal is aborted. */
-export async function insist<T> (clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> {
-  for (let pauseMs = FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_MS)) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!isPassing(error) || clock.now() + pauseMs > until) throw error
-    }
-    await sleep(inBackground(clock), pauseMs, signal)
+export const insist = <T>(clock: Clock, call: () => Promise<T>, until: number, signal?: AbortSignal): Promise<T> =>
+  attempt(clock, call, until, signal, FIRST_MS)
+
+async function attempt<T> (
+  clock: Clock, call: () => Promise<T>, until: number, signal: AbortSignal | undefined, pauseMs: number
+): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!isPassing(error) || clock.now() + pauseMs > until) throw error
   }
+  await sleep(inBackground(clock), pauseMs, signal)
+  return await attempt(clock, call, until, signal, Math.min(2 * pauseMs, MAX_MS))
 }
 
 /** Its timers keep no process alive. */

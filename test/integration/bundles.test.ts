@@ -13,7 +13,8 @@ const CREDENTIALS = ['--token', keys.token, '--key', keys.encodingAESKey]
 
 /** A process as a user has it: without the loaders and the settings of this one. */
 const { PATH: programs = '' } = process.env
-const plain = (t: Test) => ({ cwd: folder(t), env: { PATH: programs, MOCK_CHUNK_DELAY_MS: '1' } })
+// What is bundled is measured as sources.
+const plain = (t: Test) => ({ cwd: folder(t), env: { PATH: programs, MOCK_CHUNK_DELAY_MS: '1', _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
 
 function folder (t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'wecom-bundle-'))
