@@ -129,6 +129,24 @@ for (const [name, script, options, reason, words] of LOST) {
   })
 }
 
+const FALTERS: Array<[name: string, script: MediaScript]> = [
+  ['answers 503', media(Buffer.from('SlowDown'), {}, 503)],
+  ['resets the connection', response => { response.socket?.destroy() }]
+]
+for (const [name, script] of FALTERS) {
+  t.test(`a file whose host first ${name} reaches the source all the same`, async t => {
+    const { files, wecom, asked, log, isDiscreet } = await serve(t)
+    files.respondWith(response => (files.requests.length === 1 ? script : media(encryptMedia(PNG, FILE_KEY)))(response))
+    const { content, problems } = await wecom.send(imageMessage(files, base64))
+    t.equal(content, 'hello')
+    t.strictSame(problems, [])
+    t.strictSame(await asked(0), [{ role: 'user', content: [{ type: 'image_url', image_url: { url: DATA_URL } }] }])
+    t.strictSame(files.requests.map(({ method }) => method), ['GET', 'GET'])
+    t.notOk(log().includes('an attachment could not be had'))
+    isDiscreet(t)
+  })
+}
+
 t.test('of two files one may be lost', async t => {
   const { files, wecom, asked } = await serve(t)
   let served = 0
