@@ -12,7 +12,7 @@ import type { Answer, AppLine, Sending } from '../fixtures/app.ts'
 import { createManualClock } from '../fixtures/clock.ts'
 import { createHandSource, yielding } from '../fixtures/sources.ts'
 import { idle } from '../fixtures/waiting.ts'
-import { decrypt, encryptBytes, encryptLayout, pad, sign, signed } from '../fixtures/wecom-crypto.ts'
+import { decrypt, encryptBytes, encryptLayout, pad, seal, sign, signed } from '../fixtures/wecom-crypto.ts'
 
 const texts = loadTexts()
 const OTHER_KEY = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq'
@@ -34,6 +34,18 @@ t.test('a verification is answered with the bare text', async t => {
     t.equal(statusCode, 200)
     t.equal(body, echo)
     t.match(headers, { 'content-type': /^text\/plain/, 'content-length': String(Buffer.byteLength(echo)) })
+  }
+})
+
+t.test('a verification whose pluses a gateway has turned into blanks is answered, too', async t => {
+  const { app } = await buildApp(t)
+  let sealed = seal(keys, '123', nowSeconds(), 'nonce')
+  while (!sealed.encrypt.includes('+')) sealed = seal(keys, '123', nowSeconds(), 'nonce')
+  const { signature, timestamp, nonce, encrypt } = sealed
+  for (const blank of ['+', '%20']) {
+    const echostr = encodeURIComponent(encrypt).replaceAll('%2B', blank)
+    const url = `${PATH}?msg_signature=${signature}&timestamp=${timestamp}&nonce=${nonce}&echostr=${echostr}`
+    t.hasStrict(await app.inject(url), { statusCode: 200, body: '123' }, blank)
   }
 })
 

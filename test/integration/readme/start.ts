@@ -30,6 +30,18 @@ t.test('server.mjs and talk.mjs: the quick start, with the credentials that its 
   const { args } = t.capture(console, 'log')
   await run(t, 'talk.mjs', code => code.replace('http://127.0.0.1:3000', url))
   t.strictSame(args().map(line => `${line.join(' ')}\n`), [fences.find(({ language }) => language === 'text')?.code])
+  t.equal(process.exitCode, 0)
+})
+
+t.test('talk.mjs prints what is wrong, and exits with 1', async t => {
+  const { url } = await serve(t, 'server.mjs')
+  Object.assign(process.env, { WECOM_ENCODING_AES_KEY: 'kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR' })
+  const { exitCode } = process
+  t.teardown(() => { process.exitCode = exitCode })
+  const { args } = t.capture(console, 'log')
+  await run(t, 'talk.mjs', code => code.replace('http://127.0.0.1:3000', url))
+  t.equal(process.exitCode, 1)
+  t.strictSame(args(), [['', 'the message: status 403 instead of 200', 'the message: it was not answered with a stream']])
 })
 
 t.test('production.mjs: hooks leave the callback alone, and shutdown lets an answer end', async t => {
