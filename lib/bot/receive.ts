@@ -84,7 +84,14 @@ export function createReceive (options: ReceiveOptions): Receive {
   }
 
   async function answer (message: Message, callback: CallbackContext | undefined): Promise<Reply> {
-    let opened: string | undefined
+    const opened: { id?: string } = {}
+    const reply = await replyTo(message, callback, opened)
+    if (opened.id !== undefined) streams.replied(opened.id)
+    return reply
+  }
+
+  /** Names the stream as soon as there is one. */
+  async function replyTo (message: Message, callback: CallbackContext | undefined, opened: { id?: string }): Promise<Reply> {
     try {
       const inbound = readUserMessage(message, botName)
       if (inbound === undefined) log.info({ msgtype: safeName(message.kind) }, 'a message is of a kind that cannot be read')
@@ -93,7 +100,7 @@ export function createReceive (options: ReceiveOptions): Receive {
       const { id, stream, runnable } = await streams.open({
         ...openingFor(message, inbound, command, access.refusedBy(message)), sender: message.sender, callback, awaitsReply: true
       })
-      opened = id
+      opened.id = id
       if (callback !== undefined) callback.streamId = id
       if (stream !== undefined && runnable) start(stream, message, inbound as UserMessage, command)
       await stream?.untilEnded(command === undefined ? firstReplyGraceMs : Math.max(firstReplyGraceMs, COMMAND_GRACE_MS))
@@ -110,8 +117,6 @@ export function createReceive (options: ReceiveOptions): Receive {
       const failure = { ...storeIsAway(), ...(!streams.shared && { code: 'INTERNAL' as const }) }
       log.error({ ...failure, cause: describeError(error) }, 'a message could not be answered')
       return { text: frames.failure(createId(), failure) }
-    } finally {
-      if (opened !== undefined) streams.replied(opened)
     }
   }
 

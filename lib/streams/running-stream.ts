@@ -184,7 +184,7 @@ export class RunningStream implements OpenStream {
     this.#abort ??= new AbortController()
     this.#watchdog.sourceStarted()
     this.report.sourceCalled(work.source)
-    const context = this.#context(this.#abort.signal)
+    const context = new StreamSourceContext(this.#abort.signal, this.#deps.log, this.report, this.#watchdog)
     const leave = pump(() => this.#open(() => work.source(work.turn, context)), yielded => this.#accept(yielded), end => {
       // It has ended by itself: there is nobody to be told.
       this.#abort = undefined
@@ -306,16 +306,5 @@ export class RunningStream implements OpenStream {
     const end = this.#intake.accept(yielded)
     if (end !== undefined) this.finish(end.reason, end.error)
     return end === undefined
-  }
-
-  #context (signal: AbortSignal): StreamSourceContext {
-    return new StreamSourceContext(signal, this.#deps.log, this.report, async work => {
-      const release = this.#watchdog.hold()
-      try {
-        return await work
-      } finally {
-        release()
-      }
-    })
   }
 }

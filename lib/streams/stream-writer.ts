@@ -12,6 +12,18 @@ export interface Writer {
   end (outcome: Outcome): Promise<boolean>
 }
 
+interface Text {
+  pending: string
+  /** UTF-16 units that the store has, or is being given. */
+  written: number
+}
+
+type Texts = Record<Channel, Text>
+
+const createTexts = (): Texts => ({ reasoning: { pending: '', written: 0 }, content: { pending: '', written: 0 } })
+
+const NOTHING_YET = createTexts()
+
 /**
  * Writes a stream's text behind its source: what comes while a write is under way goes out with the next one, in order.
  * Once a write is refused the stream has another owner, or none, and nothing more is written.
@@ -20,9 +32,7 @@ export class StreamWriter implements Writer {
   readonly #store: StreamStore
   readonly #id: string
   readonly #epoch: number
-  readonly #pending: Record<Channel, string> = { reasoning: '', content: '' }
-  /** What the store has, or is being given. */
-  readonly #written: Record<Channel, number> = { reasoning: 0, content: 0 }
+  #texts = NOTHING_YET
   /** Set as long as text is pending, and for good once a write has failed. */
   #writing: Promise<boolean> | undefined
 
@@ -33,12 +43,15 @@ export class StreamWriter implements Writer {
   }
 
   get length (): number {
-    return this.#written.content + this.#pending.content.length
+    const { written, pending } = this.#texts.content
+    return written + pending.length
   }
 
   write (track: Channel, text: string): void {
     if (text === '') return
-    this.#pending[track] += text
+    // Many streams wait for long until there is text.
+    if (this.#texts === NOTHING_YET) this.#texts = createTexts()
+    this.#texts[track].pending += text
     if (this.#writing !== undefined) return
     this.#writing = this.#tryToWrite()
     this.#writing?.catch(() => {})
@@ -63,12 +76,12 @@ export class StreamWriter implements Writer {
   }
 
   #writePending (): boolean | Promise<boolean> {
-    while (this.#pending.reasoning !== '' || this.#pending.content !== '') {
-      const track = this.#pending.reasoning !== '' ? 'reasoning' : 'content'
-      const text = this.#pending[track]
-      this.#pending[track] = ''
-      const offset = this.#written[track]
-      this.#written[track] += text.length
+    const { reasoning, content } = this.#texts
+    while (reasoning.pending !== '' || content.pending !== '') {
+      const track = reasoning.pending !== '' ? 'reasoning' : 'content'
+      const { pending: text, written: offset } = this.#texts[track]
+      this.#texts[track].pending = ''
+      this.#texts[track].written += text.length
       const stored = this.#store.append(this.#id, this.#epoch, track, offset, text)
       if (stored === false) return false
       if (stored !== true) return stored.then(isStored => isStored && this.#writePending())

@@ -1,7 +1,7 @@
 import t from 'tap'
 import callback from '../../plugins/callback.ts'
 import wecomStream, { SourceError } from '../../plugins/index.ts'
-import type { StreamState } from '../../plugins/index.ts'
+import type { Source, StreamState } from '../../plugins/index.ts'
 import streams from '../../plugins/streams.ts'
 import type { StreamsPluginOptions } from '../../plugins/streams.ts'
 import { createApp, keys, post, refreshMessage, textMessage } from '../fixtures/app.ts'
@@ -405,4 +405,27 @@ t.test('a source that fails is degraded', async t => {
   await idle()
   await app.ready()
   t.hasStrict(app.wecomHealth(), { degraded: ['source'], source: { lastFailure: { class: 'AUTH' } }, ready: true })
+})
+
+t.test('health tells what is under way, and a replica that leaves its work to others is not ready', async t => {
+  const { app } = createApp(t)
+  const source: Source = async function * () {
+    yield 'abc'
+    await new Promise(() => {})
+  }
+  await app.register(streams, { source })
+  await app.ready()
+  await app.startStream('hi')
+  await idle()
+  t.hasStrict(app.wecomHealth(), { running: 1, queued: 0, bytes: 3 })
+  await app.close()
+
+  const { app: replica } = createApp(t)
+  await replica.register(streams, { source, redis: { url: 'redis://127.0.0.1:1' }, healthPath: '/healthz' })
+  await replica.ready()
+  t.equal((await replica.inject('/healthz')).statusCode, 200, 'a store that is away takes no replica away')
+  await replica.drainStreams()
+  t.equal((await replica.inject('/healthz')).statusCode, 503)
+  t.hasStrict(replica.wecomHealth(), { ready: false, shuttingDown: true, live: true, bytes: 0 })
+  await replica.close()
 })

@@ -156,7 +156,7 @@ export async function superviseRedis (
   }
 
   async function tryOut (probe: (options: ProbeOptions) => Promise<void>): Promise<void> {
-    const connection: RedisConnection = { command: commandOf(true), async close () {} }
+    const connection: RedisConnection = { ...opened, command: commandOf(true) }
     await insist(clock, () => probe({ connection, clock, prefix }), Infinity, closing.signal)
     await checkServer()
     policy = await readEvictionPolicy(opened)

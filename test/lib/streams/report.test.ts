@@ -5,10 +5,12 @@ import type { Source } from '../../../lib/sources/source.ts'
 import type { Outcome } from '../../../lib/stores/store.ts'
 import { StreamReports } from '../../../lib/streams/report.ts'
 import { StreamSourceContext } from '../../../lib/streams/source-context.ts'
+import { Watchdog } from '../../../lib/streams/watchdog.ts'
 import { createManualClock } from '../../fixtures/clock.ts'
 import { createLog } from '../../fixtures/log.ts'
 import { listen } from '../../fixtures/signals.ts'
 
+const watchdog = new Watchdog(createManualClock(), { firstTokenTimeoutMs: 1, idleTimeoutMs: 1 }, Infinity, () => {})
 const measures = { durationMs: 900, firstPieceMs: 10, chunks: 3, bytes: 7, usage: { inputTokens: 1 } }
 const chat = { scope: '/', user: 'li' }
 
@@ -111,7 +113,7 @@ t.test('a source is told by its name, how it ended, and which of its requests ha
   ] as const) {
     const report = reports.open({ id: 's', chat }, {})
     report.sourceCalled(source)
-    attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, async work => await work), 'BUSY')
+    attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, watchdog), 'BUSY')
     report.sourceLeft(reason, failure, measures)
     report.sourceLeft('END', undefined, measures)
     const ends = told.splice(0)
@@ -128,7 +130,7 @@ t.test('a context of the host takes no note of attempts, nor does a report to wh
   attemptFailed({}, 'BUSY')
   const report = reports.open({ id: 's' }, {})
   report.sourceCalled((async function * () {}) as Source)
-  attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, async work => await work), 'BUSY')
+  attemptFailed(new StreamSourceContext(new AbortController().signal, log, report, watchdog), 'BUSY')
   report.sourceLeft('END')
   reports.left(report, { how: 'ended' })
   t.hasStrict(log.lines, [])
@@ -153,4 +155,16 @@ t.test('it is known when a source has last answered, and when and how one has la
   await clock.advance(5)
   end('FAILED', failed('BUSY'))
   t.strictSame(reports.sourceHealth(), { lastSuccessAt: at, lastFailure: { class: 'BUSY', at: at + 5 } })
+})
+
+t.test('a source and a turn that were left before they had said anything are told with nothing said', async t => {
+  const told = listen(t, ['source', 'turn'])
+  const { reports } = setUp()
+  const report = reports.open({ id: 's', chat }, {})
+  report.sourceCalled((async function * () {}) as Source)
+  report.sourceLeft()
+  reports.left(report, { how: 'handed-over' })
+  t.hasStrict(told.filter(({ event }) => event === 'asyncEnd').map(({ context }) => context), [
+    { outcome: 'left', chunks: 0, finishReason: undefined }, { exit: 'handed-over', chunks: 0, bytes: 0, outcome: undefined }
+  ])
 })
