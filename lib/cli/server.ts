@@ -11,6 +11,7 @@ import { serverSettings } from '../config/settings.ts'
 import type { ServerConfig } from '../config/settings.ts'
 import { chosenName } from '../config/sources.ts'
 import { createLoopback } from '../outbound/loopback.ts'
+import type { Loopback } from '../outbound/loopback.ts'
 import { ConfigError } from '../util/errors.ts'
 
 export interface BotServer {
@@ -24,10 +25,17 @@ export interface BotServer {
   source: string
 }
 
+export interface BotServerParts {
+  playground?: PlaygroundOptions
+  /** Where the bot fetches files from this process; a playground makes its own. */
+  loopback?: Loopback | undefined
+}
+
 const SLOW_CLIENT_MS = 10_000
 
 /** A server with the bot and nothing else, in the settings that a WeCom callback wants. Not listening yet. */
-export async function createBotServer (env: Env, { playground: wanted }: { playground?: PlaygroundOptions } = {}): Promise<BotServer> {
+export async function createBotServer (env: Env, parts: BotServerParts = {}): Promise<BotServer> {
+  const { playground: wanted, loopback = wanted && createLoopback() } = parts
   const throwAway = env['WECOM_TOKEN'] === undefined && env['WECOM_ENCODING_AES_KEY'] === undefined
   const all = throwAway ? { ...env, ...throwAwayCredentials() } : env
   const server = readConfig(serverSettings, { options: {}, env: all, extraOptions: [] })
@@ -44,12 +52,11 @@ export async function createBotServer (env: Env, { playground: wanted }: { playg
     // While replies end during shutdown, WeCom still has to be able to fetch them.
     return503OnClosing: false
   })
-  const isPlayground = wanted !== undefined
-  if (isPlayground) app.decorate(kLoopback, createLoopback())
+  if (loopback !== undefined) app.decorate(kLoopback, loopback)
   await app.register(wecomStream, { env: all, logLevel: server.config.LOG_LEVEL === 'silent' ? 'silent' : 'warn' })
   const { WECOM_TOKEN: token, WECOM_ENCODING_AES_KEY: encodingAESKey, WECOM_RECEIVE_ID: receiveId } = callback.config
   const credentials = { token, encodingAESKey, receiveId }
-  if (isPlayground) {
+  if (wanted !== undefined) {
     const { default: playground } = await import('../../plugins/playground.ts')
     await app.register(playground, { ...credentials, env: all, print () {}, ...wanted })
   }

@@ -3,6 +3,8 @@ import { InputError } from '../util/errors.ts'
 import { createId } from '../util/ids.ts'
 import { typeOf } from '../wecom/media/type.ts'
 
+export const MAX_FILE_BYTES = 20 * 1024 * 1024
+
 /** How long a URL of media is valid (document 100719). */
 const VALID_MS = 5 * 60_000
 const BLOCK_BYTES = 32

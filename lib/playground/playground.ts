@@ -12,7 +12,7 @@ import { emptyAnswer } from './answer.ts'
 import { createArchive } from './archive.ts'
 import { testOf } from './as-test.ts'
 import { EXAMPLES } from './examples.ts'
-import { createMediaBox } from './media-box.ts'
+import { createMediaBox, MAX_FILE_BYTES } from './media-box.ts'
 import type { SealedMedia, StoredMedia } from './media-box.ts'
 import type {
   BotEntry, Conversation, ConversationHead, EventEntry, ExchangeDetail, ExchangeHead, FeedEvent, Json, Recording, Snapshot, StoredFile,
@@ -22,8 +22,6 @@ import { readRecording, recordingOf, taskIdsOf } from './recording.ts'
 import { createSwitchBoard } from './switches.ts'
 import { createTalk } from './talk.ts'
 import { cardWarnings } from './warnings.ts'
-
-export const MAX_FILE_BYTES = 20 * 1024 * 1024
 
 export interface PlaygroundParts {
   target: SimulatorTarget

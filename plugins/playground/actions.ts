@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import { MAX_FILE_BYTES } from '../../lib/playground/media-box.ts'
 import type { Json, Switches } from '../../lib/playground/model.ts'
-import { MAX_FILE_BYTES } from '../../lib/playground/playground.ts'
 import type { NewConversation, Playground } from '../../lib/playground/playground.ts'
 import { cardFaults } from '../../lib/playground/warnings.ts'
 

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
-import type { TranscriptFrame } from '../../simulator/conversation.ts'
+import { createLoopback } from '../../outbound/loopback.ts'
+import type { SimulatedMessage, TranscriptFrame } from '../../simulator/conversation.ts'
 import type { Exchange } from '../../simulator/post.ts'
 import { createSimulator } from '../../simulator/simulator.ts'
 import type { SimulatorTarget } from '../../simulator/transport.ts'
@@ -10,13 +11,16 @@ import { credentialOptions, environmentOf, readCredentials } from '../credential
 import { EXIT } from '../io.ts'
 import type { Io } from '../io.ts'
 import { readTarget, targetOptions } from '../target.ts'
+import { createFileMessage, noFileMessage } from './files.ts'
+import type { FileMessage } from './files.ts'
 import { renderReply } from './render.ts'
 import { createScreen, sizeOf } from './screen.ts'
 
 const SPEC: CommandSpec = {
   name: 'chat',
   usage: '[URL] [options]',
-  about: 'Talks with a bot as WeCom would: with that of URL, or without one with a bot of this package that is started for it.',
+  about: 'Talks with a bot as WeCom would: with that of URL, or without one with a bot of this package that is started for it.\n\n' +
+    '/file PATH sends a picture or file, to a bot that is started for it alone. /quit leaves; /stop, /new and others go to the bot.',
   positionals: { min: 0, max: 1 },
   options: {
     ...credentialOptions,
@@ -34,8 +38,12 @@ interface Bot {
   target: SimulatorTarget
   credentials: Credentials
   name: string
+  fileMessage: FileMessage
   close (): Promise<void>
 }
+
+/** `failed` if nothing was sent, the answer broke off, or it breaks the protocol; `left` after Ctrl-C for the second time. */
+type Outcome = 'answered' | 'failed' | 'left'
 
 export async function run (argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(SPEC, argv)
@@ -53,11 +61,19 @@ async function botOf (args: Arguments, io: Io): Promise<Bot> {
   const env = environmentOf(io)
   if (args.positionals.length > 0) {
     const { address, deliver } = readTarget(args, io)
-    return { target: deliver, credentials: readCredentials(args, env), name: address.href, close: async () => {} }
+    const credentials = readCredentials(args, env)
+    return { target: deliver, credentials, name: address.href, fileMessage: noFileMessage, close: async () => {} }
   }
   const { createBotServer } = await import('../server.ts')
-  const { app, credentials, path, source } = await createBotServer({ ...env, LOG_LEVEL: 'silent' })
-  return { target: { app, path }, credentials, name: `a bot of this package, source: ${source}`, close: async () => { await app.close() } }
+  const loopback = createLoopback()
+  const { app, credentials, path, source } = await createBotServer({ ...env, LOG_LEVEL: 'silent' }, { loopback })
+  return {
+    target: { app, path },
+    credentials,
+    name: `a bot of this package, source: ${source}`,
+    fileMessage: createFileMessage(loopback, credentials.encodingAESKey, io),
+    close: async () => { await app.close() }
+  }
 }
 
 async function talk (bot: Bot, args: Arguments, io: Io, refreshMs: number): Promise<number> {
@@ -75,8 +91,7 @@ async function talk (bot: Bot, args: Arguments, io: Io, refreshMs: number): Prom
   let user = args.text('user') ?? 'simulated-user'
   const sender = () => ({ user, ...(chat === undefined ? {} : { chat }) })
 
-  /** `failed` if the answer broke off, or breaks the protocol; `left` after Ctrl-C for the second time. */
-  async function ask (text: string): Promise<'answered' | 'failed' | 'left'> {
+  async function ask (message: string | SimulatedMessage): Promise<Outcome> {
     const screen = createScreen(io)
     const leave = new AbortController()
     let interrupts = 0
@@ -90,7 +105,7 @@ async function talk (bot: Bot, args: Arguments, io: Io, refreshMs: number): Prom
       else if (!args.flag('wire')) screen.show(renderReply(frame.reply, { columns }))
     }
     try {
-      const { frames, finished, content, problems } = await wecom.send(text, {
+      const { frames, finished, content, problems } = await wecom.send(message, {
         ...sender(), onFrame, signal: AbortSignal.any([leave.signal, io.signal])
       })
       const last = frames.at(-1)
@@ -106,11 +121,24 @@ async function talk (bot: Bot, args: Arguments, io: Io, refreshMs: number): Prom
     }
   }
 
+  async function say (text: string): Promise<Outcome> {
+    const [isFile, path = ''] = /^\/file(?:\s+(.*))?$/.exec(text) ?? []
+    if (isFile === undefined) return await ask(text)
+    const message = await bot.fileMessage(path)
+    if (typeof message !== 'string') return await ask(message)
+    if (json) event('answer', { finished: false, content: '', problems: [message] })
+    else io.stderr.write(`problem: ${message}\n`)
+    return 'failed'
+  }
+
   const message = args.text('message')
-  if (message !== undefined) return await ask(message) === 'answered' ? EXIT.OK : EXIT.FAILED
+  if (message !== undefined) return await say(message) === 'answered' ? EXIT.OK : EXIT.FAILED
 
   if (json) event('ready', { bot: bot.name })
-  else write(`Talking with ${bot.name}. /stop ends an answer, /new begins a new conversation, /quit leaves.`)
+  else {
+    const file = bot.fileMessage === noFileMessage ? '' : '/file PATH sends a file, '
+    write(`Talking with ${bot.name}. /stop ends an answer, /new begins a new conversation, ${file}/quit leaves.`)
+  }
   const lines = createInterface({ input: io.stdin, signal: io.signal })
   const prompt = (): void => { if (columns !== undefined && !json) io.stdout.write(chat === undefined ? '> ' : `${user}> `) }
   let allWell = true
@@ -120,7 +148,7 @@ async function talk (bot: Bot, args: Arguments, io: Io, refreshMs: number): Prom
     if (text === '/quit') break
     const other = /^\/as (\S+)$/.exec(text)?.[1]
     if (other !== undefined) user = other
-    const outcome = other !== undefined || text === '' ? undefined : await ask(text)
+    const outcome = other !== undefined || text === '' ? undefined : await say(text)
     if (outcome === 'left') break
     allWell &&= outcome !== 'failed'
     prompt()
