@@ -7,6 +7,7 @@ import type { Source } from '../../lib/sources/source.ts'
 import type { ReasoningMode } from '../../lib/streams/contract.ts'
 import { loadTexts } from '../../lib/texts/texts.ts'
 import { FAILURE_CLASSES, SourceError } from '../../lib/util/errors.ts'
+import { sleep } from '../../lib/util/waiting.ts'
 import { textNotice } from '../../lib/wecom/cards/build-card.ts'
 import type { TemplateCard } from '../../lib/wecom/cards/card-types.ts'
 import { MAX_SEALED_BYTES, sealedBytes } from '../../lib/wecom/sealed-size.ts'
@@ -119,17 +120,9 @@ function createScript (random: () => number): Script {
 }
 
 const sourceOf = ({ steps, end }: Script, clock: ManualClock, random: () => number): Source => async function * (_turn, { signal }) {
-  const wait = (ms: number): Promise<void> => new Promise((resolve, reject) => {
-    const cancel = clock.setTimeout(resolve, ms)
-    if (end !== 'ignores its signal') {
-      signal.addEventListener('abort', () => {
-        cancel()
-        reject(signal.reason)
-      }, { once: true })
-    }
-  })
+  const obedient = end === 'ignores its signal' ? undefined : signal
   for (const { delayMs, piece } of steps) {
-    if (delayMs > 0) await wait(delayMs)
+    if (delayMs > 0) await sleep(clock, delayMs, obedient)
     yield piece as string
   }
   switch (end) {
@@ -143,7 +136,7 @@ const sourceOf = ({ steps, end }: Script, clock: ManualClock, random: () => numb
     case 'fails by class': throw new SourceError({ class: FAILURE_CLASSES[Math.floor(random() * FAILURE_CLASSES.length)] as 'BUSY' })
     case 'yields nonsense': yield 5 as unknown as string
       break
-    case 'never ends': await wait(10 * WINDOW_MS)
+    case 'never ends': await sleep(clock, 10 * WINDOW_MS, obedient)
   }
 }
 
