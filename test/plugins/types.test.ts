@@ -9,6 +9,7 @@ import type {
   WecomStreamOptions
 } from '../../plugins/index.ts'
 import wecomMetrics from '../../plugins/metrics.ts'
+import playground from '../../plugins/playground.ts'
 
 // Compiled with the other tests and never called: what stands here has to compile, and what is marked must not.
 
@@ -52,6 +53,18 @@ export async function signals (app: FastifyInstance): Promise<number | undefined
   const turn: WecomContexts['turn'] = { instance: health.instance, streamId: name, restarts: 0, startedAt: 0 }
   // @ts-expect-error a context has no text
   return turn.content
+}
+
+export async function page (app: FastifyInstance): Promise<string | undefined> {
+  await app.register(playground)
+  await app.register(playground, { prefix: '/dev', target: 'https://bot.example/callback', publicUrl: 'https://me.example', allowRemote: true })
+  // @ts-expect-error the rules of addresses are lifted or not
+  await app.register(playground, { allowRemote: 'yes' })
+  // @ts-expect-error the token of the page is of its own making
+  await app.register(playground, { pageToken: 'x' })
+  // @ts-expect-error an app without a playground has no address of one
+  app.playgroundAddress().toUpperCase()
+  return app.playgroundAddress?.()
 }
 
 export async function options (app: FastifyInstance): Promise<void> {
