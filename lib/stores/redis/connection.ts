@@ -34,9 +34,11 @@ export interface RedisTiming {
 export class RedisTimeoutError extends Error {
   override readonly name = 'RedisTimeoutError'
   readonly code = 'WECOM_ERR_REDIS_TIMEOUT'
+  readonly timeoutMs: number
 
-  constructor (ms: number) {
-    super(`Redis did not answer within ${ms} ms`)
+  constructor (timeoutMs: number) {
+    super(`Redis did not answer within ${timeoutMs} ms`)
+    this.timeoutMs = timeoutMs
   }
 }
 

@@ -35,6 +35,8 @@ export interface SupervisedOptions {
 const LOOK = 'look'
 /** After a lost reply. Whoever waits for a reply to a message has 1.5 s, of several commands. */
 const REPEAT_MS = [50, 150, 300]
+/** A command that may take longer is not sent again when it was late: two of them would be too long for a reply. */
+const MAX_REPEATED_MS = 500
 /** Between two looks whether Redis is there again, and between two connections to find the master. */
 const LOOK_MS = 1000
 /** A server that loads its data for longer is about to be replaced by another. */
@@ -130,9 +132,11 @@ export async function superviseRedis (
       const [pauseMs, ...rest] = pauses
       const { kind } = readFailure(error)
       if (kind === 'away') answers = false
-      if (kind !== 'away' || error instanceof RedisTimeoutError || pauseMs === undefined || closed) throw error
+      const isLate = error instanceof RedisTimeoutError
+      if (kind !== 'away' || pauseMs === undefined || closed || (isLate && error.timeoutMs > MAX_REPEATED_MS)) throw error
       await sleep(clock, pauseMs)
-      return await ask(args, key, rest)
+      // Whoever waits for a reply has time for one more.
+      return await ask(args, key, isLate ? [] : rest)
     }
   }
 

@@ -99,6 +99,20 @@ t.test('a command whose reply is lost is sent again within half a second, unless
   t.equal(asked() - before, 1, 'it is known by now')
   delete failures.ours
   t.equal(await ask(), 'reply')
+  failures.ours = new RedisTimeoutError(300)
+  const [late, earlier] = [ask(), asked()]
+  await idle()
+  delete failures.ours
+  await clock.advance(50)
+  t.equal(await late, 'reply', 'a reply that is late is waited for once more')
+  failures.ours = new RedisTimeoutError(300)
+  const later = ask()
+  await idle()
+  await clock.advance(50)
+  t.hasStrict(await later, { code: 'WECOM_ERR_UNAVAILABLE' })
+  t.equal(asked() - earlier, 3, 'and no more than once')
+  delete failures.ours
+  await ask()
   for (const failure of [new RedisTimeoutError(1000), READONLY, new Error('NOPERM this user')]) {
     failures.ours = failure
     const before = asked()
