@@ -34,8 +34,8 @@ export const messageRequest = (order: Order, userid = 'bench-user'): Buffer =>
     msgid: createMsgid(),
     ...chat,
     from: { userid },
-    // Valid in form; what fits into a bubble calls nobody.
-    response_url: `https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=${createMsgid()}`,
+    // Valid in form. What fits into a bubble calls nobody, and what might not fit has none.
+    ...(order.then === 'end' && { response_url: `https://qyapi.weixin.qq.com/cgi-bin/aibot/response?response_code=${createMsgid()}` }),
     msgtype: 'text',
     text: { content: JSON.stringify(order) }
   })
