@@ -23,6 +23,7 @@ test('WeCom and its network misbehave as they are told to', async t => {
   const asked = page.locator('article.user')
   const inspect = async (): Promise<string[]> => {
     await page.getByRole('tab', { name: 'Inspector' }).click()
+    await page.locator('button.exchange').first().waitFor()
     const lines = await page.locator('button.exchange').allInnerTexts()
     await page.getByRole('tab', { name: 'Misbehave' }).click()
     return lines
