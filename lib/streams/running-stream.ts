@@ -4,14 +4,15 @@ import type { NewStream, Outcome, RefusalNotice, StreamMetadata, StreamRecord, S
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { describeError } from '../util/redact.ts'
-import { DEFAULT_IMAGES_MAX_BYTES } from '../wecom/reply-images.ts'
+import { inTime } from '../util/waiting.ts'
 import type { Measures, OpenStream, SourceCall, StreamExit } from './contract.ts'
 import { causeOf, endingOf, logEnd } from './ending.ts'
 import type { EndReason } from './ending.ts'
 import { Intake } from './intake.ts'
+import { DEFAULT_IMAGES } from './media/image-fit.ts'
 import type { ImageBudget } from './media/image-fit.ts'
 import { pump } from './pump.ts'
-import type { StreamReport } from './report.ts'
+import type { StreamReport } from './report/stream-report.ts'
 import { SharedStreamWriter } from './shared-stream-writer.ts'
 import { StreamSourceContext } from './source-context.ts'
 import { StreamWriter } from './stream-writer.ts'
@@ -32,8 +33,6 @@ export interface RunningStreamDependencies {
   /** Default: half a megabyte, and nobody makes images smaller. */
   images?: ImageBudget
 }
-
-const DEFAULT_IMAGES: ImageBudget = { maxBytes: DEFAULT_IMAGES_MAX_BYTES }
 
 const FENCED: StreamExit = { how: 'fenced' }
 const HANDED_OVER: StreamExit = { how: 'handed-over' }
@@ -72,7 +71,6 @@ export class RunningStream implements OpenStream {
   readonly #deps: RunningStreamDependencies
   readonly #created: Promise<string>
   readonly #epoch: number
-  readonly #openedAt: number
   readonly #writer: Writer
   readonly #shared: SharedStreamWriter | undefined
   readonly #watchdog: Watchdog
@@ -100,7 +98,6 @@ export class RunningStream implements OpenStream {
     this.deadline = deadline
     this.bubbleDeadline = bubble
     this.ended = new Promise(resolve => { this.#resolveEnded = resolve })
-    this.#openedAt = clock.now()
     this.#shared = store.shared &&
       new SharedStreamWriter({ store, clock, timing: store.shared, stream, epoch, askedAt, onLost: () => this.#fence() })
     this.#writer = this.#shared ?? new StreamWriter(store, stream.id, epoch)
@@ -168,14 +165,7 @@ export class RunningStream implements OpenStream {
   }
 
   async untilEnded (ms: number): Promise<void> {
-    if (ms === 0) return
-    await new Promise<void>(resolve => {
-      const cancel = this.#deps.clock.setTimeout(resolve, ms)
-      void this.ended.then(() => {
-        cancel()
-        resolve()
-      })
-    })
+    if (ms > 0) await inTime(this.#deps.clock, ms, this.ended)
   }
 
   start (work: SourceCall): void {
@@ -213,7 +203,7 @@ export class RunningStream implements OpenStream {
     if (!this.#stopWork()) return
     const cause = causeOf(error, turn)
     if (isTimeout(reason)) this.#timedOut = this.#outcomeOf(reason, error)
-    const measures = this.#intake.measuresSince(this.#openedAt)
+    const measures = this.#intake.measuresSince(this.report.openedAt)
     this.report.sourceLeft(reason, endingOf(reason, error).class, measures)
     const { historyUse } = this.#intake
     const ended: StreamExit = { how: 'ended', measures, ...(historyUse && { historyUse }) }
@@ -283,7 +273,7 @@ export class RunningStream implements OpenStream {
     const refused = await this.#intake.complete(this.id, reason, error)
     const outcome = this.#timedOut ?? this.#outcomeOf(reason, error)
     const { status, failure } = outcome
-    this.report.ended({ reason, outcome, measures, firstTextMs: this.#intake.firstTextMsSince(this.#openedAt) })
+    this.report.ended({ reason, outcome, measures, firstTextMs: this.#intake.firstTextMsSince(this.report.openedAt) })
     const stored = await this.#writer.end(outcome)
     if (this.#exit) return this.#exit
     const fields = {

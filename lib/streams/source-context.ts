@@ -3,7 +3,7 @@ import type { SourceContext } from '../sources/source.ts'
 import type { FailureClass } from '../util/errors.ts'
 import { withTrace } from '../util/logger.ts'
 import type { ContextLogger, Logger } from '../util/logger.ts'
-import type { StreamReport } from './report.ts'
+import type { StreamReport } from './report/stream-report.ts'
 import type { Watchdog } from './watchdog.ts'
 
 /** What a source is given besides its turn. */

@@ -3,7 +3,7 @@ import { FIRST_EPOCH } from '../stores/store.ts'
 import type { NewStream, StreamMetadata, Outcome, StreamRecord } from '../stores/store.ts'
 import { BusyError, ClosedError, InputError } from '../util/errors.ts'
 import { describeError } from '../util/redact.ts'
-import { startHeartbeat } from '../util/waiting.ts'
+import { inTime, startHeartbeat } from '../util/waiting.ts'
 import { createAdoptions, storedWork, workOf } from './adoption.ts'
 import type { OnOwnerLost, AdoptMessage } from './adoption.ts'
 import type { OpenStream, Opened, Opening, ReasoningMode, StreamInput } from './contract.ts'
@@ -11,8 +11,8 @@ import { followRecord } from './follow.ts'
 import { LastFrames } from './last-frames.ts'
 import { Places } from './places.ts'
 import { StreamReader } from './reader.ts'
-import { StreamReports } from './report.ts'
-import type { BotNames, SettledDelivery, StreamReport } from './report.ts'
+import type { BotNames, SettledDelivery, StreamReport } from './report/stream-report.ts'
+import { StreamReports } from './report/stream-reports.ts'
 import { RunningStream } from './running-stream.ts'
 import type { RunningStreamDependencies, RunningStreamLimits } from './running-stream.ts'
 
@@ -202,16 +202,7 @@ export function createStreams (options: StreamsOptions) {
 
     /** Takes no new stream; resolves when the running ones have ended, those left after the grace by force. */
     drain (graceMs = limits.shutdownGraceMs): Promise<void> {
-      draining ??= (async () => {
-        await new Promise<void>(resolve => {
-          const cancel = clock.setTimeout(resolve, graceMs)
-          void allEnded().then(() => {
-            cancel()
-            resolve()
-          })
-        })
-        await endAll()
-      })()
+      draining ??= inTime(clock, graceMs, allEnded()).then(endAll)
       return draining
     },
 

@@ -11,6 +11,8 @@ export interface Logger {
   warn (fieldsOrMessage: object | string, ...more: unknown[]): void
   error (fieldsOrMessage: object | string, ...more: unknown[]): void
   child (bindings: Record<string, unknown>): Logger
+  /** Spares the making of lines that nobody reads. */
+  isLevelEnabled? (level: string): boolean
 }
 
 /** What code of the host is handed. */

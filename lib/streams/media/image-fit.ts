@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../util/clock.ts'
-import { readImage } from '../../wecom/reply-images.ts'
+import { DEFAULT_IMAGES_MAX_BYTES, readImage } from '../../wecom/reply-images.ts'
 import type { ReplyImage } from '../../wecom/reply-images.ts'
 
 /** An image of an answer, for code of the host that makes it smaller. */
@@ -25,6 +25,9 @@ export interface ImageBudget {
   maxBytes: number
   fit?: FitImage | undefined
 }
+
+/** Nobody makes images smaller. */
+export const DEFAULT_IMAGES: ImageBudget = { maxBytes: DEFAULT_IMAGES_MAX_BYTES }
 
 /** For all images of an answer together. */
 const FIT_MS = 5000

@@ -1,14 +1,14 @@
 import t from 'tap'
-import { attemptFailed } from '../../../lib/sources/attempts.ts'
-import { nameSource } from '../../../lib/sources/names.ts'
-import type { Source } from '../../../lib/sources/source.ts'
-import type { Outcome } from '../../../lib/stores/store.ts'
-import { StreamReports } from '../../../lib/streams/report.ts'
-import { StreamSourceContext } from '../../../lib/streams/source-context.ts'
-import { Watchdog } from '../../../lib/streams/watchdog.ts'
-import { createManualClock } from '../../fixtures/clock.ts'
-import { createLog } from '../../fixtures/log.ts'
-import { listen } from '../../fixtures/signals.ts'
+import { attemptFailed } from '../../../../lib/sources/attempts.ts'
+import { nameSource } from '../../../../lib/sources/names.ts'
+import type { Source } from '../../../../lib/sources/source.ts'
+import type { Outcome } from '../../../../lib/stores/store.ts'
+import { StreamReports } from '../../../../lib/streams/report/stream-reports.ts'
+import { StreamSourceContext } from '../../../../lib/streams/source-context.ts'
+import { Watchdog } from '../../../../lib/streams/watchdog.ts'
+import { createManualClock } from '../../../fixtures/clock.ts'
+import { createLog } from '../../../fixtures/log.ts'
+import { listen } from '../../../fixtures/signals.ts'
 
 const watchdog = new Watchdog(createManualClock(), { firstTokenTimeoutMs: 1, idleTimeoutMs: 1 }, Infinity, () => {})
 const measures = { durationMs: 900, firstPieceMs: 10, chunks: 3, bytes: 7, usage: { inputTokens: 1 } }
@@ -167,4 +167,15 @@ t.test('a source and a turn that were left before they had said anything are tol
   t.hasStrict(told.filter(({ event }) => event === 'asyncEnd').map(({ context }) => context), [
     { outcome: 'left', chunks: 0, finishReason: undefined }, { exit: 'handed-over', chunks: 0, bytes: 0, outcome: undefined }
   ])
+})
+
+t.test('a line that nobody reads is not made: no id is hashed for it', async t => {
+  const [clock, log] = [createManualClock(), createLog()]
+  let hashed = 0
+  const reports = new StreamReports({ instance: 'i', clock, log: { ...log, isLevelEnabled: level => level === 'warn' } })
+  reports.nameBot('/', { bot: 'Robot', pseudonymOf: id => { hashed++; return id } })
+  const report = reports.open({ id: 's', chat }, {})
+  report.ended({ reason: 'END', outcome: { status: 'done' }, measures })
+  reports.left(report, { how: 'ended' })
+  t.strictSame([log.summaries, hashed], [[], 0])
 })
