@@ -14,16 +14,13 @@ import { probeRedis } from '../../../../lib/stores/redis/probe.ts'
 import { superviseRedis } from '../../../../lib/stores/redis/supervised.ts'
 import { systemClock } from '../../../../lib/util/clock.ts'
 import { createManualClock } from '../../../fixtures/clock.ts'
-import { fences } from '../../../fixtures/documents.ts'
 import { createLog } from '../../../fixtures/log.ts'
 import { managed } from '../../../fixtures/redis-managed.ts'
 import { startRedisProxy } from '../../../fixtures/redis-proxy.ts'
 import { scripts } from '../../../fixtures/redis-scripts.ts'
 import { hasRedisServer, startRedisServer } from '../../../fixtures/redis-server.ts'
+import { allowedCommands as commands, startRedisWithUser } from '../../../fixtures/redis-user.ts'
 import { until } from '../../../fixtures/waiting.ts'
-
-const rules = (fences.map(({ code }) => code.trim()).find(code => code.startsWith('ACL SETUSER')) ?? '').split(' ')
-const commands = rules.filter(rule => rule.startsWith('+')).map(rule => rule.slice(1))
 
 const timing = { clock: systemClock, timeoutMs: 5000 }
 const POLICY = 'Redis evicts keys when it is full: answers and conversations get lost'
@@ -88,13 +85,7 @@ t.test('a server that never answers keeps nobody from starting, and is tried unt
 })
 
 if (hasRedisServer()) {
-  const server = await startRedisServer()
-  t.teardown(() => server.stop())
-  const admin = createClient({ url: server.url })
-  await admin.connect()
-  t.teardown(() => admin.destroy())
-  await admin.sendCommand(rules.map(rule => rule.replace('PASSWORD', 'secret')))
-  const asUser = server.url.replace('//', '//wecom:secret@')
+  const { server, admin, asUser } = await startRedisWithUser(t)
 
   /** All of them end within ten seconds; what the attempts at counting leave does so, too. */
   async function keysThatStay (): Promise<string[]> {
